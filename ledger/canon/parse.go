@@ -1,0 +1,388 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package canon
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// Limits bound what Parse accepts, so that a hostile document costs no more
+// than its length. A zero field means its default.
+type Limits struct {
+	Depth   int // nesting of arrays and objects; default 32
+	Members int // members of one object; default 1024
+}
+
+func (l Limits) withDefaults() Limits {
+	if l.Depth == 0 {
+		l.Depth = 32
+	}
+	if l.Members == 0 {
+		l.Members = 1024
+	}
+	return l
+}
+
+// A SyntaxError says what Parse refused and where. It never holds a value of
+// the document, but Pointer holds names of members, shortened where they are
+// long.
+type SyntaxError struct {
+	Pointer string // JSON Pointer of the value that was being read
+	Offset  int    // byte at which reading stopped
+	Reason  string // a phrase that follows the pointer: "has a duplicate member"
+}
+
+func (e *SyntaxError) Error() string {
+	at := e.Pointer
+	if at == "" {
+		at = "the document"
+	}
+	return fmt.Sprintf("%s %s (byte %d)", at, e.Reason, e.Offset)
+}
+
+// Parse reads exactly one JSON value; white space around it is allowed, any
+// other byte is not. The error is a *SyntaxError.
+func Parse(b []byte, lim Limits) (Value, error) {
+	p := parser{b: b, lim: lim.withDefaults()}
+	p.space()
+	v, err := p.value(0)
+	if err != nil {
+		return Value{}, err
+	}
+	p.space()
+	if p.i != len(b) {
+		return Value{}, p.fail("is followed by other bytes")
+	}
+	return v, nil
+}
+
+type parser struct {
+	b    []byte
+	i    int
+	lim  Limits
+	path []string
+}
+
+func (p *parser) fail(reason string) error {
+	ptr := ""
+	for _, tok := range p.path {
+		ptr = Pointer(ptr, shorten(tok))
+	}
+	return &SyntaxError{Pointer: ptr, Offset: p.i, Reason: reason}
+}
+
+// shorten keeps a hostile member name from filling a log.
+func shorten(s string) string {
+	const most = 64
+	if len(s) <= most {
+		return s
+	}
+	cut := most
+	for !utf8.RuneStart(s[cut]) {
+		cut--
+	}
+	return s[:cut] + "…"
+}
+
+func (p *parser) space() {
+	for p.i < len(p.b) {
+		switch p.b[p.i] {
+		case ' ', '\t', '\n', '\r':
+			p.i++
+		default:
+			return
+		}
+	}
+}
+
+func (p *parser) value(depth int) (Value, error) {
+	if p.i == len(p.b) {
+		return Value{}, p.fail("ends too early")
+	}
+	switch c := p.b[p.i]; {
+	case c == '{':
+		return p.object(depth + 1)
+	case c == '[':
+		return p.array(depth + 1)
+	case c == '"':
+		s, err := p.str()
+		return Value{Kind: String, Str: s}, err
+	case c == '-' || c >= '0' && c <= '9':
+		return p.number()
+	case p.literal("null"):
+		return Value{}, nil
+	case p.literal("true"):
+		return Value{Kind: Bool, Int: 1}, nil
+	case p.literal("false"):
+		return Value{Kind: Bool}, nil
+	}
+	return Value{}, p.fail("is not JSON")
+}
+
+func (p *parser) literal(word string) bool {
+	if len(p.b)-p.i >= len(word) && string(p.b[p.i:p.i+len(word)]) == word {
+		p.i += len(word)
+		return true
+	}
+	return false
+}
+
+func (p *parser) number() (Value, error) {
+	start := p.i
+	neg := p.b[p.i] == '-'
+	if neg {
+		p.i++
+	}
+	digits := p.i
+	var n int64
+	for p.i < len(p.b) && p.b[p.i] >= '0' && p.b[p.i] <= '9' {
+		n = n*10 + int64(p.b[p.i]-'0')
+		if n > MaxInt {
+			p.i = start
+			return Value{}, p.fail("is an integer beyond 2^53-1; write it as a string")
+		}
+		p.i++
+	}
+	if p.i < len(p.b) {
+		switch p.b[p.i] {
+		case '.', 'e', 'E':
+			p.i = start
+			return Value{}, p.fail("is a number with a fraction or an exponent; write decimals as strings")
+		}
+	}
+	switch {
+	case p.i == digits:
+		return Value{}, p.fail("is not JSON")
+	case p.b[digits] == '0' && p.i > digits+1:
+		p.i = start
+		return Value{}, p.fail("is a number with a leading zero")
+	case neg && n == 0:
+		p.i = start
+		return Value{}, p.fail("is -0; write 0")
+	}
+	if neg {
+		n = -n
+	}
+	return Value{Kind: Int, Int: n}, nil
+}
+
+func (p *parser) array(depth int) (Value, error) {
+	if depth > p.lim.Depth {
+		return Value{}, p.fail("is nested too deeply (at most " + strconv.Itoa(p.lim.Depth) + " levels)")
+	}
+	p.i++
+	v := Value{Kind: Array}
+	p.space()
+	if p.i < len(p.b) && p.b[p.i] == ']' {
+		p.i++
+		return v, nil
+	}
+	for {
+		p.path = append(p.path, strconv.Itoa(len(v.Items)))
+		p.space()
+		item, err := p.value(depth)
+		if err != nil {
+			return Value{}, err
+		}
+		p.path = p.path[:len(p.path)-1]
+		v.Items = append(v.Items, item)
+		p.space()
+		if p.i == len(p.b) {
+			return Value{}, p.fail("ends too early")
+		}
+		c := p.b[p.i]
+		p.i++
+		switch c {
+		case ',':
+		case ']':
+			return v, nil
+		default:
+			p.i--
+			return Value{}, p.fail("is not JSON")
+		}
+	}
+}
+
+func (p *parser) object(depth int) (Value, error) {
+	if depth > p.lim.Depth {
+		return Value{}, p.fail("is nested too deeply (at most " + strconv.Itoa(p.lim.Depth) + " levels)")
+	}
+	p.i++
+	v := Value{Kind: Object}
+	p.space()
+	if p.i < len(p.b) && p.b[p.i] == '}' {
+		p.i++
+		return v, nil
+	}
+	sorted := true
+	for {
+		p.space()
+		if p.i == len(p.b) {
+			return Value{}, p.fail("ends too early")
+		}
+		if p.b[p.i] != '"' {
+			return Value{}, p.fail("is not JSON")
+		}
+		name, err := p.str()
+		if err != nil {
+			return Value{}, err
+		}
+		p.path = append(p.path, name)
+		p.space()
+		if p.i == len(p.b) || p.b[p.i] != ':' {
+			return Value{}, p.fail("is not JSON")
+		}
+		p.i++
+		p.space()
+		val, err := p.value(depth)
+		if err != nil {
+			return Value{}, err
+		}
+		p.path = p.path[:len(p.path)-1]
+		if len(v.Members) == p.lim.Members {
+			return Value{}, p.fail("has more than " + strconv.Itoa(p.lim.Members) + " members")
+		}
+		if n := len(v.Members); n > 0 && CompareNames(v.Members[n-1].Name, name) >= 0 {
+			sorted = false
+		}
+		v.Members = append(v.Members, Member{name, val})
+		p.space()
+		if p.i == len(p.b) {
+			return Value{}, p.fail("ends too early")
+		}
+		c := p.b[p.i]
+		p.i++
+		switch c {
+		case ',':
+			continue
+		case '}':
+		default:
+			p.i--
+			return Value{}, p.fail("is not JSON")
+		}
+		break
+	}
+	if !sorted {
+		slices.SortStableFunc(v.Members, func(a, b Member) int { return CompareNames(a.Name, b.Name) })
+		for i := 1; i < len(v.Members); i++ {
+			if v.Members[i-1].Name == v.Members[i].Name {
+				p.path = append(p.path, v.Members[i].Name)
+				return Value{}, p.fail("stands twice in its object")
+			}
+		}
+	}
+	return v, nil
+}
+
+// str reads a string. It returns as soon as it can without copying twice:
+// most strings have no escape.
+func (p *parser) str() (string, error) {
+	p.i++
+	start := p.i
+	for p.i < len(p.b) {
+		c := p.b[p.i]
+		if c == '"' {
+			s := p.b[start:p.i]
+			if !utf8.Valid(s) {
+				return "", p.fail("is not valid UTF-8")
+			}
+			p.i++
+			return string(s), nil
+		}
+		if c == '\\' {
+			return p.escaped(start)
+		}
+		if c < 0x20 {
+			return "", p.fail("has a control character in a string; escape it")
+		}
+		p.i++
+	}
+	return "", p.fail("ends too early")
+}
+
+func (p *parser) escaped(start int) (string, error) {
+	out := append([]byte(nil), p.b[start:p.i]...)
+	for p.i < len(p.b) {
+		c := p.b[p.i]
+		switch {
+		case c == '"':
+			if !utf8.Valid(out) {
+				return "", p.fail("is not valid UTF-8")
+			}
+			p.i++
+			return string(out), nil
+		case c < 0x20:
+			return "", p.fail("has a control character in a string; escape it")
+		case c != '\\':
+			out = append(out, c)
+			p.i++
+			continue
+		}
+		p.i++
+		if p.i == len(p.b) {
+			break
+		}
+		c = p.b[p.i]
+		p.i++
+		switch c {
+		case '"', '\\', '/':
+			out = append(out, c)
+		case 'b':
+			out = append(out, '\b')
+		case 't':
+			out = append(out, '\t')
+		case 'n':
+			out = append(out, '\n')
+		case 'f':
+			out = append(out, '\f')
+		case 'r':
+			out = append(out, '\r')
+		case 'u':
+			r, ok := p.hex4()
+			if !ok {
+				return "", p.fail(`has a \u escape without four hexadecimal digits`)
+			}
+			if utf16.IsSurrogate(r) {
+				var low rune
+				if ok = p.literal(`\u`); ok {
+					low, ok = p.hex4()
+				}
+				if ok {
+					r = utf16.DecodeRune(r, low)
+				}
+				if !ok || r == utf8.RuneError {
+					return "", p.fail("has a lone surrogate")
+				}
+			}
+			out = utf8.AppendRune(out, r)
+		default:
+			return "", p.fail("has an escape that JSON does not know")
+		}
+	}
+	return "", p.fail("ends too early")
+}
+
+func (p *parser) hex4() (rune, bool) {
+	if len(p.b)-p.i < 4 {
+		return 0, false
+	}
+	var r rune
+	for _, c := range p.b[p.i : p.i+4] {
+		switch {
+		case c >= '0' && c <= '9':
+			r = r<<4 | rune(c-'0')
+		case c >= 'a' && c <= 'f':
+			r = r<<4 | rune(c-'a'+10)
+		case c >= 'A' && c <= 'F':
+			r = r<<4 | rune(c-'A'+10)
+		default:
+			return 0, false
+		}
+	}
+	p.i += 4
+	return r, true
+}
