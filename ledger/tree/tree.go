@@ -73,8 +73,9 @@ func (t *Tile) add(h Hash) {
 	}
 }
 
-// root returns the hash over a full tile.
-func (t Tile) root() Hash {
+// Root returns the hash over a full tile, which is one of the hashes of the
+// tile above it.
+func (t Tile) Root() Hash {
 	return tlog.NodeHash(t.rows[height-1][0], t.rows[height-1][1])
 }
 
@@ -125,7 +126,7 @@ func (e *Edge) append(h Hash) (full []FullTile) {
 		}
 		n /= Width
 		full = append(full, FullTile{level, n, *t})
-		h = t.root()
+		h = t.Root()
 		*t = Tile{}
 	}
 }
@@ -156,7 +157,7 @@ func RebuildEdge(size int64, r TileReader, leaves []Hash) (Edge, error) {
 			if err != nil {
 				return Edge{}, err
 			}
-			row = append(row, t.root())
+			row = append(row, t.Root())
 		}
 		n /= Width
 	}
@@ -172,8 +173,9 @@ type View struct {
 // ErrBeyond is returned for an index or a size that the tree does not have.
 var ErrBeyond = errors.New("beyond the end of the tree")
 
-// node returns the hash of a complete node: n counts nodes at that level.
-func (v View) node(level int, n int64) (Hash, error) {
+// Node returns the hash of a complete node: of the leaves from n<<level up to
+// (n+1)<<level.
+func (v View) Node(level int, n int64) (Hash, error) {
 	tl, k := level/height, level%height
 	if (n+1)<<level > v.Size {
 		return Hash{}, ErrBeyond
@@ -206,7 +208,7 @@ func (v View) ReadHashes(indexes []int64) ([]Hash, error) {
 	out := make([]Hash, len(indexes))
 	for i, x := range indexes {
 		level, n := tlog.SplitStoredHashIndex(x)
-		h, err := v.node(level, n)
+		h, err := v.Node(level, n)
 		if err != nil {
 			return nil, err
 		}
@@ -227,7 +229,7 @@ func (v View) RootAt(size int64) (Hash, error) {
 }
 
 // Leaf returns the leaf hash at an index.
-func (v View) Leaf(index int64) (Hash, error) { return v.node(0, index) }
+func (v View) Leaf(index int64) (Hash, error) { return v.Node(0, index) }
 
 // ProveInclusion returns the proof that the leaf at index lies in the tree of
 // the first size leaves.

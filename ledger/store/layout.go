@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package store is everything of a ledger that lies on disk: the Badger
+// database, the head file outside it, and the mirror. It is the only importer
+// of Badger, and no Badger type leaves it.
+//
+// # Keys
+//
+// All integers are big-endian, so that the order of keys is the order of
+// what they number.
+//
+//	'h'                     head: canonical JSON, see Head
+//	'e' first(8)            entries of the records first, first+1, …: be16 length ‖ bytes each
+//	'p' first(8)            their encrypted payloads: be32 length ‖ bytes each
+//	't' level(1) n(8)       a full tile: 256 hashes
+//	's' term(32) seq(4)     index(8) ‖ leaf hash(32): one posting per record
+//	'i' identity(32)        index(8) of the record accepted under that event identity
+//	'k' id(8)               a wrapped party key, see package seal
+//
+// A block of entries never spans two tiles, and a block of payloads has the
+// records of its block of entries; long ones are split so that every value
+// stays below Badger's value threshold and no value log is needed.
+//
+// # What is promised
+//
+// Commit is one Badger transaction. When it returns nil the batch survives
+// the loss of power; when it returns an error the batch may or may not be
+// there, and only opening the store again tells.
+//
+// Badger may lose what it cannot read (a rotten block becomes "not found").
+// Therefore nothing here takes a missing key for an absent record: every
+// range is read with the count the caller expects, and a short one is
+// ErrDamaged.
+package store
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/lendlog/lendlog/ledger/canon"
+	"github.com/lendlog/lendlog/ledger/record"
+	"github.com/lendlog/lendlog/ledger/tree"
+)
+
+// ErrDamaged means that the store lacks or garbles something that it must
+// have.
+var ErrDamaged = errors.New("the store is damaged; run `lendlog repair`")
+
+// ErrHeld means that another process holds the ledger.
+var ErrHeld = errors.New("another process holds this ledger")
+
+// maxBlock bounds the bytes of one block, well below Badger's largest value
+// threshold of 1 MiB.
+const maxBlock = 512 << 10
+
+// Head is the row that a commit replaces: what the store holds after it. The
+// counts let opening notice rows that Badger lost.
+type Head struct {
+	Size       int64 // leaves
+	Entries    int64 // leaves that are entries; the rest are index-roots
+	Identities int64
+	Keys       int64
+	IndexRoot  int64     // index of the last index-root leaf, -1 before the first
+	Recorded   time.Time // of the last entry
+	Note       []byte    // signed checkpoint of Size
+}
+
+func (h Head) bytes() []byte {
+	return canon.Map(
+		canon.Member{Name: "entries", Value: canon.Number(h.Entries)},
+		canon.Member{Name: "identities", Value: canon.Number(h.Identities)},
+		canon.Member{Name: "indexRoot", Value: canon.Number(h.IndexRoot)},
+		canon.Member{Name: "keys", Value: canon.Number(h.Keys)},
+		canon.Member{Name: "note", Value: canon.Text(string(h.Note))},
+		canon.Member{Name: "recorded", Value: canon.Text(h.Recorded.UTC().Format(record.TimeLayout))},
+		canon.Member{Name: "size", Value: canon.Number(h.Size)},
+	).Bytes()
+}
+
+func parseHead(b []byte) (Head, error) {
+	v, err := canon.ParseCanonical(b, canon.Limits{})
+	if err != nil {
+		return Head{}, fmt.Errorf("head row: %w: %w", ErrDamaged, err)
+	}
+	num := func(name string) int64 { n, _ := v.Get(name); return n.Int }
+	text := func(name string) string { s, _ := v.Get(name); return s.Str }
+	h := Head{
+		Size: num("size"), Entries: num("entries"), Identities: num("identities"),
+		Keys: num("keys"), IndexRoot: num("indexRoot"), Note: []byte(text("note")),
+	}
+	if h.Recorded, err = time.Parse(record.TimeLayout, text("recorded")); err != nil {
+		return Head{}, fmt.Errorf("head row: %w", ErrDamaged)
+	}
+	return h, nil
+}
+
+// A Posting places one record in the chain of its subject.
+type Posting struct {
+	Term  [32]byte
+	Seq   int64
+	Index int64
+	Leaf  tree.Hash
+}
+
+// An Identity is the digest of an event's source and id, and the record that
+// was accepted under it.
+type Identity struct {
+	Digest [32]byte
+	Index  int64
+}
+
+// A KeyRow is a wrapped party key.
+type KeyRow struct {
+	ID  int64
+	Row []byte
+}
+
+// A Batch is what one commit adds. Entries, Payloads and Keys are what cannot
+// be derived again; the rest follows from them.
+type Batch struct {
+	First      int64
+	Entries    [][]byte // one per leaf
+	Payloads   [][]byte // one per leaf; empty for a leaf without an event
+	Keys       []KeyRow
+	Postings   []Posting
+	Identities []Identity
+	Tiles      []tree.FullTile
+	Head       Head
+}
+
+func key(prefix byte, n int64) []byte {
+	return binary.BigEndian.AppendUint64([]byte{prefix}, uint64(n))
+}
+
+func tileKey(level int, n int64) []byte {
+	return binary.BigEndian.AppendUint64([]byte{'t', byte(level)}, uint64(n))
+}
+
+func postingKey(term [32]byte, seq int64) []byte {
+	return binary.BigEndian.AppendUint32(append([]byte{'s'}, term[:]...), uint32(seq))
+}
+
+func identityKey(digest [32]byte) []byte { return append([]byte{'i'}, digest[:]...) }
+
+// block is a run of entries or payloads under one key.
+type block struct {
+	first int64
+	value []byte
+}
+
+// blocks packs items numbered from first into blocks that stay within one
+// tile and maxBlock.
+func blocks(first int64, items [][]byte, length func([]byte, int) []byte) []block {
+	var out []block
+	for i, item := range items {
+		n := first + int64(i)
+		last := len(out) - 1
+		if last < 0 || n%tree.Width == 0 || len(out[last].value)+len(item) > maxBlock {
+			out = append(out, block{first: n})
+			last++
+		}
+		out[last].value = append(length(out[last].value, len(item)), item...)
+	}
+	return out
+}
+
+func len16(b []byte, n int) []byte { return binary.BigEndian.AppendUint16(b, uint16(n)) }
+func len32(b []byte, n int) []byte { return binary.BigEndian.AppendUint32(b, uint32(n)) }
+
+// unpack splits a block; width is the number of bytes of a length.
+func unpack(value []byte, width int) ([][]byte, error) {
+	var items [][]byte
+	for len(value) > 0 {
+		if len(value) < width {
+			return nil, ErrDamaged
+		}
+		var n int
+		if width == 2 {
+			n = int(binary.BigEndian.Uint16(value))
+		} else {
+			n = int(binary.BigEndian.Uint32(value))
+		}
+		value = value[width:]
+		if n < 0 || n > len(value) {
+			return nil, ErrDamaged
+		}
+		items = append(items, value[:n:n])
+		value = value[n:]
+	}
+	return items, nil
+}

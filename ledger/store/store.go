@@ -1,0 +1,417 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/dgraph-io/badger/v4"
+	"github.com/dgraph-io/badger/v4/options"
+
+	"github.com/lendlog/lendlog/ledger/tree"
+)
+
+// memTable is the size of Badger's memtables. Whatever the unflushed ones
+// held is re-hashed on opening, so they are kept moderate; see TailBytes.
+const (
+	memTable  = 32 << 20
+	memTables = 3
+)
+
+// TailBytes bounds the bytes of records that were possibly not yet in a
+// sorted table when the process ended. A flipped bit there makes Badger drop
+// the rest of a file without an error, so opening re-hashes that much.
+const TailBytes = (memTables + 1) * memTable
+
+// Store is the Badger database of one ledger. Reads may run concurrently
+// with each other and with one Commit.
+type Store struct {
+	db      *badger.DB
+	dir     string
+	changed time.Time // modification time of dir at the last fsync of it; owned by Commit
+}
+
+// Open opens the database in dir. With create it must not exist yet, and
+// without it must.
+func Open(dir string, create bool, log *slog.Logger) (*Store, error) {
+	_, err := os.Stat(filepath.Join(dir, "MANIFEST"))
+	switch {
+	case create && err == nil:
+		return nil, fmt.Errorf("%s already holds a store", dir)
+	case !create && errors.Is(err, os.ErrNotExist):
+		return nil, fmt.Errorf("%s holds no store; a ledger is created with `lendlog init`, and a lost store comes back with `lendlog repair`", dir)
+	case err != nil && !errors.Is(err, os.ErrNotExist):
+		return nil, err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	db, err := badger.Open(badger.DefaultOptions(dir).
+		WithSyncWrites(true).
+		WithDetectConflicts(false).
+		WithValueThreshold(1 << 20). // no value log
+		WithValueLogFileSize(1 << 20).
+		WithChecksumVerificationMode(options.NoVerification). // our hashes are the integrity
+		WithCompression(options.None).                        // hashes and ciphertext do not compress
+		WithBlockCacheSize(0).
+		WithNumVersionsToKeep(1).
+		WithMemTableSize(memTable).
+		WithNumMemtables(memTables).
+		WithMetricsEnabled(false).
+		WithLogger(quiet{log}))
+	if err != nil {
+		if strings.Contains(err.Error(), "Cannot acquire directory lock") {
+			return nil, fmt.Errorf("%s: %w", dir, ErrHeld)
+		}
+		return nil, fmt.Errorf("couldn't open the store: %w: %w", ErrDamaged, err)
+	}
+	return &Store{db: db, dir: dir}, nil
+}
+
+// Close releases the database.
+func (s *Store) Close() error { return s.db.Close() }
+
+// Commit writes the batch in one durable transaction. After an error the
+// outcome is unknown.
+func (s *Store) Commit(b *Batch) error {
+	txn := s.db.NewTransaction(true)
+	defer txn.Discard()
+	set := func(k, v []byte) error { return txn.SetEntry(badger.NewEntry(k, v)) }
+	var errs []error
+	put := func(k, v []byte) {
+		if len(errs) == 0 {
+			if err := set(k, v); err != nil {
+				errs = append(errs, err)
+			}
+		}
+	}
+	for _, bl := range blocks(b.First, b.Entries, len16) {
+		put(key('e', bl.first), bl.value)
+	}
+	for _, bl := range blocks(b.First, b.Payloads, len32) {
+		put(key('p', bl.first), bl.value)
+	}
+	for _, k := range b.Keys {
+		put(key('k', k.ID), k.Row)
+	}
+	for _, p := range b.Postings {
+		v := binary.BigEndian.AppendUint64(make([]byte, 0, 40), uint64(p.Index))
+		put(postingKey(p.Term, p.Seq), append(v, p.Leaf[:]...))
+	}
+	for _, id := range b.Identities {
+		put(identityKey(id.Digest), binary.BigEndian.AppendUint64(nil, uint64(id.Index)))
+	}
+	for _, t := range b.Tiles {
+		v := make([]byte, 0, tree.Width*32)
+		for _, h := range t.Tile.Hashes() {
+			v = append(v, h[:]...)
+		}
+		put(tileKey(t.Level, t.N), v)
+	}
+	put([]byte{'h'}, b.Head.bytes())
+	if len(errs) > 0 {
+		return fmt.Errorf("couldn't stage the batch: %w", errs[0])
+	}
+	if err := txn.Commit(); err != nil {
+		return fmt.Errorf("couldn't commit the batch: %w", err)
+	}
+	return s.syncDir()
+}
+
+// syncDir makes new files of Badger findable after a crash: it syncs their
+// contents but not the directory that names them.
+func (s *Store) syncDir() error {
+	st, err := os.Stat(s.dir)
+	if err != nil {
+		return err
+	}
+	if st.ModTime().Equal(s.changed) {
+		return nil
+	}
+	if err := SyncDir(s.dir); err != nil {
+		return err
+	}
+	s.changed = st.ModTime()
+	return nil
+}
+
+// Head returns the head row; ok is false in a new store.
+func (s *Store) Head() (h Head, ok bool, err error) {
+	v, err := s.get([]byte{'h'})
+	if errors.Is(err, badger.ErrKeyNotFound) {
+		return Head{}, false, nil
+	}
+	if err != nil {
+		return Head{}, false, err
+	}
+	h, err = parseHead(v)
+	return h, err == nil, err
+}
+
+func (s *Store) get(k []byte) (v []byte, err error) {
+	err = s.db.View(func(txn *badger.Txn) error {
+		item, err := txn.Get(k)
+		if err != nil {
+			return err
+		}
+		v, err = item.ValueCopy(nil)
+		return err
+	})
+	return v, err
+}
+
+// Entries calls yield for count entries from first on, in order, until it
+// returns an error. The bytes are valid only during the call.
+func (s *Store) Entries(first, count int64, yield func(index int64, entry []byte) error) error {
+	return s.items('e', 2, first, count, yield)
+}
+
+// Payloads is Entries for the encrypted payloads.
+func (s *Store) Payloads(first, count int64, yield func(index int64, payload []byte) error) error {
+	return s.items('p', 4, first, count, yield)
+}
+
+func (s *Store) items(prefix byte, width int, first, count int64, yield func(int64, []byte) error) error {
+	if count <= 0 {
+		return nil
+	}
+	next, end := first, first+count
+	err := s.db.View(func(txn *badger.Txn) error {
+		start, err := blockAt(txn, prefix, first)
+		if err != nil {
+			return err
+		}
+		opt := badger.DefaultIteratorOptions
+		opt.PrefetchValues = count > tree.Width
+		opt.PrefetchSize = 16
+		opt.Prefix = []byte{prefix}
+		it := txn.NewIterator(opt)
+		defer it.Close()
+		for it.Seek(start); it.Valid() && next < end; it.Next() {
+			k := it.Item().Key()
+			n := int64(binary.BigEndian.Uint64(k[1:]))
+			if n > next {
+				return fmt.Errorf("records %d to %d are missing: %w", next, n-1, ErrDamaged)
+			}
+			err := it.Item().Value(func(v []byte) error {
+				items, err := unpack(v, width)
+				if err != nil {
+					return fmt.Errorf("block %c%d: %w", prefix, n, err)
+				}
+				for _, item := range items {
+					if n == next && next < end {
+						if err := yield(n, item); err != nil {
+							return err
+						}
+						next++
+					}
+					n++
+				}
+				return nil
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if next < end {
+		return fmt.Errorf("record %d is missing: %w", next, ErrDamaged)
+	}
+	return nil
+}
+
+// blockAt returns the key of the block that holds index n, if any does. A
+// block begins at a multiple of 256 at the latest.
+func blockAt(txn *badger.Txn, prefix byte, n int64) ([]byte, error) {
+	opt := badger.DefaultIteratorOptions
+	opt.PrefetchValues = false
+	opt.Reverse = true
+	it := txn.NewIterator(opt)
+	defer it.Close()
+	it.Seek(key(prefix, n))
+	if !it.ValidForPrefix([]byte{prefix}) {
+		return nil, fmt.Errorf("record %d is missing: %w", n, ErrDamaged)
+	}
+	return it.Item().KeyCopy(nil), nil
+}
+
+// Tail returns the first index from which at least the given number of bytes
+// of entries and payloads follow, or 0.
+func (s *Store) Tail(size, most int64) (first int64, err error) {
+	first = size
+	err = s.db.View(func(txn *badger.Txn) error {
+		for _, prefix := range []byte{'e', 'p'} {
+			opt := badger.DefaultIteratorOptions
+			opt.PrefetchValues = false
+			opt.Reverse = true
+			it := txn.NewIterator(opt)
+			sum := int64(0)
+			at := size
+			for it.Seek(key(prefix, size)); it.ValidForPrefix([]byte{prefix}) && sum < most; it.Next() {
+				at = int64(binary.BigEndian.Uint64(it.Item().Key()[1:]))
+				sum += it.Item().ValueSize()
+			}
+			it.Close()
+			first = min(first, at)
+			if sum < most {
+				first = 0
+			}
+		}
+		return nil
+	})
+	return first, err
+}
+
+// ReadTile implements tree.TileReader. The hashes are as stored; the caller
+// checks them against the tile above.
+func (s *Store) ReadTile(level int, n int64) (tree.Tile, error) {
+	v, err := s.get(tileKey(level, n))
+	if err != nil || len(v) != tree.Width*32 {
+		return tree.Tile{}, fmt.Errorf("tile %d/%d is missing: %w", level, n, ErrDamaged)
+	}
+	hashes := make([]tree.Hash, tree.Width)
+	for i := range hashes {
+		copy(hashes[i][:], v[i*32:])
+	}
+	return tree.NewTile(hashes), nil
+}
+
+// Identity returns the record that was accepted under an event identity.
+func (s *Store) Identity(digest [32]byte) (index int64, ok bool, err error) {
+	v, err := s.get(identityKey(digest))
+	switch {
+	case errors.Is(err, badger.ErrKeyNotFound):
+		return 0, false, nil
+	case err != nil:
+		return 0, false, err
+	case len(v) != 8:
+		return 0, false, ErrDamaged
+	}
+	return int64(binary.BigEndian.Uint64(v)), true, nil
+}
+
+// Postings returns count postings of a term from seq on.
+func (s *Store) Postings(term [32]byte, seq, count int64) ([]Posting, error) {
+	out := make([]Posting, 0, count)
+	err := s.scanPostings(append([]byte{'s'}, term[:]...), postingKey(term, seq), func(p Posting) error {
+		if p.Seq != seq+int64(len(out)) || int64(len(out)) == count {
+			return errStop
+		}
+		out = append(out, p)
+		return nil
+	})
+	if err != nil && !errors.Is(err, errStop) {
+		return nil, err
+	}
+	if int64(len(out)) < count {
+		return nil, fmt.Errorf("the subject's record %d is missing: %w", seq+int64(len(out)), ErrDamaged)
+	}
+	return out, nil
+}
+
+var errStop = errors.New("stop")
+
+// ScanPostings calls yield for every posting, by term and then by seq.
+func (s *Store) ScanPostings(yield func(Posting) error) error {
+	return s.scanPostings([]byte{'s'}, []byte{'s'}, yield)
+}
+
+func (s *Store) scanPostings(prefix, from []byte, yield func(Posting) error) error {
+	return s.scan(prefix, from, true, func(k, v []byte) error {
+		if len(k) != 37 || len(v) != 40 {
+			return fmt.Errorf("posting: %w", ErrDamaged)
+		}
+		p := Posting{Seq: int64(binary.BigEndian.Uint32(k[33:])), Index: int64(binary.BigEndian.Uint64(v))}
+		copy(p.Term[:], k[1:33])
+		copy(p.Leaf[:], v[8:])
+		return yield(p)
+	})
+}
+
+// ScanKeys calls yield for every wrapped key, by id.
+func (s *Store) ScanKeys(yield func(KeyRow) error) error {
+	return s.scan([]byte{'k'}, []byte{'k'}, true, func(k, v []byte) error {
+		if len(k) != 9 {
+			return fmt.Errorf("key row: %w", ErrDamaged)
+		}
+		return yield(KeyRow{ID: int64(binary.BigEndian.Uint64(k[1:])), Row: bytes.Clone(v)})
+	})
+}
+
+// ScanIdentities calls yield for every event identity.
+func (s *Store) ScanIdentities(yield func(Identity) error) error {
+	return s.scan([]byte{'i'}, []byte{'i'}, true, func(k, v []byte) error {
+		if len(k) != 33 || len(v) != 8 {
+			return fmt.Errorf("identity: %w", ErrDamaged)
+		}
+		return yield(Identity{Digest: [32]byte(k[1:]), Index: int64(binary.BigEndian.Uint64(v))})
+	})
+}
+
+// CountIdentities returns the number of event identities.
+func (s *Store) CountIdentities() (n int64, err error) {
+	err = s.scan([]byte{'i'}, []byte{'i'}, false, func(_, _ []byte) error { n++; return nil })
+	return n, err
+}
+
+func (s *Store) scan(prefix, from []byte, values bool, yield func(k, v []byte) error) error {
+	return s.db.View(func(txn *badger.Txn) error {
+		opt := badger.DefaultIteratorOptions
+		opt.PrefetchValues = false
+		opt.Prefix = prefix
+		it := txn.NewIterator(opt)
+		defer it.Close()
+		for it.Seek(from); it.Valid(); it.Next() {
+			if !values {
+				if err := yield(it.Item().Key(), nil); err != nil {
+					return err
+				}
+				continue
+			}
+			if err := it.Item().Value(func(v []byte) error { return yield(it.Item().Key(), v) }); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Free returns the bytes that are free for us on the volume of a directory.
+func Free(dir string) (int64, error) {
+	var st syscall.Statfs_t
+	if err := syscall.Statfs(dir, &st); err != nil {
+		return 0, err
+	}
+	return int64(st.Bavail) * st.Bsize, nil
+}
+
+// SameVolume reports whether two existing paths lie on one file system.
+func SameVolume(a, b string) bool {
+	var x, y syscall.Stat_t
+	return syscall.Stat(a, &x) == nil && syscall.Stat(b, &y) == nil && x.Dev == y.Dev
+}
+
+// quiet passes Badger's errors and warnings on and drops its chatter.
+type quiet struct{ log *slog.Logger }
+
+func (q quiet) Errorf(f string, a ...any) {
+	q.log.Error("badger: " + strings.TrimSpace(fmt.Sprintf(f, a...)))
+}
+func (q quiet) Warningf(f string, a ...any) {
+	q.log.Warn("badger: " + strings.TrimSpace(fmt.Sprintf(f, a...)))
+}
+func (q quiet) Infof(string, ...any)  {}
+func (q quiet) Debugf(string, ...any) {}
