@@ -8,6 +8,8 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+
+	"filippo.io/mostly-harmless/vrf-r255"
 )
 
 func unhex(t testing.TB, s string) []byte {
@@ -178,6 +180,14 @@ func TestVerifyRefuses(t *testing.T) {
 		sum := int(noncanonical[48+i]) + int(b) + carry
 		noncanonical[48+i], carry = byte(sum), sum>>8
 	}
+	identity, err := vrf.NewPrivateKey(make([]byte, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	alpha, err := input("file", "L-1")
+	if err != nil {
+		t.Fatal(err)
+	}
 	tests := []struct {
 		name     string
 		public   PublicKey
@@ -192,7 +202,7 @@ func TestVerifyRefuses(t *testing.T) {
 		{"another key", GenerateKey().Public(), "file", "L-1", proof},
 		{"no key", PublicKey{}, "file", "L-1", proof},
 		{"a key that is no element", PublicKey{1}, "file", "L-1", proof},
-		{"no key and a proof of zeros", PublicKey{}, "file", "L-1", zero},
+		{"no key and a proof under it", PublicKey{}, "file", "L-1", identity.Prove(alpha).Bytes()},
 		{"a proof of zeros", k.Public(), "file", "L-1", zero},
 		{"s beyond the group's order", k.Public(), "file", "L-1", noncanonical},
 		{"no proof", k.Public(), "file", "L-1", nil},
