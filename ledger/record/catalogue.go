@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package record
+
+import (
+	"embed"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+//go:embed schemas/*.json
+var schemas embed.FS
+
+// A Catalogue holds the schemas of the record types that a ledger knows. It
+// does not change once made, so any number of readers may share one.
+type Catalogue struct {
+	types map[string]*Schema   // the current schema of each type
+	byID  map[[32]byte]*Schema // every schema
+	all   []*Schema            // of types, sorted by type
+}
+
+// Builtin returns the catalogue of the types that come with lendlog: what
+// LENDING calls for, and the ledger's own.
+func Builtin() (*Catalogue, error) {
+	files, err := schemas.ReadDir("schemas")
+	if err != nil {
+		return nil, fmt.Errorf("couldn't list the embedded schemas: %w", err)
+	}
+	c := &Catalogue{types: make(map[string]*Schema), byID: make(map[[32]byte]*Schema)}
+	for _, f := range files {
+		text, err := schemas.ReadFile("schemas/" + f.Name())
+		if err != nil {
+			return nil, fmt.Errorf("couldn't read the embedded schema %s: %w", f.Name(), err)
+		}
+		s, err := ParseSchema(text)
+		if err != nil {
+			return nil, fmt.Errorf("couldn't compile the embedded schema %s: %w", f.Name(), err)
+		}
+		c.put(s)
+	}
+	c.sort()
+	return c, nil
+}
+
+// Type returns the current schema of a type.
+func (c *Catalogue) Type(t string) (*Schema, bool) {
+	s, ok := c.types[t]
+	return s, ok
+}
+
+// Hash returns the schema whose text has that SHA-256, current or replaced.
+func (c *Catalogue) Hash(h [32]byte) (*Schema, bool) {
+	s, ok := c.byID[h]
+	return s, ok
+}
+
+// All returns the current schemas, sorted by type. The slice must not be
+// changed.
+func (c *Catalogue) All() []*Schema { return c.all }
+
+// With returns a catalogue in which s is the current schema of its type. One
+// that it replaces stays reachable by its hash, because older records cite it.
+// The only error is a schema that would move a type between the lender and the
+// ledger. Who may register what is for the caller to say.
+func (c *Catalogue) With(s *Schema) (*Catalogue, error) {
+	if old, ok := c.types[s.Type]; ok && old.Own != s.Own {
+		return nil, fmt.Errorf("couldn't register a schema for %s: x-own must stay as it is; give the type another name or version", s.Type)
+	}
+	n := &Catalogue{types: maps.Clone(c.types), byID: maps.Clone(c.byID)}
+	n.put(s)
+	n.sort()
+	return n, nil
+}
+
+func (c *Catalogue) put(s *Schema) {
+	c.types[s.Type] = s
+	c.byID[s.Hash] = s
+}
+
+func (c *Catalogue) sort() {
+	c.all = slices.SortedFunc(maps.Values(c.types), func(a, b *Schema) int { return strings.Compare(a.Type, b.Type) })
+}

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package record
+
+import (
+	"crypto/sha256"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/lendlog/lendlog/ledger/canon"
+)
+
+// A Schema says what the data of one record type may hold, and who may read
+// each member of it. It is immutable once parsed and safe for concurrent use.
+type Schema struct {
+	Text         []byte        // verbatim
+	Hash         [32]byte      // SHA-256 of Text
+	Type         string        // "org.lendlog.decision.made.v1", from "$id": "urn:lendlog:schema:<type>"
+	Title        string        // what a person calls the type
+	Description  string        // what it records, and when
+	SubjectKinds []string      // x-subject: the kinds of subject the type goes with; "*" is any
+	Restricted   bool          // x-restricted: its very type is sealed
+	Own          bool          // x-own: only the ledger itself may append it
+	Members      []Member      // the top-level members of data, in the bytewise order of their names
+	Examples     []canon.Value // complete values of data; each passes Check
+
+	root     *check
+	pointers []string // see Pointers
+	keys     []key    // of pointers, in the same order
+}
+
+// A Member is a top-level member of data. It is either open, that is part of
+// the entry for every reader of the log, or sealed under the key of a group.
+type Member struct {
+	Name, Title, Description string
+
+	Open     bool   // x-open
+	Group    string // key group; "" for an open member
+	Party    string // JSON Pointer of the event member that holds the party's id; "" as Schema.Group says
+	Required bool
+}
+
+type key struct{ group, party string }
+
+// The key groups that every schema may use. A schema names further ones with
+// {"group": …, "party": …}.
+const (
+	GroupParty       = "party"       // the event's main party; without one the subject stands in
+	GroupStaff       = "staff"       // the lender's staff
+	GroupInstitution = "institution" // the lender itself
+)
+
+// The members of the envelope that every entry seals.
+var envelope = []string{
+	"/causationid", "/extensions", "/id", "/parent", "/party", "/sequence", "/signature", "/source", "/subject",
+}
+
+// The members that the entry of a restricted record seals as well, though
+// other entries hold them in the clear.
+var outer = []string{"/refs", "/schema", "/submitter", "/time", "/type"}
+
+// Check returns what is wrong with the data of an event, or nil.
+func (s *Schema) Check(data canon.Value) Violations {
+	w := walk{path: make([]step, 1, 8)}
+	w.path[0].name = "data"
+	w.value(s.root, data)
+	return w.found
+}
+
+// Pointers returns the JSON Pointers of all members that an entry of this type
+// seals, sorted bytewise: nine of the envelope, five more when the type is
+// restricted, and /data/<name> of every member that is not open. Their order
+// is the order of the disclosures. The slice must not be changed.
+func (s *Schema) Pointers() []string { return s.pointers }
+
+// Group returns the key group of a sealed member and the JSON Pointer of the
+// event member that holds the id of the party whose key it is. An empty party
+// means, in the group "party", the event's main party or else its subject; in
+// "staff" and "institution" the lender. Of one schema, a group has one party.
+// In a name like "staff.approver" the word before the dot says what the party
+// is. Both are empty when the pointer is not of a sealed member.
+func (s *Schema) Group(pointer string) (group, party string) {
+	i, ok := slices.BinarySearch(s.pointers, pointer)
+	if !ok {
+		return "", ""
+	}
+	return s.keys[i].group, s.keys[i].party
+}
+
+// Member returns the top-level member of data with the given name.
+func (s *Schema) Member(name string) (Member, bool) {
+	i, ok := slices.BinarySearchFunc(s.Members, name, func(m Member, name string) int {
+		return strings.Compare(m.Name, name)
+	})
+	if !ok {
+		return Member{}, false
+	}
+	return s.Members[i], true
+}
+
+// GoesWith reports whether a record of this type may be about a subject of
+// that kind.
+func (s *Schema) GoesWith(kind string) bool {
+	return slices.Contains(s.SubjectKinds, kind) || slices.Contains(s.SubjectKinds, "*")
+}
+
+// MaxSchema is the largest schema in bytes: its text has to fit in an entry.
+const MaxSchema = 60000
+
+const (
+	draft    = "https://json-schema.org/draft/2020-12/schema"
+	idPrefix = "urn:lendlog:schema:"
+)
+
+var (
+	typeName   = regexp.MustCompile(`^[a-z0-9-]+(\.[a-z0-9-]+)+\.v[1-9][0-9]{0,3}$`)
+	memberName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]{0,63}$`)
+	groupName  = regexp.MustCompile(`^[a-z][A-Za-z0-9]{0,31}(\.[a-z][A-Za-z0-9]{0,31})?$`)
+)
+
+// ParseSchema reads a schema. The error is of type Violations, with pointers
+// into the schema.
+//
+// The profile: every schema has one "type" of object, array, string, integer
+// and boolean, or is a "$ref" to "#/$defs/<name>". An object has "properties",
+// "required", and "additionalProperties", which is false or the schema of a
+// free map; an array has "items", "minItems" and "maxItems"; a string has
+// "enum", "const", "pattern" (of the form ^…$, with what RE2 and ECMA-262 have
+// in common), "minLength", "maxLength" and the "format" date, date-time
+// (RFC 3339 with T, zone and at most nine digits of a second) or decimal
+// (-?(0|[1-9][0-9]*)(\.[0-9]+)?, at most 40 characters, no -0); an integer has
+// "enum", "const", "minimum" and "maximum". "title" and "description" may
+// stand anywhere. Any other keyword is refused.
+//
+// At the top stand "$schema", "$id", "$defs", "examples" and the annotations
+// x-subject (a kind or a list of kinds), x-restricted, x-own and x-source
+// (where a code list comes from). Every member of data has either "x-open":
+// true or "x-key": "party", "staff", "institution", or {"group": …, "party":
+// "/data/<member>"}, where that member is a required or optional string in the
+// same group.
+//
+// An open member outlives every erasure and is never personal. It is an
+// integer, a boolean, a string with an enum, a format or a pattern that lets
+// through at most 64 characters and no free text, or a list of at most 64 of
+// these. Only the ledger's own types may open what they like; a restricted
+// type opens nothing.
+func ParseSchema(text []byte) (*Schema, error) {
+	var c compiler
+	if len(text) > MaxSchema {
+		c.addf("", CodeSize, "is a schema of more than %d bytes; split the type or shorten its texts", MaxSchema)
+		return nil, c.found
+	}
+	doc, err := canon.Parse(text, canon.Limits{})
+	if err != nil {
+		return nil, syntaxViolation(err)
+	}
+	s := &Schema{Text: slices.Clone(text), Hash: sha256.Sum256(text)}
+	c.schema(s, doc)
+	if len(c.found) > 0 {
+		return nil, c.found
+	}
+	s.seal()
+	c.examples(s, doc)
+	if len(c.found) > 0 {
+		return nil, c.found
+	}
+	return s, nil
+}
+
+// seal computes what Pointers and Group return.
+func (s *Schema) seal() {
+	groups := make(map[string]key)
+	attributes := envelope
+	if s.Restricted {
+		attributes = slices.Concat(envelope, outer)
+	}
+	for _, p := range attributes {
+		groups[p] = key{group: GroupParty}
+	}
+	for _, m := range s.Members {
+		if !m.Open {
+			groups["/data/"+m.Name] = key{m.Group, m.Party}
+		}
+	}
+	for p := range groups {
+		s.pointers = append(s.pointers, p)
+	}
+	slices.Sort(s.pointers)
+	for _, p := range s.pointers {
+		s.keys = append(s.keys, groups[p])
+	}
+}
