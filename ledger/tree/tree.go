@@ -272,14 +272,13 @@ func VerifyConsistency(proof []Hash, oldSize, newSize int64, oldRoot, newRoot Ha
 	switch {
 	case oldSize < 0 || oldSize > newSize:
 		return fmt.Errorf("a tree of %d leaves is not a prefix of one of %d", oldSize, newSize)
-	case oldSize == newSize:
-		if len(proof) != 0 || oldRoot != newRoot {
-			return errors.New("two trees of one size have different roots")
-		}
-		return nil
-	case oldSize == 0:
-		if len(proof) != 0 || oldRoot != EmptyRoot {
-			return errors.New("the proof from the empty tree is not empty")
+	case oldSize == 0 && oldRoot != EmptyRoot:
+		return errors.New("the root of the empty tree is wrong")
+	case oldSize == newSize && oldRoot != newRoot:
+		return errors.New("two trees of one size have different roots")
+	case oldSize == 0 || oldSize == newSize:
+		if len(proof) != 0 {
+			return errors.New("the proof has to be empty and is not")
 		}
 		return nil
 	}

@@ -1,0 +1,36 @@
+# lendlog. `make help` lists the targets; scripts/ holds what needs more than a line.
+SHELL := /bin/bash
+GO    ?= go
+BIN   := bin
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+BUILD := CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-buildid= -X main.version=$(VERSION)"
+
+.PHONY: all help build demo check test test-all race fuzz clean
+all: check build
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## bin/lendlog and bin/lendlog-verify
+	$(BUILD) -o $(BIN)/ ./cmd/lendlog ./cmd/lendlog-verify
+
+demo: build ## the main job on embedded data, and four attacks on it
+	@$(BIN)/lendlog demo
+
+check: ## gofmt, go vet, staticcheck
+	@scripts/check.sh
+
+test: check ## the short tests, under 10 minutes on 2 cores
+	$(GO) test -timeout 10m ./...
+
+test-all: ## everything: short tests, race detector, real data, more kills, fuzzing; needs LENDLOG_DATA
+	@scripts/test-all.sh
+
+race: ## the short tests under the race detector
+	$(GO) test -race -short -timeout 20m ./ledger/... ./api/...
+
+fuzz: ## every fuzzer for FUZZTIME (default 5s)
+	@scripts/fuzz.sh
+
+clean: ## remove what was built
+	rm -rf $(BIN)
