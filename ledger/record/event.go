@@ -3,6 +3,7 @@
 package record
 
 import (
+	"iter"
 	"slices"
 	"strconv"
 	"strings"
@@ -48,9 +49,6 @@ type Event struct {
 	Data   canon.Value // the Object that Schema has checked
 	Schema *Schema
 }
-
-// An Identity names an event.
-type Identity struct{ Source, ID string }
 
 // ParseEvent reads an event in the structured mode of CloudEvents JSON, at
 // most MaxEvent bytes. The error is of type Violations.
@@ -307,23 +305,25 @@ func (r *reader) causes(v canon.Value) string {
 	return s
 }
 
-// Causes returns the events that CausationID names, in its order. Each
-// reference, with a single space between two, is the id of an event of the
-// same source, or a source, "#" and an id, split at the last "#". An id with a
-// space or a "#" in it cannot be referred to.
-func (e *Event) Causes() []Identity {
-	if e.CausationID == "" {
-		return nil
-	}
-	var causes []Identity
-	for ref := range strings.SplitSeq(e.CausationID, " ") {
-		c := Identity{e.Source, ref}
-		if i := strings.LastIndexByte(ref, '#'); i >= 0 {
-			c = Identity{ref[:i], ref[i+1:]}
+// Causes yields the source and id of each event that CausationID names, in its
+// order. Each reference, with a single space between two, is the id of an
+// event of the same source, or a source, "#" and an id, split at the last "#".
+// An id with a space or a "#" in it cannot be referred to.
+func (e *Event) Causes() iter.Seq2[string, string] {
+	return func(yield func(source, id string) bool) {
+		if e.CausationID == "" {
+			return
 		}
-		causes = append(causes, c)
+		for ref := range strings.SplitSeq(e.CausationID, " ") {
+			source, id := e.Source, ref
+			if i := strings.LastIndexByte(ref, '#'); i >= 0 {
+				source, id = ref[:i], ref[i+1:]
+			}
+			if !yield(source, id) {
+				return
+			}
+		}
 	}
-	return causes
 }
 
 // Document returns the whole event again, as submitted but for members that

@@ -61,6 +61,9 @@ func (c *compiler) schema(s *Schema, doc canon.Value) {
 	s.Title, s.Description = c.text("", doc, "title"), c.text("", doc, "description")
 	s.Restricted, s.Own = c.flag(doc, "x-restricted"), c.flag(doc, "x-own")
 	s.SubjectKinds = c.subject(doc)
+	if s.Restricted && !slices.Equal(s.SubjectKinds, []string{"case"}) {
+		c.addf("/x-subject", CodeConst, `must be "case" in a restricted type: in another subject's chain the record would tell whom it is about`)
+	}
 	c.text("", doc, "x-source")
 
 	c.done = make(map[string]*check)

@@ -12,7 +12,7 @@ import (
 )
 
 // A Schema says what the data of one record type may hold, and who may read
-// each member of it. It is immutable once parsed and safe for concurrent use.
+// each member of it. It does not change once parsed and is safe for concurrent use.
 type Schema struct {
 	Text         []byte        // verbatim
 	Hash         [32]byte      // SHA-256 of Text
@@ -145,6 +145,9 @@ var (
 // through at most 64 characters and no free text, or a list of at most 64 of
 // these. Only the ledger's own types may open what they like; a restricted
 // type opens nothing.
+//
+// A ledger parses its registered schemas again whenever it is opened, so these
+// rules may be loosened but never tightened.
 func ParseSchema(text []byte) (*Schema, error) {
 	var c compiler
 	if len(text) > MaxSchema {
