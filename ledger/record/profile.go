@@ -141,6 +141,9 @@ func (c *compiler) key(at string, v canon.Value) (group, party string) {
 		c.only(at, v, []string{"group", "party"})
 		group, party = c.text(at, v, "group"), c.text(at, v, "party")
 		if groupName.MatchString(group) && group != GroupParty && group != GroupInstitution {
+			if party == "" {
+				c.addf(at+"/party", CodeRequired, "is required: the /data/<member> that holds the id of the group's party")
+			}
 			return group, party
 		}
 		c.addf(at+"/group", CodeFormat, `must be a name like "coApplicant" or "staff.approver", other than "party" and "institution"`)
@@ -168,7 +171,8 @@ func (c *compiler) parties(s *Schema) {
 		}
 		name, ok := strings.CutPrefix(m.Party, "/data/")
 		id, known := s.Member(name)
-		if !ok || !known || id.Open || id.Group != m.Group || s.root.property(name).kind != canon.String {
+		holds := s.root.property(name)
+		if !ok || !known || id.Open || id.Group != m.Group || holds == nil || holds.kind != canon.String {
 			c.addf(at+"/party", CodeFormat, "must be /data/<member>, a member of type string in the same group")
 		}
 	}

@@ -1,0 +1,376 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package record_test
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/lendlog/lendlog/ledger/canon"
+	"github.com/lendlog/lendlog/ledger/record"
+)
+
+func builtin(t testing.TB) *record.Catalogue {
+	t.Helper()
+	c, err := record.Builtin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func schemaOf(t testing.TB, name string) *record.Schema {
+	t.Helper()
+	s, ok := builtin(t).Type(name)
+	if !ok {
+		t.Fatalf("no schema of %s", name)
+	}
+	return s
+}
+
+// What the catalogue holds, as one would tell a lender: who appends it, and
+// about what.
+func TestBuiltinTypes(t *testing.T) {
+	var got []string
+	for _, s := range builtin(t).All() {
+		who := "lender"
+		if s.Own {
+			who = "ledger"
+		}
+		if s.Restricted {
+			who += ", restricted"
+		}
+		got = append(got, fmt.Sprintf("%s: %s (%s)", strings.TrimPrefix(s.Type, "org.lendlog."), strings.Join(s.SubjectKinds, " "), who))
+	}
+	want := []string{
+		"adverse-action.noticed.v1: file (lender)",
+		"application.received.v1: file (lender)",
+		"case.opened.v1: case (lender, restricted)",
+		"complaint.opened.v1: file line case (lender)",
+		"contract.signed.v1: file (lender)",
+		"decision.made.v1: file (lender)",
+		"delinquency.changed.v1: file line (lender)",
+		"genesis.v1: ledger (ledger)",
+		"line.opened.v1: line (lender)",
+		"loan.charged-off.v1: file (lender)",
+		"loan.closed.v1: file (lender)",
+		"loan.disbursed.v1: file (lender)",
+		"payment.received.v1: file line (lender)",
+		"record.corrected.v1: * (lender)",
+		"record.voided.v1: * (lender)",
+		"recovery.received.v1: file (lender)",
+		"restricted.v1: case (ledger)",
+		"schema.registered.v1: ledger (ledger)",
+		"statement.issued.v1: line (lender)",
+		"submission.conflicted.v1: ledger (ledger)",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("types (-want +got):\n%s", diff)
+	}
+}
+
+func TestBuiltinSchemasAreComplete(t *testing.T) {
+	for _, s := range builtin(t).All() {
+		t.Run(s.Type, func(t *testing.T) {
+			if s.Hash != sha256.Sum256(s.Text) {
+				t.Error("the hash is not that of the text")
+			}
+			if s.Title == "" || s.Description == "" || len(s.Examples) == 0 {
+				t.Error("it lacks a title, a description or an example")
+			}
+			shown := make(map[string]bool)
+			for _, e := range s.Examples {
+				for _, m := range e.Members {
+					shown[m.Name] = true
+				}
+			}
+			for _, m := range s.Members {
+				if m.Title == "" || m.Description == "" {
+					t.Errorf("%s lacks a title or a description", m.Name)
+				}
+				if !shown[m.Name] {
+					t.Errorf("no example shows %s", m.Name)
+				}
+				if s.Own && !m.Open {
+					t.Errorf("%s is not open, though the ledger itself writes it", m.Name)
+				}
+			}
+			for _, name := range []string{"jurisdiction", "legalEntity"} {
+				if m, ok := s.Member(name); !s.Own && (!ok || m.Open == s.Restricted) {
+					t.Errorf("%s is not an open member", name)
+				}
+			}
+		})
+	}
+}
+
+// A definition that is repeated from file to file, so that each stands alone,
+// is the same in all of them.
+func TestDefinitionsAreTheSame(t *testing.T) {
+	first := make(map[string]string) // definition → its text
+	where := make(map[string]string)
+	for _, s := range builtin(t).All() {
+		doc, err := canon.Parse(s.Text, canon.Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defs, _ := doc.Get("$defs")
+		for _, d := range defs.Members {
+			text := string(d.Value.Bytes())
+			if old, ok := first[d.Name]; !ok {
+				first[d.Name], where[d.Name] = text, s.Type
+			} else if old != text {
+				t.Errorf("%s is\n%s in %s, but\n%s in %s", d.Name, old, where[d.Name], text, s.Type)
+			}
+			if !strings.Contains(string(s.Text), `"#/$defs/`+d.Name+`"`) {
+				t.Errorf("%s of %s is never used", d.Name, s.Type)
+			}
+		}
+	}
+	for _, name := range []string{"money", "decimal", "reason", "jurisdiction", "legalEntity"} {
+		if _, ok := first[name]; !ok {
+			t.Errorf("no schema defines %s", name)
+		}
+	}
+}
+
+func TestOpenMembersOfDecision(t *testing.T) {
+	var open []string
+	for _, m := range schemaOf(t, "org.lendlog.decision.made.v1").Members {
+		if m.Open {
+			open = append(open, m.Name)
+		}
+	}
+	want := []string{
+		"decisionMode", "jurisdiction", "legalEntity", "modelHash", "modelId", "modelVersion", "outcome",
+		"policyHash", "policyId", "policyVersion", "reasonCodes", "use",
+	}
+	if diff := cmp.Diff(want, open); diff != "" {
+		t.Errorf("open members (-want +got):\n%s", diff)
+	}
+}
+
+// The pointers and their groups are part of the format: the place of each
+// among the disclosures is its place in this list.
+func TestPointersGolden(t *testing.T) {
+	for _, tt := range []struct {
+		typ  string
+		want []string // pointer, group, party
+	}{
+		{"org.lendlog.decision.made.v1", []string{
+			"/causationid party",
+			"/data/decidedAmount party",
+			"/data/decidedRate party",
+			"/data/explanationRef party",
+			"/data/grade party",
+			"/data/inputs party",
+			"/data/installment party",
+			"/data/officerId staff /data/officerId",
+			"/data/overrideOf party",
+			"/data/reasons party",
+			"/data/termMonths party",
+			"/data/verificationStatus party",
+			"/extensions party",
+			"/id party",
+			"/parent party",
+			"/party party",
+			"/sequence party",
+			"/signature party",
+			"/source party",
+			"/subject party",
+		}},
+		{"org.lendlog.case.opened.v1", []string{
+			"/causationid party",
+			"/data/acknowledgement institution",
+			"/data/assigneeId staff /data/assigneeId",
+			"/data/caseKind institution",
+			"/data/dueAt institution",
+			"/data/jurisdiction institution",
+			"/data/legalEntity institution",
+			"/data/narrative party",
+			"/data/openedAt institution",
+			"/data/relatedSubjects party",
+			"/data/reporterId reporter /data/reporterId",
+			"/data/reporterStatement reporter /data/reporterId",
+			"/data/trigger party",
+			"/extensions party",
+			"/id party",
+			"/parent party",
+			"/party party",
+			"/refs party",
+			"/schema party",
+			"/sequence party",
+			"/signature party",
+			"/source party",
+			"/subject party",
+			"/submitter party",
+			"/time party",
+			"/type party",
+		}},
+	} {
+		t.Run(tt.typ, func(t *testing.T) {
+			s := schemaOf(t, tt.typ)
+			var got []string
+			for _, p := range s.Pointers() {
+				group, party := s.Group(p)
+				got = append(got, strings.TrimSpace(p+" "+group+" "+party))
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("pointers (-want +got):\n%s", diff)
+			}
+			if !slices.IsSorted(s.Pointers()) {
+				t.Error("the pointers are not sorted")
+			}
+		})
+	}
+}
+
+// What is open or unknown is under no key.
+func TestGroupOfWhatIsNotSealed(t *testing.T) {
+	s := schemaOf(t, "org.lendlog.decision.made.v1")
+	for _, p := range []string{"", "/", "/data", "/data/outcome", "/data/unknown", "/time", "/type", "/refs"} {
+		if group, party := s.Group(p); group != "" || party != "" {
+			t.Errorf("Group(%q) = %q, %q", p, group, party)
+		}
+	}
+	if _, ok := s.Member("Outcome"); ok {
+		t.Error("Member finds a name in another case")
+	}
+}
+
+func TestCorrectionsSeparateTwoMembersOfStaff(t *testing.T) {
+	for _, typ := range []string{"org.lendlog.record.corrected.v1", "org.lendlog.record.voided.v1"} {
+		s := schemaOf(t, typ)
+		a, _ := s.Group("/data/requesterId")
+		b, _ := s.Group("/data/approverId")
+		if a != "staff.requester" || b != "staff.approver" {
+			t.Errorf("%s keeps requester and approver under %q and %q", typ, a, b)
+		}
+		for _, kind := range []string{"file", "line", "party", "ledger"} {
+			if !s.GoesWith(kind) {
+				t.Errorf("%s does not go with a %s", typ, kind)
+			}
+		}
+	}
+}
+
+func TestCatalogueWith(t *testing.T) {
+	base := builtin(t)
+	first := mustParse(t, testSchema)
+	one, err := base.With(first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := mustParse(t, strings.Replace(testSchema, "A test.", "A test, described better.", 1))
+	two, err := one.With(second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := base.Type(first.Type); ok {
+		t.Error("With has changed its receiver")
+	}
+	if s, _ := one.Type(first.Type); s != first {
+		t.Error("the schema is not in the new catalogue")
+	}
+	if s, _ := two.Type(first.Type); s != second {
+		t.Error("the later schema does not hold")
+	}
+	for _, s := range []*record.Schema{first, second} {
+		if got, _ := two.Hash(s.Hash); got != s {
+			t.Error("a schema cannot be found by its hash")
+		}
+	}
+	if _, ok := one.Hash(second.Hash); ok {
+		t.Error("a schema is found before it was registered")
+	}
+	if n := len(base.All()); len(one.All()) != n+1 || len(two.All()) != n+1 {
+		t.Errorf("catalogues of %d, %d and %d types", n, len(one.All()), len(two.All()))
+	}
+	byType := func(a, b *record.Schema) int { return strings.Compare(a.Type, b.Type) }
+	if !slices.IsSortedFunc(two.All(), byType) {
+		t.Error("All is not sorted by type")
+	}
+	own := mustParse(t, strings.Replace(testSchema, `"x-subject"`, `"x-own": true, "x-subject"`, 1))
+	if _, err := one.With(own); err == nil {
+		t.Error("a lender's type becomes the ledger's own")
+	}
+	if _, err := base.With(own); err != nil {
+		t.Errorf("a new type of the ledger's own: %v", err)
+	}
+}
+
+// Every member of every example carries its weight: with a value of another
+// type, or beside a member that is not known, the example is refused, and the
+// violation names the place.
+func TestMutatedExamples(t *testing.T) {
+	replace := func(v canon.Value, name string, with *canon.Value) canon.Value {
+		m := make(map[string]canon.Value)
+		for _, x := range v.Members {
+			m[x.Name] = x.Value
+		}
+		delete(m, name)
+		if with != nil {
+			m[name] = *with
+		}
+		var members []canon.Member
+		for _, n := range slices.Sorted(maps.Keys(m)) {
+			members = append(members, canon.Member{Name: n, Value: m[n]})
+		}
+		return canon.Map(members...)
+	}
+	wrong := func(v canon.Value) canon.Value {
+		if v.Kind == canon.Bool {
+			return canon.Text("true")
+		}
+		return canon.Flag(true)
+	}
+	for _, s := range builtin(t).All() {
+		for _, e := range s.Examples {
+			expect := func(what string, data canon.Value, pointer, code string) {
+				t.Helper()
+				vs := s.Check(data)
+				if len(vs) != 1 || vs[0].Pointer != pointer || vs[0].Code != code {
+					t.Errorf("%s, %s: got %v, want %s at %s", s.Type, what, vs, code, pointer)
+				}
+			}
+			text, null, list := canon.Text("x"), canon.Value{}, canon.List(canon.Value{})
+			expect("null for data", canon.Value{}, "/data", record.CodeType)
+			expect("an array for data", canon.List(e), "/data", record.CodeType)
+			expect("an unknown member", replace(e, "unknownMember", &text), "/data/unknownMember", record.CodeUnknown)
+			for _, m := range s.Members {
+				v, ok := e.Get(m.Name)
+				if !ok {
+					continue
+				}
+				at := "/data/" + m.Name
+				bad := wrong(v)
+				expect("another type", replace(e, m.Name, &bad), at, record.CodeType)
+				expect("null", replace(e, m.Name, &null), at, record.CodeType)
+				renamed := replace(replace(e, m.Name, nil), strings.ToUpper(m.Name)+"x", &v)
+				if vs := s.Check(renamed); len(vs) == 0 {
+					t.Errorf("%s: a member in capitals passes for %s", s.Type, m.Name)
+				}
+				if m.Required {
+					expect("absent", replace(e, m.Name, nil), at, record.CodeRequired)
+				} else if vs := s.Check(replace(e, m.Name, nil)); vs != nil {
+					t.Errorf("%s without %s: %v", s.Type, m.Name, vs)
+				}
+				switch v.Kind {
+				case canon.Array:
+					expect("null in a list", replace(e, m.Name, &list), at+"/0", record.CodeType)
+				case canon.Object:
+					for _, inner := range v.Members {
+						bad := replace(v, inner.Name, &null)
+						expect("null in an object", replace(e, m.Name, &bad), at+"/"+inner.Name, record.CodeType)
+					}
+				}
+			}
+		}
+	}
+}
