@@ -134,7 +134,45 @@ func TestGeneratedSchemasAgreeWithOracle(t *testing.T) {
 	}
 }
 
-// strings are values that some pattern, format, enum or length is particular
+// Every string that is one character away from a date, a time or a decimal.
+func TestFormatsAgreeWithOracle(t *testing.T) {
+	for _, format := range []string{"date", "date-time", "decimal"} {
+		text := `{"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "urn:lendlog:schema:com.example.format.v1",
+			"type": "object", "x-subject": "file", "additionalProperties": false,
+			"properties": {"a": {"type": "string", "format": "` + format + `", "x-open": true}}}`
+		s := mustParse(t, text)
+		o, err := newOracle(s.Text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		try := func(a string) bool {
+			return compare(t, s, o, canon.Map(canon.Member{Name: "a", Value: canon.Text(a)}))
+		}
+		valid := 0
+		for _, a := range strangeStrings {
+			if !try(a) {
+				continue
+			}
+			valid++
+			for i := range len(a) + 1 {
+				for _, c := range "0123459:.,+-TtZz eé\n" {
+					try(a[:i] + string(c) + a[i:])
+					if i < len(a) {
+						try(a[:i] + string(c) + a[i+1:])
+					}
+				}
+				if i < len(a) {
+					try(a[:i] + a[i+1:])
+				}
+			}
+		}
+		if valid < 5 {
+			t.Errorf("%d strings are a %s: this test tests little", valid, format)
+		}
+	}
+}
+
+// strangeStrings are values that some pattern, format, enum or length is particular
 // about.
 var strangeStrings = []string{
 	"", "a", "b", "ab", "é", "日本", "😀😀", "aaaaaaaaaa", "A1", "EUR", "eur", "EURO", "EUR\n", "US", "US-CA", "DE-BE", "-",
