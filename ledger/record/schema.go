@@ -174,12 +174,15 @@ func ParseSchema(text []byte) (*Schema, error) {
 // seal computes what Pointers and Group return.
 func (s *Schema) seal() {
 	groups := make(map[string]key)
-	attributes := envelope
-	if s.Restricted {
-		attributes = slices.Concat(envelope, outer)
-	}
-	for _, p := range attributes {
+	for _, p := range envelope {
 		groups[p] = key{group: GroupParty}
+	}
+	if s.Restricted {
+		// Erasing the party must leave the other members readable, and they
+		// can be placed only by the schema.
+		for _, p := range outer {
+			groups[p] = key{group: GroupInstitution}
+		}
 	}
 	for _, m := range s.Members {
 		if !m.Open {

@@ -253,9 +253,16 @@ func (v View) ProveConsistency(oldSize, size int64) ([]Hash, error) {
 	return tlog.ProveTree(size, oldSize, v)
 }
 
+// maxSize bounds the trees that are verified: tlog's search for the power of
+// two below a size does not end for greater ones.
+const maxSize = 1 << 62
+
 // VerifyInclusion checks that leaf stands at index in the tree of that size
 // and root (RFC 9162, section 2.1.3.2).
 func VerifyInclusion(proof []Hash, index, size int64, leaf, root Hash) error {
+	if size > maxSize {
+		return fmt.Errorf("no tree has %d leaves", size)
+	}
 	if index < 0 || index >= size {
 		return fmt.Errorf("index %d is not in a tree of %d leaves", index, size)
 	}
@@ -270,6 +277,8 @@ func VerifyInclusion(proof []Hash, index, size int64, leaf, root Hash) error {
 // 2.1.4.2).
 func VerifyConsistency(proof []Hash, oldSize, newSize int64, oldRoot, newRoot Hash) error {
 	switch {
+	case newSize > maxSize:
+		return fmt.Errorf("no tree has %d leaves", newSize)
 	case oldSize < 0 || oldSize > newSize:
 		return fmt.Errorf("a tree of %d leaves is not a prefix of one of %d", oldSize, newSize)
 	case oldSize == 0 && oldRoot != EmptyRoot:
