@@ -14,7 +14,8 @@
 //	'p' first(8)            their encrypted payloads: be32 length ‖ bytes each
 //	't' level(1) n(8)       a full tile: 256 hashes
 //	's' term(32) seq(4)     index(8) ‖ leaf hash(32): one posting per record
-//	'i' identity(32)        index(8) of the record accepted under that event identity
+//	'i' identity(32)        index(8) ‖ 1 if restricted, else 0: the record accepted
+//	                        under that event identity
 //	'k' id(8)               a wrapped party key, see package seal
 //
 // A block of entries never spans two tiles, and a block of payloads has the
@@ -34,6 +35,8 @@
 package store
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -64,12 +67,14 @@ type Head struct {
 	Keys       int64
 	IndexRoot  int64     // index of the last index-root leaf, -1 before the first
 	Recorded   time.Time // of the last entry
+	Fold       [32]byte  // over all identities, see Identity.Fold
 	Note       []byte    // signed checkpoint of Size
 }
 
 func (h Head) bytes() []byte {
 	return canon.Map(
 		canon.Member{Name: "entries", Value: canon.Number(h.Entries)},
+		canon.Member{Name: "fold", Value: canon.Text(base64.StdEncoding.EncodeToString(h.Fold[:]))},
 		canon.Member{Name: "identities", Value: canon.Number(h.Identities)},
 		canon.Member{Name: "indexRoot", Value: canon.Number(h.IndexRoot)},
 		canon.Member{Name: "keys", Value: canon.Number(h.Keys)},
@@ -90,6 +95,11 @@ func parseHead(b []byte) (Head, error) {
 		Size: num("size"), Entries: num("entries"), Identities: num("identities"),
 		Keys: num("keys"), IndexRoot: num("indexRoot"), Note: []byte(text("note")),
 	}
+	fold, err := base64.StdEncoding.Strict().DecodeString(text("fold"))
+	if err != nil || len(fold) != len(h.Fold) {
+		return Head{}, fmt.Errorf("head row: %w", ErrDamaged)
+	}
+	copy(h.Fold[:], fold)
 	if h.Recorded, err = time.Parse(record.TimeLayout, text("recorded")); err != nil {
 		return Head{}, fmt.Errorf("head row: %w", ErrDamaged)
 	}
@@ -105,10 +115,37 @@ type Posting struct {
 }
 
 // An Identity is the digest of an event's source and id, and the record that
-// was accepted under it.
+// was accepted under it. That it is restricted is kept beside it, because no
+// other record may show a link to it.
 type Identity struct {
-	Digest [32]byte
-	Index  int64
+	Digest     [32]byte
+	Index      int64
+	Restricted bool
+}
+
+// Fold adds or removes the identity to or from a running exclusive-or over the
+// hashes of all of them. It shows rot, which a count does not; it is no
+// protection against somebody who chooses what to write: the audit is.
+func (i Identity) Fold(sum *[32]byte) {
+	h := sha256.Sum256(append(i.Digest[:], i.value()...))
+	for k := range sum {
+		sum[k] ^= h[k]
+	}
+}
+
+func (i Identity) value() []byte {
+	v := binary.BigEndian.AppendUint64(make([]byte, 0, 9), uint64(i.Index))
+	if i.Restricted {
+		return append(v, 1)
+	}
+	return append(v, 0)
+}
+
+func parseIdentity(digest [32]byte, v []byte) (Identity, error) {
+	if len(v) != 9 || v[8] > 1 {
+		return Identity{}, fmt.Errorf("identity: %w", ErrDamaged)
+	}
+	return Identity{digest, int64(binary.BigEndian.Uint64(v)), v[8] == 1}, nil
 }
 
 // A KeyRow is a wrapped party key.

@@ -108,7 +108,7 @@ func (s *Store) Commit(b *Batch) error {
 		put(postingKey(p.Term, p.Seq), append(v, p.Leaf[:]...))
 	}
 	for _, id := range b.Identities {
-		put(identityKey(id.Digest), binary.BigEndian.AppendUint64(nil, uint64(id.Index)))
+		put(identityKey(id.Digest), id.value())
 	}
 	for _, t := range b.Tiles {
 		v := make([]byte, 0, tree.Width*32)
@@ -290,17 +290,16 @@ func (s *Store) ReadTile(level int, n int64) (tree.Tile, error) {
 }
 
 // Identity returns the record that was accepted under an event identity.
-func (s *Store) Identity(digest [32]byte) (index int64, ok bool, err error) {
+func (s *Store) Identity(digest [32]byte) (id Identity, ok bool, err error) {
 	v, err := s.get(identityKey(digest))
-	switch {
-	case errors.Is(err, badger.ErrKeyNotFound):
-		return 0, false, nil
-	case err != nil:
-		return 0, false, err
-	case len(v) != 8:
-		return 0, false, ErrDamaged
+	if errors.Is(err, badger.ErrKeyNotFound) {
+		return Identity{}, false, nil
 	}
-	return int64(binary.BigEndian.Uint64(v)), true, nil
+	if err != nil {
+		return Identity{}, false, err
+	}
+	id, err = parseIdentity(digest, v)
+	return id, err == nil, err
 }
 
 // Postings returns count postings of a term from seq on.
@@ -330,7 +329,7 @@ func (s *Store) ScanPostings(yield func(Posting) error) error {
 }
 
 func (s *Store) scanPostings(prefix, from []byte, yield func(Posting) error) error {
-	return s.scan(prefix, from, true, func(k, v []byte) error {
+	return s.scan(prefix, from, func(k, v []byte) error {
 		if len(k) != 37 || len(v) != 40 {
 			return fmt.Errorf("posting: %w", ErrDamaged)
 		}
@@ -343,7 +342,7 @@ func (s *Store) scanPostings(prefix, from []byte, yield func(Posting) error) err
 
 // ScanKeys calls yield for every wrapped key, by id.
 func (s *Store) ScanKeys(yield func(KeyRow) error) error {
-	return s.scan([]byte{'k'}, []byte{'k'}, true, func(k, v []byte) error {
+	return s.scan([]byte{'k'}, []byte{'k'}, func(k, v []byte) error {
 		if len(k) != 9 {
 			return fmt.Errorf("key row: %w", ErrDamaged)
 		}
@@ -353,21 +352,19 @@ func (s *Store) ScanKeys(yield func(KeyRow) error) error {
 
 // ScanIdentities calls yield for every event identity.
 func (s *Store) ScanIdentities(yield func(Identity) error) error {
-	return s.scan([]byte{'i'}, []byte{'i'}, true, func(k, v []byte) error {
-		if len(k) != 33 || len(v) != 8 {
+	return s.scan([]byte{'i'}, []byte{'i'}, func(k, v []byte) error {
+		if len(k) != 33 {
 			return fmt.Errorf("identity: %w", ErrDamaged)
 		}
-		return yield(Identity{Digest: [32]byte(k[1:]), Index: int64(binary.BigEndian.Uint64(v))})
+		id, err := parseIdentity([32]byte(k[1:]), v)
+		if err != nil {
+			return err
+		}
+		return yield(id)
 	})
 }
 
-// CountIdentities returns the number of event identities.
-func (s *Store) CountIdentities() (n int64, err error) {
-	err = s.scan([]byte{'i'}, []byte{'i'}, false, func(_, _ []byte) error { n++; return nil })
-	return n, err
-}
-
-func (s *Store) scan(prefix, from []byte, values bool, yield func(k, v []byte) error) error {
+func (s *Store) scan(prefix, from []byte, yield func(k, v []byte) error) error {
 	return s.db.View(func(txn *badger.Txn) error {
 		opt := badger.DefaultIteratorOptions
 		opt.PrefetchValues = false
@@ -375,12 +372,6 @@ func (s *Store) scan(prefix, from []byte, values bool, yield func(k, v []byte) e
 		it := txn.NewIterator(opt)
 		defer it.Close()
 		for it.Seek(from); it.Valid(); it.Next() {
-			if !values {
-				if err := yield(it.Item().Key(), nil); err != nil {
-					return err
-				}
-				continue
-			}
 			if err := it.Item().Value(func(v []byte) error { return yield(it.Item().Key(), v) }); err != nil {
 				return err
 			}
