@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ledger
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"github.com/lendlog/lendlog/ledger/canon"
+	"github.com/lendlog/lendlog/ledger/record"
+	"github.com/lendlog/lendlog/ledger/store"
+	"github.com/lendlog/lendlog/ledger/tree"
+	"github.com/lendlog/lendlog/ledger/vault"
+)
+
+// Paths are the directories of a ledger. What is lost or taken together with
+// the store protects it less, so Keys, Vault, Head and Mirror belong on other
+// volumes.
+type Paths struct {
+	Store  string `json:"store"`  // the Badger database
+	Keys   string `json:"keys"`   // the ledger's own keys
+	Vault  string `json:"vault"`  // the bucket keys
+	Head   string `json:"head"`   // the last published checkpoint, and the lock
+	Mirror string `json:"mirror"` // the copy that repair reads
+}
+
+// withDefaults puts what is not named into dir.
+func (p Paths) withDefaults(dir string) (Paths, error) {
+	for _, f := range []struct {
+		path *string
+		name string
+	}{{&p.Store, "store"}, {&p.Keys, "keys"}, {&p.Vault, "vault"}, {&p.Head, "head"}, {&p.Mirror, "mirror"}} {
+		if *f.path == "" {
+			*f.path = filepath.Join(dir, f.name)
+		}
+		abs, err := filepath.Abs(*f.path)
+		if err != nil {
+			return Paths{}, err
+		}
+		*f.path = abs
+	}
+	return p, nil
+}
+
+// Warnings says which of the paths share a volume with the store.
+func (p Paths) Warnings() []string {
+	var out []string
+	for _, f := range []struct{ path, what string }{
+		{p.Keys, "keys"}, {p.Vault, "vault"}, {p.Head, "head file"}, {p.Mirror, "mirror"},
+	} {
+		if store.SameVolume(p.Store, f.path) {
+			out = append(out, fmt.Sprintf("the %s lies on the same volume as the store; what takes one takes both", f.what))
+		}
+	}
+	return out
+}
+
+// config is D/lendlog.json: where the parts of the ledger are. It holds no
+// secret, and nothing that the genesis record does not pin matters to proofs.
+type config struct {
+	V         string `json:"v"`
+	Origin    string `json:"origin"`
+	PublicLog bool   `json:"publicLog"`
+	Paths     Paths  `json:"paths"`
+}
+
+const (
+	configFile   = "lendlog.json"
+	configFormat = "lendlog-dir/1"
+	trustFile    = "trust.json"
+)
+
+// CreateOptions are the parameters of a new ledger. Origin is required; the
+// others have defaults. They stand in the genesis record and cannot be
+// changed.
+type CreateOptions struct {
+	Origin          string
+	Paths           Paths         // default: subdirectories of the ledger's directory
+	PublicLog       bool          // tiles may be read by anybody
+	LateAfter       time.Duration // a live record older than this is late; default 24 h
+	WitnessInterval time.Duration // longest promised time between witnessed checkpoints; default 24 h
+	Now             func() time.Time
+}
+
+// indexKeyCommitment is what the genesis record says of the index key.
+func indexKeyCommitment(key [32]byte) string {
+	sum := sha256.Sum256(append([]byte("lendlog/index-key"), key[:]...))
+	return base64.StdEncoding.EncodeToString(sum[:])
+}
+
+// Create makes a new ledger in dir, which must be empty or absent: its keys,
+// its genesis record as leaf 0, the schemas of its catalogue, and the trust
+// file D/trust.json. It never touches an existing ledger.
+func Create(ctx context.Context, dir string, o CreateOptions) (err error) {
+	if err := tree.ValidOrigin(o.Origin); err != nil {
+		return err
+	}
+	if o.LateAfter == 0 {
+		o.LateAfter = 24 * time.Hour
+	}
+	if o.WitnessInterval == 0 {
+		o.WitnessInterval = 24 * time.Hour
+	}
+	if o.LateAfter < time.Second || o.WitnessInterval < time.Second {
+		return errors.New("the limits of the genesis record are at least one second")
+	}
+	conf := config{V: configFormat, Origin: o.Origin, PublicLog: o.PublicLog}
+	if conf.Paths, err = o.Paths.withDefaults(dir); err != nil {
+		return err
+	}
+	for _, d := range []string{dir, conf.Paths.Store, conf.Paths.Keys, conf.Paths.Vault, conf.Paths.Head, conf.Paths.Mirror} {
+		if err := os.MkdirAll(d, 0o700); err != nil {
+			return err
+		}
+	}
+	for _, d := range []string{conf.Paths.Store, conf.Paths.Keys, conf.Paths.Vault, conf.Paths.Head, conf.Paths.Mirror} {
+		names, err := os.ReadDir(d)
+		if err != nil {
+			return err
+		}
+		if len(names) > 0 {
+			return fmt.Errorf("%s is not empty: a ledger is created once, and never over another", d)
+		}
+	}
+	keys, verifier, err := vault.GenerateKeys(o.Origin)
+	if err != nil {
+		return err
+	}
+	if err := keys.Write(conf.Paths.Keys); err != nil {
+		return err
+	}
+	opt := Options{Now: o.Now}.withDefaults()
+	l, err := newLedger(opt, conf, keys)
+	if err != nil {
+		return err
+	}
+	if l.headFile, err = store.LockHead(conf.Paths.Head); err != nil {
+		return err
+	}
+	if l.store, err = store.Open(conf.Paths.Store, true, opt.Logger); err != nil {
+		return errors.Join(err, l.headFile.Close())
+	}
+	if l.mirror, err = store.OpenMirror(conf.Paths.Mirror); err != nil {
+		return errors.Join(err, l.store.Close(), l.headFile.Close())
+	}
+	defer func() { err = errors.Join(err, l.Close()) }()
+	l.tiles = newTileCache(l.store)
+	v, err := vault.Open(conf.Paths.Vault, keys.Vault, conf.Origin)
+	if err != nil {
+		return err
+	}
+	if l.keyring, _, err = openKeyring(v, l.store); err != nil {
+		return err
+	}
+	l.state.head.IndexRoot = -1
+	l.published.Store(&published{root: tree.EmptyRoot, head: l.state.head})
+	l.params.lateAfter = o.LateAfter
+
+	genesis := canon.Map(
+		canon.Member{Name: "origin", Value: canon.Text(o.Origin)},
+		canon.Member{Name: "format", Value: canon.Text(record.Format)},
+		canon.Member{Name: "hash", Value: canon.Text("sha256")},
+		canon.Member{Name: "map", Value: canon.Text("torchwood-mpt")},
+		canon.Member{Name: "checkpointKeys", Value: canon.Texts(verifier)},
+		canon.Member{Name: "vrfKey", Value: canon.Text(base64Of(keys.VRF.Public()))},
+		canon.Member{Name: "indexKeyCommitment", Value: canon.Text(indexKeyCommitment(keys.Index))},
+		canon.Member{Name: "shard", Value: canon.Map(
+			canon.Member{Name: "number", Value: canon.Number(1)},
+			canon.Member{Name: "of", Value: canon.Number(1)},
+			canon.Member{Name: "rule", Value: canon.Text("all subjects")},
+		)},
+		canon.Member{Name: "witnessIntervalSeconds", Value: canon.Number(int64(o.WitnessInterval / time.Second))},
+		canon.Member{Name: "lateAfterSeconds", Value: canon.Number(int64(o.LateAfter / time.Second))},
+	)
+	clock := clock{now: opt.Now, start: opt.Now()}
+	if err := l.appendOwn(ctx, &clock, ownEvent{typ: record.TypeGenesis, subject: "ledger/" + o.Origin, id: "genesis", data: genesis}); err != nil {
+		return err
+	}
+	if err := l.readParams(); err != nil {
+		return err
+	}
+	if err := l.registerSchemas(ctx, &clock); err != nil {
+		return err
+	}
+	if err := l.commitIndexRoot(); err != nil {
+		return err
+	}
+	text, err := json.MarshalIndent(conf, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := store.WriteFile(filepath.Join(dir, trustFile), l.Trust().Bytes(), 0o644); err != nil {
+		return err
+	}
+	// Last, because without it the directory is not a ledger.
+	return store.WriteFile(filepath.Join(dir, configFile), append(text, '\n'), 0o600)
+}
+
+func base64Of(b [32]byte) string { return base64.StdEncoding.EncodeToString(b[:]) }
+
+// newLedger sets up what needs no store.
+func newLedger(opt Options, conf config, keys vault.Keys) (*Ledger, error) {
+	signer, err := keys.Signer()
+	if err != nil {
+		return nil, err
+	}
+	catalogue, err := record.Builtin()
+	if err != nil {
+		return nil, err
+	}
+	l := &Ledger{
+		opt: opt, conf: conf, keys: keys, signer: signer,
+		terms:   newTermCache(keys.VRF),
+		schemas: newSchemaSet(),
+		queue:   make(chan *Pending, 4*batchRecords),
+		budget:  semaphore.NewWeighted(inFlight),
+		stopped: make(chan struct{}),
+	}
+	l.catalogue.Store(catalogue)
+	return l, nil
+}
+
+// ownEvent is an event of the ledger itself.
+type ownEvent struct {
+	typ, subject, id string
+	data             canon.Value
+}
+
+// ownSubmitter is the submitter of the ledger's own records.
+const ownSubmitter = "ledger"
+
+func (l *Ledger) own(o ownEvent) (*record.Event, error) {
+	return record.NewOwnEvent(canon.Map(
+		canon.Member{Name: "specversion", Value: canon.Text("1.0")},
+		canon.Member{Name: "source", Value: canon.Text("urn:lendlog:ledger:" + l.conf.Origin)},
+		canon.Member{Name: "id", Value: canon.Text(o.id)},
+		canon.Member{Name: "type", Value: canon.Text(o.typ)},
+		canon.Member{Name: "subject", Value: canon.Text(o.subject)},
+		canon.Member{Name: "time", Value: canon.Text(l.opt.Now().UTC().Format(record.TimeLayout))},
+		canon.Member{Name: "data", Value: o.data},
+	), l.Catalogue())
+}
+
+// appendOwn commits events of the ledger itself. It may be called only by
+// whoever owns the state.
+func (l *Ledger) appendOwn(ctx context.Context, clock *clock, events ...ownEvent) error {
+	for len(events) > 0 {
+		n := min(len(events), 16) // schemas are long
+		var batch []*Pending
+		for _, o := range events[:n] {
+			ev, err := l.own(o)
+			if err != nil {
+				return err
+			}
+			p, err := l.prepare(ctx, ev, ownSubmitter)
+			if err != nil {
+				return err
+			}
+			batch = append(batch, p)
+		}
+		if err := l.commit(batch, clock); err != nil {
+			return err
+		}
+		for _, p := range batch {
+			if p.err != nil {
+				return p.err
+			}
+		}
+		events = events[n:]
+	}
+	return nil
+}
+
+// registerSchemas appends those schemas of the catalogue that the ledger does
+// not hold yet: all of them in a new ledger, new ones after an upgrade.
+func (l *Ledger) registerSchemas(ctx context.Context, clock *clock) error {
+	var events []ownEvent
+	for _, s := range l.Catalogue().All() {
+		if l.schemas.has(s.Hash) {
+			continue
+		}
+		events = append(events, ownEvent{
+			typ: record.TypeSchemaRegistered, subject: schemaSubject, id: "schema/" + hex.EncodeToString(s.Hash[:]),
+			data: canon.Map(
+				canon.Member{Name: "type", Value: canon.Text(s.Type)},
+				canon.Member{Name: "sha256", Value: canon.Text(base64Of(s.Hash))},
+				canon.Member{Name: "text", Value: canon.Text(string(s.Text))},
+			),
+		})
+	}
+	if err := l.appendOwn(ctx, clock, events...); err != nil {
+		return err
+	}
+	for _, s := range l.Catalogue().All() {
+		l.schemas.add(s)
+	}
+	return nil
+}
+
+// schemaSubject is the subject of all registrations of schemas, and
+// conflictSubject that of all conflicting submissions.
+const (
+	schemaSubject   = "ledger/schemas"
+	conflictSubject = "ledger/conflicts"
+)
+
+// Locate returns what D/lendlog.json says of the ledger in dir, without
+// opening it: its origin and where its parts are.
+func Locate(dir string) (origin string, paths Paths, err error) {
+	c, err := readConfig(dir)
+	return c.Origin, c.Paths, err
+}

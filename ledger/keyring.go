@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ledger
+
+import (
+	"sync"
+
+	"github.com/lendlog/lendlog/ledger/seal"
+	"github.com/lendlog/lendlog/ledger/store"
+	"github.com/lendlog/lendlog/ledger/term"
+	"github.com/lendlog/lendlog/ledger/vault"
+)
+
+// keyring holds the party keys. An owner is "party:<id>", "subject:<kind>/<id>"
+// where an event names no party, "staff:<id>" or "institution:<id>" (the id
+// may be empty). Which key belongs to whom is known only in memory: on disk
+// the owner lies inside the wrap, which dies with its bucket key.
+type keyring struct {
+	mu      sync.RWMutex // guards all below
+	vault   *vault.Vault
+	owners  map[string]*partyKey
+	numbers map[int64]*partyKey
+	next    int64
+}
+
+type partyKey struct {
+	seal.PartyKey
+	row    []byte // wrapped
+	stored bool   // the row is in the store; owned by the sequencer
+}
+
+// openKeyring unwraps the stored keys, all of which must open.
+func openKeyring(v *vault.Vault, s *store.Store) (*keyring, int64, error) {
+	k := &keyring{vault: v, owners: map[string]*partyKey{}, numbers: map[int64]*partyKey{}}
+	n := int64(0)
+	err := s.ScanKeys(func(r store.KeyRow) error {
+		n++
+		b, err := v.Bucket(r.ID / seal.BucketSize)
+		if err != nil {
+			return err
+		}
+		p, err := seal.Unwrap(r.ID, r.Row, b.Key)
+		if err != nil {
+			return err
+		}
+		key := &partyKey{PartyKey: p, row: r.Row, stored: true}
+		k.owners[p.Owner], k.numbers[p.ID] = key, key
+		k.next = max(k.next, p.ID+1)
+		return nil
+	})
+	return k, n, err
+}
+
+// get returns the owner's key, making one for a new owner.
+func (k *keyring) get(owner string) (*partyKey, error) {
+	k.mu.RLock()
+	key := k.owners[owner]
+	k.mu.RUnlock()
+	if key != nil {
+		return key, nil
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if key = k.owners[owner]; key != nil {
+		return key, nil
+	}
+	p := seal.PartyKey{ID: k.next, Owner: owner, Key: seal.NewKey()}
+	if err := k.vault.Grow(p.Bucket()); err != nil {
+		return nil, err
+	}
+	b, err := k.vault.Bucket(p.Bucket())
+	if err != nil {
+		return nil, err
+	}
+	key = &partyKey{PartyKey: p, row: p.Wrap(b.Key, b.Generation)}
+	k.owners[owner], k.numbers[p.ID] = key, key
+	k.next++
+	return key, nil
+}
+
+func (k *keyring) byID(id int64) (seal.Key, bool) {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	p := k.numbers[id]
+	if p == nil {
+		return seal.Key{}, false
+	}
+	return p.Key, true
+}
+
+// termCache remembers subjects' terms, because computing one costs more than
+// sealing a whole event.
+type termCache struct {
+	key *term.PrivateKey
+	mu  sync.Mutex // guards the two generations below
+	now map[string]term.Term
+	old map[string]term.Term
+}
+
+// termsPerGeneration bounds the cache to twice as many subjects.
+const termsPerGeneration = 1 << 18
+
+func newTermCache(key *term.PrivateKey) *termCache {
+	return &termCache{key: key, now: map[string]term.Term{}}
+}
+
+func (c *termCache) get(kind, id string) term.Term {
+	subject := kind + "/" + id
+	c.mu.Lock()
+	t, ok := c.now[subject]
+	if !ok {
+		t, ok = c.old[subject]
+	}
+	c.mu.Unlock()
+	if ok {
+		return t
+	}
+	t = c.key.Term(kind, id)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.now) >= termsPerGeneration {
+		c.old, c.now = c.now, make(map[string]term.Term, termsPerGeneration)
+	}
+	c.now[subject] = t
+	return t
+}

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package ledger is the engine of lendlog: a tamper-evident log of lending
+// records in a directory of its own.
+//
+// A ledger is made once with [Create] and then opened with [Open]. Opening
+// checks it: a store that is behind its head file, forked, or gappy is
+// refused. [Ledger.Run] is the sequencer, the one goroutine that numbers,
+// hashes, signs and commits; while it runs, [Ledger.Append] takes events from
+// any number of goroutines and returns receipts. Reading and proving need no
+// sequencer.
+//
+//	err := ledger.Create(ctx, dir, ledger.CreateOptions{Origin: "ledger.bank.example/2026"})
+//	l, err := ledger.Open(ctx, dir, ledger.Options{})
+//	go l.Run(ctx)
+//	result, err := l.Append(ctx, event, "key-1")
+//
+// # What a receipt promises
+//
+// When Append returns a result, the record is durable, its index never
+// changes, and a checkpoint that covers it has been signed and published. The
+// ledger MUST NOT reveal an index or a checkpoint before both are durable,
+// and MUST NOT lose either afterwards, whatever happens to the process or the
+// machine; sequence.go is that promise, in order. An event that was not
+// acknowledged may be in the ledger or not, but never half: sending it again
+// under the same source and id is always right.
+//
+// The files are: create.go and open.go (the directory, and every check on
+// opening), prepare.go (an event becomes a sealed, encrypted record without a
+// number), sequence.go (the commit), read.go (records, timelines, tiles,
+// proofs), repair.go (a store out of its mirror).
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/sync/semaphore"
+
+	"github.com/lendlog/lendlog/ledger/proof"
+	"github.com/lendlog/lendlog/ledger/record"
+	"github.com/lendlog/lendlog/ledger/store"
+	"github.com/lendlog/lendlog/ledger/tree"
+	"github.com/lendlog/lendlog/ledger/vault"
+)
+
+// Errors that callers tell apart.
+var (
+	// ErrNotFound: the ledger has no such record, subject or tile.
+	ErrNotFound = errors.New("not found")
+	// ErrErased: the record is there, but the key that opens it was destroyed.
+	ErrErased = errors.New("the record's sealed members were erased")
+	// ErrNoSpace: a volume has less free space than the ledger's floor.
+	ErrNoSpace = errors.New("too little free space: appends are stopped, reads go on; free some space")
+	// ErrStopped: the ledger takes no appends any more: it was closed, or the
+	// outcome of a commit is unknown and it must be opened again.
+	ErrStopped = errors.New("the ledger has stopped; open it again")
+	// ErrClock: the wall clock jumped or lies behind what is already recorded.
+	ErrClock = errors.New("the wall clock is not to be trusted: appends are stopped")
+	// ErrSigner: the checkpoint could not be signed; the batch was not written.
+	ErrSigner = errors.New("couldn't sign the checkpoint; nothing was written")
+	// ErrHeld: another process holds the ledger.
+	ErrHeld = store.ErrHeld
+	// ErrDamaged: the store lacks or garbles something that it must have.
+	ErrDamaged = store.ErrDamaged
+)
+
+// A ConflictError says that the event's source and id are taken by a record
+// with another content. The conflict itself is recorded, once.
+type ConflictError struct {
+	Index int64 // record that was accepted first under the identity
+}
+
+func (e *ConflictError) Error() string {
+	return fmt.Sprintf("an event with this source and id but another content is record %d; give the event an id of its own", e.Index)
+}
+
+// Options say how to open a ledger.
+type Options struct {
+	Logger *slog.Logger     // nil discards
+	Now    func() time.Time // nil is time.Now; must carry a monotonic reading
+	// Progress, when not nil, is told of long steps of opening and repairing:
+	// a phrase, and how much of what is done. total is 0 while unknown.
+	Progress func(step string, done, total int64)
+	// MinFree is the floor of free bytes on every volume below which appends
+	// stop; 0 means 64 MiB.
+	MinFree int64
+}
+
+func (o Options) withDefaults() Options {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Progress == nil {
+		o.Progress = func(string, int64, int64) {}
+	}
+	if o.MinFree == 0 {
+		o.MinFree = 64 << 20
+	}
+	return o
+}
+
+// A Ledger is an open ledger. Its methods may be called concurrently.
+type Ledger struct {
+	opt    Options
+	conf   config
+	keys   vault.Keys
+	params params // of the genesis record
+
+	signer   note.Signer
+	store    *store.Store
+	mirror   *store.Mirror
+	headFile *store.HeadFile
+	tiles    *tileCache
+	keyring  *keyring
+	terms    *termCache
+
+	catalogue atomic.Pointer[record.Catalogue] // what may be submitted
+	schemas   *schemaSet                       // every schema ever registered, by hash
+
+	published atomic.Pointer[published] // what readers and repeats see
+
+	queue   chan *Pending
+	budget  *semaphore.Weighted   // bytes of events that wait
+	stopped chan struct{}         // closed when Run has ended
+	running atomic.Bool           // Run was called
+	closed  atomic.Bool           // no more intake
+	refuse  atomic.Pointer[error] // why appends are refused now; nil when they are not
+
+	// state belongs to the sequencer: to Open until it returns, then to Run.
+	// It is changed under chains, so that readers may look up a subject in it
+	// together with what is published.
+	state  state
+	chains sync.RWMutex
+
+	closing sync.Once
+}
+
+// published is one state of the ledger that outsiders may know.
+type published struct {
+	view tree.View
+	root tree.Hash
+	head store.Head
+}
+
+// Info says what a ledger is.
+type Info struct {
+	Origin       string
+	Genesis      tree.Hash // leaf hash of leaf 0
+	VerifierKeys []string  // C2SP verifier keys of checkpoints
+	PublicLog    bool      // tiles may be read by anybody
+	LateAfter    time.Duration
+	Paths        Paths
+}
+
+// Info returns what the ledger is.
+func (l *Ledger) Info() Info {
+	return Info{
+		Origin: l.conf.Origin, Genesis: l.params.genesis, VerifierKeys: l.params.checkpointKeys,
+		PublicLog: l.conf.PublicLog, LateAfter: l.params.lateAfter, Paths: l.conf.Paths,
+	}
+}
+
+// A Head is the newest published state.
+type Head struct {
+	Size     int64
+	Root     tree.Hash
+	Recorded time.Time // the ledger's clock at the last record
+	Note     []byte    // signed checkpoint; must not be changed
+}
+
+// Head returns the newest published checkpoint.
+func (l *Ledger) Head() Head {
+	p := l.published.Load()
+	return Head{Size: p.head.Size, Root: p.root, Recorded: p.head.Recorded, Note: p.head.Note}
+}
+
+// Catalogue returns the types that may be submitted.
+func (l *Ledger) Catalogue() *record.Catalogue { return l.catalogue.Load() }
+
+// Trust returns the trust policy that names this ledger's own keys. Whoever
+// takes it from the ledger itself trusts the operator for it; see
+// docs/auditors.md.
+func (l *Ledger) Trust() *proof.Trust {
+	t := &proof.Trust{Origin: l.conf.Origin, Genesis: l.params.genesis, VRF: l.keys.VRF.Public()}
+	for _, k := range l.params.checkpointKeys {
+		t.Keys = append(t.Keys, proof.TrustedKey{Key: k})
+	}
+	return t
+}
+
+// Writable returns nil when appends are taken, or why not.
+func (l *Ledger) Writable() error {
+	if !l.running.Load() || l.closed.Load() {
+		return ErrStopped
+	}
+	if err := l.refuse.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// Append hands an event to the sequencer and waits until its record is
+// durable and published: Enqueue and Wait in one.
+func (l *Ledger) Append(ctx context.Context, ev *record.Event, submitter string) (*Result, error) {
+	p, err := l.Enqueue(ctx, ev, submitter)
+	if err != nil {
+		return nil, err
+	}
+	return p.Wait(ctx)
+}
+
+// Close releases the ledger. Run must have returned.
+func (l *Ledger) Close() error {
+	var err error
+	l.closing.Do(func() {
+		err = errors.Join(l.store.Close(), l.mirror.Close(), l.headFile.Close())
+	})
+	return err
+}

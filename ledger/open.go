@@ -1,0 +1,480 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ledger
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"github.com/lendlog/lendlog/ledger/canon"
+	"github.com/lendlog/lendlog/ledger/record"
+	"github.com/lendlog/lendlog/ledger/store"
+	"github.com/lendlog/lendlog/ledger/tree"
+	"github.com/lendlog/lendlog/ledger/vault"
+)
+
+// params are what the genesis record fixes.
+type params struct {
+	genesis        tree.Hash
+	checkpointKeys []string
+	lateAfter      time.Duration
+}
+
+// Open opens the ledger in dir and checks it before it answers anything:
+//
+//   - the head file is there, and this process alone holds its lock;
+//   - the store is not behind the head file, and continues it;
+//   - the right edge and everything that a memtable of Badger could have held
+//     hash to the signed root, record by record, payload by payload;
+//   - the chains of all subjects are without a gap and give the map of the
+//     last index-root;
+//   - identities and keys are those that the head counts, and all keys open.
+//
+// What fails is named with its remedy, and nothing is changed.
+func Open(ctx context.Context, dir string, o Options) (*Ledger, error) {
+	l, err := openFiles(dir, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := l.check(ctx); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return l, nil
+}
+
+func readConfig(dir string) (config, error) {
+	path := filepath.Join(dir, configFile)
+	b, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return config{}, fmt.Errorf("%s is not a ledger (it has no %s); make one with `lendlog init --dir %s --origin ORIGIN`", dir, configFile, dir)
+	}
+	if err != nil {
+		return config{}, err
+	}
+	var c config
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&c); err != nil {
+		return config{}, fmt.Errorf("%s: %w", path, err)
+	}
+	if c.V != configFormat {
+		return config{}, fmt.Errorf("%s is of format %q; this program knows %s", path, c.V, configFormat)
+	}
+	return c, nil
+}
+
+// openFiles takes the lock and opens the parts of a ledger, without looking
+// at what is in them.
+func openFiles(dir string, o Options) (l *Ledger, err error) {
+	conf, err := readConfig(dir)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := vault.ReadKeys(conf.Paths.Keys)
+	if err != nil {
+		return nil, err
+	}
+	if l, err = newLedger(o.withDefaults(), conf, keys); err != nil {
+		return nil, err
+	}
+	if l.headFile, err = store.LockHead(conf.Paths.Head); err != nil {
+		return nil, err
+	}
+	if l.store, err = store.Open(conf.Paths.Store, false, l.opt.Logger); err != nil {
+		return nil, errors.Join(err, l.headFile.Close())
+	}
+	if l.mirror, err = store.OpenMirror(conf.Paths.Mirror); err != nil {
+		return nil, errors.Join(err, l.store.Close(), l.headFile.Close())
+	}
+	l.tiles = newTileCache(l.store)
+	return l, nil
+}
+
+// verifiers knows this ledger's own checkpoint key.
+func (l *Ledger) verifiers() (note.Verifiers, error) {
+	key, err := l.keys.Verifier()
+	if err != nil {
+		return nil, err
+	}
+	v, err := note.NewVerifier(key)
+	if err != nil {
+		return nil, err
+	}
+	return note.VerifierList(v), nil
+}
+
+// openNote verifies one of our own checkpoints.
+func (l *Ledger) openNote(signed []byte) (tree.Checkpoint, error) {
+	known, err := l.verifiers()
+	if err != nil {
+		return tree.Checkpoint{}, err
+	}
+	cp, _, err := tree.OpenCheckpoint(signed, known)
+	if err == nil && cp.Origin != l.conf.Origin {
+		err = fmt.Errorf("it is of %s", cp.Origin)
+	}
+	return cp, err
+}
+
+// check is the part of Open that reads. On success the ledger is published
+// and its state is the sequencer's.
+func (l *Ledger) check(ctx context.Context) error {
+	seen, err := l.lastPublished()
+	if err != nil {
+		return err
+	}
+	head, ok, err := l.store.Head()
+	if err == nil && !ok {
+		err = fmt.Errorf("the head row is missing: %w", ErrDamaged)
+	}
+	if err != nil {
+		return err
+	}
+	cp, err := l.openNote(head.Note)
+	if err != nil || cp.Size != head.Size {
+		return fmt.Errorf("the store's checkpoint does not verify: %w", errors.Join(err, ErrDamaged))
+	}
+	if cp.Size < seen.Size {
+		return fmt.Errorf("the store has %d records, but checkpoint %d was published: it was rolled back; run `lendlog repair` to refill it from the mirror", cp.Size, seen.Size)
+	}
+	view, err := l.rebuildEdge(cp)
+	if err != nil {
+		return err
+	}
+	if root, err := view.RootAt(seen.Size); err != nil {
+		return err
+	} else if root != seen.Root {
+		return fmt.Errorf("the store does not continue the published checkpoint %d: it is a fork of this ledger, or another one; put the right store back or run `lendlog repair`", seen.Size)
+	}
+	l.state.edge, l.state.head = view.Edge, head
+	l.published.Store(&published{view: view, root: cp.Root, head: head})
+	if err := l.readParams(); err != nil {
+		return err
+	}
+	if err := l.checkKeys(); err != nil {
+		return err
+	}
+	if err := l.checkTail(ctx, view); err != nil {
+		return err
+	}
+	if err := l.rebuildMap(); err != nil {
+		return err
+	}
+	if err := l.checkIdentities(); err != nil {
+		return err
+	}
+	if err := l.readSchemas(ctx); err != nil {
+		return err
+	}
+	if err := l.catchUpMirror(); err != nil {
+		return err
+	}
+	// A store ahead of its head file was committed but not published when the
+	// process ended: publish it through the code that always does.
+	return l.publish(&extension{batch: &store.Batch{Head: head}, edge: view.Edge}, cp.Root)
+}
+
+func (l *Ledger) lastPublished() (tree.Checkpoint, error) {
+	signed, err := l.headFile.Read()
+	if err != nil {
+		return tree.Checkpoint{}, err
+	}
+	cp, err := l.openNote(signed)
+	if err != nil {
+		return tree.Checkpoint{}, fmt.Errorf("the head file in %s does not verify: %w; restore it, and check the keys", l.conf.Paths.Head, err)
+	}
+	return cp, nil
+}
+
+// rebuildEdge reads the right edge of the tree and requires it to hash to the
+// checkpoint.
+func (l *Ledger) rebuildEdge(cp tree.Checkpoint) (tree.View, error) {
+	var leaves []tree.Hash
+	first := cp.Size - cp.Size%tree.Width
+	err := l.store.Entries(first, cp.Size-first, func(_ int64, entry []byte) error {
+		leaves = append(leaves, tree.LeafHash(entry))
+		return nil
+	})
+	if err != nil {
+		return tree.View{}, err
+	}
+	edge, err := tree.RebuildEdge(cp.Size, l.store, leaves)
+	if err != nil {
+		return tree.View{}, err
+	}
+	root, err := tree.View{Edge: edge}.RootAt(cp.Size)
+	if err != nil {
+		return tree.View{}, err
+	}
+	if root != cp.Root {
+		return tree.View{}, fmt.Errorf("the store does not hash to its own checkpoint %d: %w", cp.Size, ErrDamaged)
+	}
+	return tree.View{Edge: edge, Full: tileReader{l.tiles, edge}}, nil
+}
+
+// readParams reads the genesis record.
+func (l *Ledger) readParams() error {
+	lf, err := l.leafAt(0)
+	if err != nil {
+		return err
+	}
+	if lf.Entry == nil || lf.Entry.Type != record.TypeGenesis {
+		return fmt.Errorf("leaf 0 is not a genesis record: %w", ErrDamaged)
+	}
+	open := lf.Entry.Open
+	text := func(name string) string { v, _ := open.Get(name); return v.Str }
+	if f := text("format"); f != record.Format {
+		return fmt.Errorf("the ledger is of format %q; this program knows %s", f, record.Format)
+	}
+	if text("origin") != l.conf.Origin {
+		return fmt.Errorf("the genesis record is of origin %q, %s says %q: this store belongs to another ledger", text("origin"), configFile, l.conf.Origin)
+	}
+	if text("vrfKey") != base64Of(l.keys.VRF.Public()) || text("indexKeyCommitment") != indexKeyCommitment(l.keys.Index) {
+		return fmt.Errorf("the keys in %s are not those of the genesis record; put this ledger's own keys back", l.conf.Paths.Keys)
+	}
+	late, _ := open.Get("lateAfterSeconds")
+	keys, _ := open.Get("checkpointKeys")
+	l.params = params{genesis: tree.LeafHash(lf.bytes), lateAfter: time.Duration(late.Int) * time.Second}
+	for _, k := range keys.Items {
+		l.params.checkpointKeys = append(l.params.checkpointKeys, k.Str)
+	}
+	return nil
+}
+
+func (l *Ledger) checkKeys() error {
+	v, err := vault.Open(l.conf.Paths.Vault, l.keys.Vault, l.conf.Origin)
+	if err != nil {
+		return err
+	}
+	var n int64
+	if l.keyring, n, err = openKeyring(v, l.store); err != nil {
+		return err
+	}
+	if n != l.state.head.Keys {
+		return fmt.Errorf("the store has %d party keys, its head counts %d: %w", n, l.state.head.Keys, ErrDamaged)
+	}
+	return nil
+}
+
+// checkTail re-hashes every record that may have been in a memtable, and
+// looks at all rows that belong to it.
+func (l *Ledger) checkTail(ctx context.Context, view tree.View) error {
+	size := view.Size
+	first, err := l.store.Tail(size, store.TailBytes)
+	if err != nil {
+		return err
+	}
+	err = l.store.Entries(first, size-first, func(i int64, b []byte) error {
+		if i%4096 == 0 {
+			l.opt.Progress("checking the newest records", i-first, size-first)
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+		}
+		lf, err := l.checkEntry(view, i, b)
+		if err != nil || lf.Entry == nil {
+			return err
+		}
+		p, err := l.store.Postings(lf.Entry.Term, lf.Entry.Seq, 1)
+		if err == nil && (p[0].Index != i || p[0].Leaf != tree.LeafHash(b)) {
+			err = ErrDamaged
+		}
+		if err != nil {
+			return fmt.Errorf("record %d is not in the chain of its subject: %w", i, err)
+		}
+		id, ok, err := l.store.Identity(lf.Entry.Event)
+		if err == nil && (!ok || id.Index != i || id.Restricted != (lf.Entry.Type == record.TypeRestricted)) {
+			err = fmt.Errorf("the identity of record %d is missing: %w", i, ErrDamaged)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return l.store.Payloads(first, size-first, func(int64, []byte) error { return nil })
+}
+
+// checkEntry holds the bytes of one entry against the tree.
+func (l *Ledger) checkEntry(view tree.View, i int64, b []byte) (leaf, error) {
+	want, err := view.Leaf(i)
+	if err != nil {
+		return leaf{}, err
+	}
+	if tree.LeafHash(b) != want {
+		return leaf{}, fmt.Errorf("record %d was altered: its bytes do not hash to its leaf: %w", i, ErrDamaged)
+	}
+	parsed, err := record.ParseLeaf(b)
+	if err != nil {
+		return leaf{}, fmt.Errorf("record %d: %w", i, err)
+	}
+	return leaf{parsed, b}, nil
+}
+
+// rebuildMap reads the chains of all subjects, checks that none has a gap,
+// and holds the map against the last index-root.
+func (l *Ledger) rebuildMap() error {
+	s := &l.state
+	var newer []store.Posting // after the last index-root
+	var n, last int64
+	var term [32]byte
+	err := s.scanChains(l.store, func(p store.Posting) error {
+		if p.Term != term {
+			term, last = p.Term, 0
+		}
+		if p.Seq != last+1 || p.Index >= s.head.Size {
+			return fmt.Errorf("a subject's record %d is missing before record %d of the ledger: %w", last+1, p.Index, ErrDamaged)
+		}
+		last = p.Seq
+		if n++; n%65536 == 0 {
+			l.opt.Progress("reading the chains of all subjects", n, s.head.Entries)
+		}
+		if p.Index > s.head.IndexRoot {
+			newer = append(newer, p)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if n != s.head.Entries {
+		return fmt.Errorf("the store has %d records in chains, its head counts %d: %w", n, s.head.Entries, ErrDamaged)
+	}
+	if s.head.IndexRoot >= 0 {
+		lf, err := l.leafAt(s.head.IndexRoot)
+		if err != nil {
+			return err
+		}
+		if lf.IndexRoot == nil || lf.IndexRoot.Root != s.subjects.Hash() {
+			return fmt.Errorf("the chains of the subjects do not give the map of index-root %d: %w", s.head.IndexRoot, ErrDamaged)
+		}
+	}
+	for _, p := range newer {
+		s.subjects.Set(p.Term[:], chain{p.Seq, p.Leaf}.value())
+	}
+	return nil
+}
+
+// scanChains sets the map to the chains as of the last index-root, telling
+// each posting.
+func (s *state) scanChains(st *store.Store, each func(store.Posting) error) error {
+	return st.ScanPostings(func(p store.Posting) error {
+		if err := each(p); err != nil {
+			return err
+		}
+		if p.Index < s.head.IndexRoot {
+			s.subjects.Set(p.Term[:], chain{p.Seq, p.Leaf}.value())
+		}
+		return nil
+	})
+}
+
+func (l *Ledger) checkIdentities() error {
+	var n int64
+	var fold [32]byte
+	err := l.store.ScanIdentities(func(id store.Identity) error {
+		if n++; n%65536 == 0 {
+			l.opt.Progress("reading the event identities", n, l.state.head.Identities)
+		}
+		id.Fold(&fold)
+		return nil
+	})
+	if err == nil && (n != l.state.head.Identities || fold != l.state.head.Fold) {
+		err = fmt.Errorf("the store's %d event identities are not the %d that its head counts: %w", n, l.state.head.Identities, ErrDamaged)
+	}
+	return err
+}
+
+// readSchemas knows again every schema that was ever registered.
+func (l *Ledger) readSchemas(ctx context.Context) error {
+	t, err := l.timeline(ctx, schemaSubject, 1, 1<<31)
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, p := range t.postings {
+		lf, err := l.leafAt(p.Index)
+		if err != nil {
+			return err
+		}
+		text, _ := lf.Entry.Open.Get("text")
+		sum, _ := lf.Entry.Open.Get("sha256")
+		s, err := record.ParseSchema([]byte(text.Str))
+		if err != nil {
+			return fmt.Errorf("the schema in record %d: %w", p.Index, err)
+		}
+		if base64.StdEncoding.EncodeToString(s.Hash[:]) != sum.Str || text.Kind != canon.String {
+			return fmt.Errorf("the schema in record %d does not have the hash it is registered under", p.Index)
+		}
+		l.schemas.add(s)
+	}
+	return nil
+}
+
+// catchUpMirror completes a mirror that the process did not live to write, or
+// that was lost. It never goes back.
+func (l *Ledger) catchUpMirror() error {
+	size := l.state.head.Size
+	switch next := l.mirror.Next(); {
+	case next > size:
+		return fmt.Errorf("the mirror has %d records, the store only %d: the store was rolled back; run `lendlog repair`", next, size)
+	case next == size:
+		return nil
+	default:
+		l.opt.Logger.Warn("completing the mirror", "from", next, "to", size)
+	}
+	have := map[int64]bool{}
+	err := l.mirror.Scan(func(b *store.Batch) error {
+		for _, k := range b.Keys {
+			have[k.ID] = true
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	var keys []store.KeyRow
+	err = l.store.ScanKeys(func(k store.KeyRow) error {
+		if !have[k.ID] {
+			keys = append(keys, k)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for first := l.mirror.Next(); first < size; first = l.mirror.Next() {
+		count := min(size-first, batchRecords)
+		b := &store.Batch{First: first, Keys: keys}
+		keys = nil
+		keep := func(to *[][]byte) func(int64, []byte) error {
+			return func(_ int64, item []byte) error {
+				*to = append(*to, bytes.Clone(item))
+				return nil
+			}
+		}
+		if err := l.store.Entries(first, count, keep(&b.Entries)); err != nil {
+			return err
+		}
+		if err := l.store.Payloads(first, count, keep(&b.Payloads)); err != nil {
+			return err
+		}
+		if first+count == size {
+			b.Head.Note = l.state.head.Note
+		}
+		if err := l.mirror.Append(b); err != nil {
+			return err
+		}
+	}
+	return nil
+}

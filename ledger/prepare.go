@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ledger
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/lendlog/lendlog/ledger/canon"
+	"github.com/lendlog/lendlog/ledger/proof"
+	"github.com/lendlog/lendlog/ledger/record"
+	"github.com/lendlog/lendlog/ledger/seal"
+	"github.com/lendlog/lendlog/ledger/term"
+)
+
+// inFlight bounds the bytes of events that wait for the sequencer.
+const inFlight = 64 << 20
+
+// A Pending is an event on its way into the ledger.
+type Pending struct {
+	ledger *Ledger
+	event  *record.Event
+	weight int64
+
+	// Set by prepare, in the submitter's goroutine.
+	identity [32]byte
+	causes   [][32]byte // identities of the records it follows from
+	term     term.Term
+	entry    record.Entry // all but Prev, Recorded, Refs, Seq, and Capture where it becomes Late
+	payload  []byte
+	keys     []*partyKey
+	seeds    map[string]seal.Seed
+
+	restricted *proof.Restricted // of a restricted event
+
+	// Set by the sequencer before done is closed.
+	done   chan struct{}
+	index  int64
+	repeat bool // the identity was taken: by the record at index
+	bytes  []byte
+	note   []byte // checkpoint under which the record was published
+	err    error
+}
+
+// Enqueue seals and encrypts an event and queues it for the sequencer. The
+// event must have been checked by record.ParseEvent or record.NewEvent. It
+// waits while too many bytes are in flight.
+//
+// The event counts as submitted when Enqueue returns nil, also when nobody
+// calls Wait.
+func (l *Ledger) Enqueue(ctx context.Context, ev *record.Event, submitter string) (*Pending, error) {
+	if ev.Schema.Own {
+		return nil, errors.New("this type can be appended only by the ledger itself")
+	}
+	return l.enqueue(ctx, ev, submitter)
+}
+
+func (l *Ledger) enqueue(ctx context.Context, ev *record.Event, submitter string) (*Pending, error) {
+	if l.closed.Load() {
+		return nil, ErrStopped
+	}
+	p, err := l.prepare(ctx, ev, submitter)
+	if err != nil {
+		return nil, err
+	}
+	p.weight = min(int64(len(p.payload))+1024, inFlight)
+	if err := l.budget.Acquire(ctx, p.weight); err != nil {
+		return nil, err
+	}
+	select {
+	case l.queue <- p:
+		return p, nil
+	case <-l.stopped:
+		err = ErrStopped
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	l.budget.Release(p.weight)
+	return nil, err
+}
+
+// prepare does everything that needs no number: it may run in parallel.
+func (l *Ledger) prepare(ctx context.Context, ev *record.Event, submitter string) (*Pending, error) {
+	p := &Pending{
+		ledger: l, event: ev, done: make(chan struct{}),
+		identity: seal.Identity(l.keys.Index, ev.Source, ev.ID),
+		term:     l.terms.get(ev.Kind, ev.SubjectID),
+	}
+	for source, id := range ev.Causes() {
+		p.causes = append(p.causes, seal.Identity(l.keys.Index, source, id))
+	}
+	p.entry = record.Entry{
+		Capture: record.Live, Event: p.identity, Schema: ev.Schema.Hash,
+		Term: p.term, Type: ev.Type, Time: ev.Time, Submitter: submitter,
+	}
+	if ev.Capture == record.Import {
+		p.entry.Capture = record.Import
+	}
+	var outer map[string]canon.Value
+	if ev.Schema.Restricted {
+		if err := l.restrict(p, submitter); err != nil {
+			return nil, err
+		}
+		outer = p.restricted.Members(ev)
+	} else {
+		p.entry.Open = openMembers(ev)
+	}
+	p.seeds = make(map[string]seal.Seed, 3)
+	for _, ptr := range ev.Schema.Pointers() {
+		group, _ := ev.Schema.Group(ptr)
+		if _, ok := p.seeds[group]; !ok {
+			var seed seal.Seed
+			_, _ = rand.Read(seed[:])
+			p.seeds[group] = seed
+		}
+	}
+	disclosures := seal.Disclosures(ev, outer, p.seeds)
+	p.entry.Sealed = seal.Small(disclosures).Root()
+	if err := l.encrypt(p, disclosures); err != nil {
+		return nil, err
+	}
+	return p, ctx.Err()
+}
+
+// restrict turns the entry of a restricted event into its outer form, which
+// shows nothing of it. Its refs are resolved here, because the seal has to
+// cover them.
+func (l *Ledger) restrict(p *Pending, submitter string) (err error) {
+	form, ok := l.Catalogue().Type(record.TypeRestricted)
+	if !ok {
+		return errors.New("the catalogue lacks " + record.TypeRestricted)
+	}
+	p.restricted = &proof.Restricted{Submitter: submitter}
+	if p.restricted.Refs, err = l.resolve(p.causes); err != nil {
+		return err
+	}
+	p.causes = nil
+	p.entry.Type, p.entry.Schema = record.TypeRestricted, form.Hash
+	p.entry.Time, p.entry.Submitter = "", ""
+	p.entry.Open = canon.Map()
+	return nil
+}
+
+// resolve finds the records of causes among those published, for a restricted
+// record: its refs are sealed, so they may name any record.
+func (l *Ledger) resolve(causes [][32]byte) ([]int64, error) {
+	size := l.published.Load().head.Size
+	var refs []int64
+	for _, c := range causes {
+		id, ok, err := l.store.Identity(c)
+		if err != nil {
+			return nil, err
+		}
+		if ok && id.Index < size {
+			refs = append(refs, id.Index)
+		}
+	}
+	slices.Sort(refs)
+	return slices.Compact(refs), nil
+}
+
+func openMembers(ev *record.Event) canon.Value {
+	open := canon.Value{Kind: canon.Object}
+	for _, m := range ev.Data.Members {
+		if decl, ok := ev.Schema.Member(m.Name); ok && decl.Open {
+			open.Members = append(open.Members, m)
+		}
+	}
+	return open
+}
+
+// encrypt makes the payload, with the keys of those whose data it is.
+func (l *Ledger) encrypt(p *Pending, disclosures []seal.Disclosure) error {
+	for _, g := range slices.Sorted(maps.Keys(p.seeds)) {
+		key, err := l.keyring.get(seal.Owner(p.event, g))
+		if err != nil {
+			return err
+		}
+		p.keys = append(p.keys, key)
+		members := canon.Value{Kind: canon.Object}
+		for _, d := range disclosures {
+			if of, _ := p.event.Schema.Group(d.Pointer); of == g && d.Present {
+				members.Members = append(members.Members, canon.Member{Name: d.Pointer, Value: d.Value})
+			}
+		}
+		p.payload = seal.AppendGroup(p.payload, g, key.PartyKey, p.identity, p.seeds[g], members)
+	}
+	return nil
+}
+
+// opened is what a payload yields of one group.
+type opened struct {
+	seed    seal.Seed
+	members []canon.Member
+}
+
+// decrypt opens the groups of a payload whose keys are there. A group whose
+// key was destroyed is listed as lost.
+func (l *Ledger) decrypt(identity [32]byte, payload []byte) (groups map[string]opened, lost []string, err error) {
+	parts, err := seal.ParsePayload(payload)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	groups = make(map[string]opened, len(parts))
+	for _, g := range parts {
+		key, ok := l.keyring.byID(g.KeyID)
+		if !ok {
+			lost = append(lost, g.Name)
+			continue
+		}
+		seed, members, err := g.Open(key, identity)
+		if err != nil {
+			return nil, nil, fmt.Errorf("%w: its group %s: %w", ErrDamaged, g.Name, err)
+		}
+		groups[g.Name] = opened{seed, members}
+	}
+	return groups, lost, nil
+}

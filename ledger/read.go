@@ -1,0 +1,513 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ledger
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/lendlog/lendlog/ledger/canon"
+	"github.com/lendlog/lendlog/ledger/proof"
+	"github.com/lendlog/lendlog/ledger/record"
+	"github.com/lendlog/lendlog/ledger/seal"
+	"github.com/lendlog/lendlog/ledger/store"
+	"github.com/lendlog/lendlog/ledger/term"
+	"github.com/lendlog/lendlog/ledger/tree"
+)
+
+// A Record is one leaf of the ledger with what of it can be opened here.
+type Record struct {
+	Index int64
+	Entry []byte // the leaf's exact bytes
+	Leaf  record.Leaf
+	// Schema is what the members were validated with: of a restricted record
+	// the schema within. Nil for an index-root.
+	Schema *record.Schema
+	// Members are the sealed members that could be opened, present or not, in
+	// the order of their pointers, and then the open ones.
+	Members []Member
+	// Seeds open the disclosures, by key group.
+	Seeds map[string]seal.Seed
+	// Unreadable lists the key groups whose key was destroyed.
+	Unreadable []string
+	// Document is the event as it was submitted, in canonical form; nil when
+	// a group is unreadable or the leaf is an index-root.
+	Document []byte
+
+	restricted *proof.Restricted // of a restricted record that could be opened
+	event      *record.Event     // nil when Document is
+}
+
+// A Member is one member of an event.
+type Member struct {
+	Pointer string // JSON Pointer in the event
+	Value   canon.Value
+	Present bool
+	Open    bool   // shown in the entry; otherwise sealed
+	Group   string // key group of a sealed member
+}
+
+// leafAt reads the leaf at an index and holds it against the tree.
+func (l *Ledger) leafAt(index int64) (leaf, error) {
+	view := l.published.Load().view
+	if index < 0 || index >= view.Size {
+		return leaf{}, fmt.Errorf("record %d: %w: the ledger has %d", index, ErrNotFound, view.Size)
+	}
+	var lf leaf
+	err := l.store.Entries(index, 1, func(i int64, b []byte) (err error) {
+		lf, err = l.checkEntry(view, i, bytes.Clone(b))
+		return err
+	})
+	return lf, err
+}
+
+// Record returns the record at an index, checked against the tree.
+func (l *Ledger) Record(ctx context.Context, index int64) (*Record, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	lf, err := l.leafAt(index)
+	if err != nil {
+		return nil, err
+	}
+	r := &Record{Index: index, Entry: lf.bytes, Leaf: lf.Leaf}
+	if lf.Entry == nil {
+		return r, nil
+	}
+	var payload []byte
+	err = l.store.Payloads(index, 1, func(_ int64, b []byte) error {
+		payload = bytes.Clone(b)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return r, l.open(r, payload)
+}
+
+// open decrypts what it can and checks it against the sealed root, so that a
+// payload that belongs elsewhere is never shown.
+func (l *Ledger) open(r *Record, payload []byte) error {
+	e := r.Leaf.Entry
+	groups, lost, err := l.decrypt(e.Event, payload)
+	if err != nil {
+		return fmt.Errorf("record %d: %w", r.Index, err)
+	}
+	r.Unreadable = lost
+	values := map[string]canon.Value{}
+	r.Seeds = map[string]seal.Seed{}
+	for name, g := range groups {
+		r.Seeds[name] = g.seed
+		for _, m := range g.members {
+			values[m.Name] = m.Value
+		}
+	}
+	if r.Schema, err = l.schemaOf(e, values); err != nil || r.Schema == nil {
+		return err
+	}
+	for _, ptr := range r.Schema.Pointers() {
+		group, _ := r.Schema.Group(ptr)
+		if _, ok := r.Seeds[group]; ok {
+			v, present := values[ptr]
+			r.Members = append(r.Members, Member{Pointer: ptr, Value: v, Present: present, Group: group})
+		}
+	}
+	for _, m := range e.Open.Members {
+		r.Members = append(r.Members, Member{Pointer: canon.Pointer("/data", m.Name), Value: m.Value, Present: true, Open: true})
+	}
+	if len(lost) > 0 {
+		return nil
+	}
+	return l.rebuild(r, values)
+}
+
+// schemaOf returns the schema of an entry's members, nil for a restricted
+// record whose members cannot be opened.
+func (l *Ledger) schemaOf(e *record.Entry, values map[string]canon.Value) (*record.Schema, error) {
+	hash := e.Schema
+	if e.Type == record.TypeRestricted {
+		inner, ok := values["/schema"]
+		if !ok {
+			return nil, nil
+		}
+		b, err := base64.StdEncoding.DecodeString(inner.Str)
+		if err != nil || len(b) != len(hash) {
+			return nil, fmt.Errorf("a restricted record names no schema: %w", ErrDamaged)
+		}
+		hash = [32]byte(b)
+	}
+	s, ok := l.schemas.get(hash)
+	if !ok {
+		return nil, fmt.Errorf("the schema %s was never registered: %w", base64Of(hash), ErrDamaged)
+	}
+	return s, nil
+}
+
+// rebuild makes the whole event again and checks that it hashes to the seal.
+func (l *Ledger) rebuild(r *Record, values map[string]canon.Value) error {
+	e := r.Leaf.Entry
+	if e.Type == record.TypeRestricted {
+		r.restricted = &proof.Restricted{Submitter: values["/submitter"].Str}
+		for _, v := range values["/refs"].Items {
+			r.restricted.Refs = append(r.restricted.Refs, v.Int)
+		}
+	}
+	doc := record.Reassemble(r.Schema, e, values)
+	r.Document = doc.Bytes()
+	// The schema that validated it, not today's catalogue, reads it again.
+	ev, err := r.Schema.Event(doc)
+	if err != nil {
+		return fmt.Errorf("record %d does not give its event back: %w: %w", r.Index, ErrDamaged, err)
+	}
+	r.event = ev
+	if seal.Small(r.disclosures()).Root() != e.Sealed {
+		return fmt.Errorf("the payload of record %d does not hash to its seal: %w", r.Index, ErrDamaged)
+	}
+	return nil
+}
+
+// disclosures returns the disclosures of a record that could be opened whole.
+func (r *Record) disclosures() []seal.Disclosure {
+	var outer map[string]canon.Value
+	if r.restricted != nil {
+		outer = r.restricted.Members(r.event)
+	}
+	return seal.Disclosures(r.event, outer, r.Seeds)
+}
+
+// repeated answers an event whose identity was taken: by the same event, then
+// the first receipt again, or by another, then a recorded conflict.
+func (l *Ledger) repeated(ctx context.Context, p *Pending) (*Result, error) {
+	r, err := l.Record(ctx, p.index)
+	if err != nil {
+		return nil, err
+	}
+	if len(r.Unreadable) > 0 {
+		return nil, fmt.Errorf("record %d: %w", p.index, ErrErased)
+	}
+	if !bytes.Equal(r.Document, p.event.Document().Bytes()) {
+		return nil, l.recordConflict(ctx, p)
+	}
+	return &Result{Repeated: true, Receipt: &proof.Receipt{
+		Index: r.Index, Entry: r.Entry, Seeds: r.Seeds, Checkpoint: p.note, Restricted: r.restricted,
+	}}, nil
+}
+
+func (l *Ledger) recordConflict(ctx context.Context, p *Pending) error {
+	conflict := &ConflictError{Index: p.index}
+	if p.event.Schema.Own {
+		return conflict
+	}
+	ev, err := l.own(ownEvent{
+		typ: record.TypeConflicted, subject: conflictSubject, id: "conflict/" + base64Of(p.identity),
+		data: canon.Map(
+			canon.Member{Name: "index", Value: canon.Number(p.index)},
+			canon.Member{Name: "eventHash", Value: canon.Text(base64Of(p.identity))},
+		),
+	})
+	if err != nil {
+		return err
+	}
+	own, err := l.enqueue(ctx, ev, ownSubmitter)
+	if err != nil {
+		return err
+	}
+	// A conflict is recorded once per identity: a second one repeats the
+	// identity of its record, with another time.
+	if _, err := own.Wait(ctx); err != nil && !errors.As(err, new(*ConflictError)) {
+		return err
+	}
+	return conflict
+}
+
+// AddProof completes a receipt with the inclusion proof of its record under
+// the newest published checkpoint.
+func (l *Ledger) AddProof(ctx context.Context, r *proof.Receipt) (err error) {
+	pub := l.published.Load()
+	if r.Proof, err = pub.view.ProveInclusion(r.Index, pub.view.Size); err != nil {
+		return l.outOfRange(err)
+	}
+	r.Checkpoint = pub.head.Note
+	return ctx.Err()
+}
+
+func (l *Ledger) outOfRange(err error) error {
+	if errors.Is(err, tree.ErrBeyond) {
+		return fmt.Errorf("%w: the ledger has %d records", ErrNotFound, l.Head().Size)
+	}
+	return err
+}
+
+// InclusionProof returns the proof that record index lies in the tree of size
+// leaves.
+func (l *Ledger) InclusionProof(ctx context.Context, index, size int64) ([]tree.Hash, error) {
+	p, err := l.published.Load().view.ProveInclusion(index, size)
+	return p, errors.Join(l.outOfRange(err), ctx.Err())
+}
+
+// ConsistencyProof returns the proof that the tree of oldSize leaves is a
+// prefix of the tree of size leaves.
+func (l *Ledger) ConsistencyProof(ctx context.Context, oldSize, size int64) ([]tree.Hash, error) {
+	p, err := l.published.Load().view.ProveConsistency(oldSize, size)
+	return p, errors.Join(l.outOfRange(err), ctx.Err())
+}
+
+// HashTile returns the first width hashes of a tile (C2SP tlog-tiles); width
+// is 1 to 256.
+func (l *Ledger) HashTile(ctx context.Context, level int, n int64, width int) ([]byte, error) {
+	if level < 0 || level > 6 || n < 0 || width < 1 || width > tree.Width {
+		return nil, ErrNotFound
+	}
+	t, err := l.published.Load().view.Tile(level, n)
+	if err != nil {
+		return nil, l.outOfRange(err)
+	}
+	hashes := t.Hashes()
+	if width > len(hashes) {
+		return nil, ErrNotFound
+	}
+	out := make([]byte, 0, width*32)
+	for _, h := range hashes[:width] {
+		out = append(out, h[:]...)
+	}
+	return out, ctx.Err()
+}
+
+// EntryBundle returns the first width entries of bundle n, each behind its
+// length in two bytes (C2SP tlog-tiles); width is 1 to 256.
+func (l *Ledger) EntryBundle(ctx context.Context, n int64, width int) ([]byte, error) {
+	view := l.published.Load().view
+	first := n * tree.Width
+	if n < 0 || width < 1 || width > tree.Width || first+int64(width) > view.Size {
+		return nil, ErrNotFound
+	}
+	var out []byte
+	err := l.store.Entries(first, int64(width), func(i int64, b []byte) error {
+		if want, err := view.Leaf(i); err != nil {
+			return err
+		} else if tree.LeafHash(b) != want {
+			return fmt.Errorf("record %d was altered: %w", i, ErrDamaged)
+		}
+		out = append(binary.BigEndian.AppendUint16(out, uint16(len(b))), b...)
+		return nil
+	})
+	return out, errors.Join(err, ctx.Err())
+}
+
+// A Timeline is the story of one subject, or a part of it.
+type Timeline struct {
+	Subject string
+	Count   int64 // records of the subject in all
+	Size    int64 // tree size at which it was read
+	Records []*Record
+
+	postings []store.Posting
+}
+
+// Timeline returns up to limit records of a subject from seq from (1, 2, …)
+// on, in their order. An unknown subject is ErrNotFound.
+func (l *Ledger) Timeline(ctx context.Context, kind, id string, from, limit int64) (*Timeline, error) {
+	t, err := l.timeline(ctx, kind+"/"+id, from, limit)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range t.postings {
+		r, err := l.Record(ctx, p.Index)
+		if err != nil {
+			return nil, err
+		}
+		if tree.LeafHash(r.Entry) != p.Leaf || r.Leaf.Entry.Seq != p.Seq {
+			return nil, fmt.Errorf("record %d is not number %d of its subject: %w", p.Index, p.Seq, ErrDamaged)
+		}
+		t.Records = append(t.Records, r)
+	}
+	return t, nil
+}
+
+func (l *Ledger) timeline(ctx context.Context, subject string, from, limit int64) (*Timeline, error) {
+	kind, id, _ := cutSubject(subject)
+	t := &Timeline{Subject: subject}
+	of := l.terms.get(kind, id)
+	// The map says how many there are; the store has to have them.
+	l.chains.RLock()
+	t.Count, t.Size = l.state.chain(of).count, l.published.Load().head.Size
+	l.chains.RUnlock()
+	switch {
+	case t.Count == 0:
+		return nil, fmt.Errorf("the subject is %w", ErrNotFound)
+	case from < 1 || limit < 0:
+		return nil, errors.New("a timeline is read from 1 on")
+	case from > t.Count:
+		return t, nil
+	}
+	var err error
+	t.postings, err = l.store.Postings(of, from, min(t.Count-from+1, limit))
+	return t, errors.Join(err, ctx.Err())
+}
+
+func cutSubject(s string) (kind, id string, ok bool) {
+	for i := range s {
+		if s[i] == '/' {
+			return s[:i], s[i+1:], true
+		}
+	}
+	return s, "", false
+}
+
+// Prove makes evidence of one record under the newest published checkpoint.
+// It discloses those sealed members for which disclose returns true; nil
+// discloses all. The subject is proved when its member is disclosed.
+func (l *Ledger) Prove(ctx context.Context, index int64, disclose func(pointer string) bool) (*proof.Evidence, error) {
+	pub := l.published.Load()
+	r, err := l.Record(ctx, index)
+	if err != nil {
+		return nil, err
+	}
+	genesis, err := l.leafAt(0)
+	if err != nil {
+		return nil, err
+	}
+	e := &proof.Evidence{Checkpoint: pub.head.Note}
+	e.Genesis.Entry = genesis.bytes
+	if e.Genesis.Proof, err = pub.view.ProveInclusion(0, pub.view.Size); err != nil {
+		return nil, l.outOfRange(err)
+	}
+	rec := proof.Record{Index: index, Entry: r.Entry}
+	if rec.Proof, err = pub.view.ProveInclusion(index, pub.view.Size); err != nil {
+		return nil, l.outOfRange(err)
+	}
+	if r.Leaf.Entry != nil && r.event == nil && disclose == nil {
+		return nil, fmt.Errorf("record %d: %w; prove it without disclosures", index, ErrErased)
+	}
+	if r.event != nil {
+		var chosen []string
+		for _, ptr := range r.Schema.Pointers() {
+			if disclose == nil || disclose(ptr) {
+				chosen = append(chosen, ptr)
+			}
+		}
+		if len(chosen) > 0 {
+			rec.Disclosures, err = proof.Disclose(r.Schema, r.disclosures(), chosen...)
+			if err != nil {
+				return nil, err
+			}
+			e.Schemas = append(e.Schemas, r.Schema.Text)
+		}
+		if slices.Contains(chosen, "/subject") {
+			_, p := l.keys.VRF.Prove(r.event.Kind, r.event.SubjectID)
+			rec.Subject = &proof.Subject{Subject: r.event.Subject, Proof: p}
+		}
+	}
+	e.Records = append(e.Records, rec)
+	return e, nil
+}
+
+// Term returns the term of a subject.
+func (l *Ledger) Term(kind, id string) term.Term { return l.terms.get(kind, id) }
+
+// tileCache keeps full tiles in memory. What it hands out was either written
+// by this process or verified against the tree above it.
+type tileCache struct {
+	store *store.Store
+	mu    sync.Mutex // guards tiles
+	tiles map[tileID]tree.Tile
+}
+
+type tileID struct {
+	level int
+	n     int64
+}
+
+// cachedTiles bounds the cache: 16 KiB each.
+const cachedTiles = 1024
+
+func newTileCache(s *store.Store) *tileCache {
+	return &tileCache{store: s, tiles: map[tileID]tree.Tile{}}
+}
+
+func (c *tileCache) get(id tileID) (tree.Tile, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t, ok := c.tiles[id]
+	return t, ok
+}
+
+func (c *tileCache) add(id tileID, t tree.Tile) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for old := range c.tiles {
+		if len(c.tiles) < cachedTiles {
+			break
+		}
+		delete(c.tiles, old)
+	}
+	c.tiles[id] = t
+}
+
+func (c *tileCache) put(tiles []tree.FullTile) {
+	for _, t := range tiles {
+		c.add(tileID{t.Level, t.N}, t.Tile)
+	}
+}
+
+// tileReader reads full tiles below an edge, verifying each against the hash
+// in the tile above it, up to the edge, which is verified against the
+// signature.
+type tileReader struct {
+	cache *tileCache
+	edge  tree.Edge
+}
+
+// ReadTile implements tree.TileReader.
+func (r tileReader) ReadTile(level int, n int64) (tree.Tile, error) {
+	id := tileID{level, n}
+	if t, ok := r.cache.get(id); ok {
+		return t, nil
+	}
+	t, err := r.cache.store.ReadTile(level, n)
+	if err != nil {
+		return tree.Tile{}, err
+	}
+	want, err := tree.View{Edge: r.edge, Full: r}.Node(8*(level+1), n)
+	if err != nil {
+		return tree.Tile{}, err
+	}
+	if t.Root() != want {
+		return tree.Tile{}, fmt.Errorf("tile %d/%d was altered: %w", level, n, ErrDamaged)
+	}
+	r.cache.add(id, t)
+	return t, nil
+}
+
+// schemaSet holds schemas by hash.
+type schemaSet struct {
+	mu sync.RWMutex // guards m
+	m  map[[32]byte]*record.Schema
+}
+
+func newSchemaSet() *schemaSet { return &schemaSet{m: map[[32]byte]*record.Schema{}} }
+
+func (s *schemaSet) has(hash [32]byte) bool { _, ok := s.get(hash); return ok }
+
+func (s *schemaSet) get(hash [32]byte) (*record.Schema, bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	x, ok := s.m[hash]
+	return x, ok
+}
+
+func (s *schemaSet) add(x *record.Schema) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.m[x.Hash] = x
+}
+
+// Schema returns a schema that was ever registered, by the SHA-256 of its
+// bytes.
+func (l *Ledger) Schema(hash [32]byte) (*record.Schema, bool) { return l.schemas.get(hash) }
