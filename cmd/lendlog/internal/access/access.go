@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package access reaches a ledger, in a directory of this machine or behind a
+// server, through one interface, so that a command need not care which.
+//
+// A local ledger checks every record against its own signed checkpoint while
+// it reads. A remote one is not believed: what it answers is verified by the
+// client before it is handed on.
+package access
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+
+	"github.com/lendlog/lendlog/ledger/proof"
+)
+
+// Errors that decide how the program ends.
+var (
+	// ErrNetwork: the server could not be reached, or did not answer.
+	ErrNetwork = errors.New("the server could not be reached")
+	// ErrRefusesToOpen: the ledger is held by another process, damaged, or
+	// otherwise refuses to open.
+	ErrRefusesToOpen = errors.New("the ledger does not open")
+	// ErrUntrusted: what the server answered does not verify.
+	ErrUntrusted = errors.New("the server's answer does not verify")
+	// ErrNotFound: there is no such record or subject.
+	ErrNotFound = errors.New("not found")
+)
+
+// A Ledger is a ledger that was reached.
+type Ledger interface {
+	// Submit sends events in their order, many in flight, and yields what
+	// became of each, in the same order. The second value is an error that
+	// ended everything; what was not answered then may have been accepted,
+	// and sending it again is right.
+	Submit(ctx context.Context, events iter.Seq2[Event, error], o SubmitOptions) iter.Seq2[Outcome, error]
+	// Record returns a record with its proof.
+	Record(ctx context.Context, index int64) (*Record, error)
+	// Timeline returns up to limit records of a subject from seq from on, and
+	// how many it has.
+	Timeline(ctx context.Context, kind, id string, from, limit int64) ([]*Record, int64, error)
+	// Prove writes evidence of a record. It discloses the members whose
+	// pointers are listed: none for an empty list, all for nil.
+	Prove(ctx context.Context, index int64, pointers []string) (*proof.Evidence, error)
+	// Close lets go of the ledger. What was acknowledged is durable already.
+	Close() error
+}
+
+// An Event is a document to submit, and where it stands in its file.
+type Event struct {
+	Number   int64 // 1, 2, 3 … in the input
+	Document []byte
+}
+
+// SubmitOptions say what the submitter wants back.
+type SubmitOptions struct {
+	Proofs bool // receipts with inclusion proofs
+}
+
+// An Outcome is what became of an event: it has a receipt, or was refused.
+type Outcome struct {
+	Event    Event
+	Receipt  *proof.Receipt
+	Repeated bool  // it had been accepted before; Receipt is of that record
+	Refused  error // why it is not in the ledger
+}
+
+// A PointerError says that a record has no such sealed member.
+type PointerError struct {
+	Index   int64
+	Pointer string
+}
+
+func (e *PointerError) Error() string {
+	return fmt.Sprintf("record %d has no sealed member %s; `lendlog show %d` lists them", e.Index, e.Pointer, e.Index)
+}

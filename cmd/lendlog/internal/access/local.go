@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package access
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"sync"
+
+	"github.com/lendlog/lendlog/ledger"
+	"github.com/lendlog/lendlog/ledger/proof"
+	"github.com/lendlog/lendlog/ledger/record"
+	"github.com/lendlog/lendlog/ledger/tree"
+)
+
+// Open opens a ledger of this machine. Whatever keeps it from opening is
+// ErrRefusesToOpen; that there is none is the caller's mistake and is not.
+func Open(ctx context.Context, dir string, o ledger.Options) (*ledger.Ledger, error) {
+	if _, _, err := ledger.Locate(dir); err != nil {
+		return nil, err
+	}
+	l, err := ledger.Open(ctx, dir, o)
+	switch {
+	case err == nil:
+		return l, nil
+	case ctx.Err() != nil:
+		return nil, err
+	case errors.Is(err, ledger.ErrHeld):
+		return nil, fmt.Errorf("%w: %w: stop it, or ask it with --server URL", ErrRefusesToOpen, err)
+	}
+	return nil, fmt.Errorf("%w: %w", ErrRefusesToOpen, err)
+}
+
+// submitter is the key id under which a local ledger records what is
+// submitted to it without a server.
+const submitter = "local"
+
+// inFlight is how many events wait for their receipts at a time.
+const inFlight = 4096
+
+// local is a ledger of this machine.
+type local struct {
+	*ledger.Ledger
+	once sync.Once
+	stop context.CancelFunc // of the sequencer; nil when it was not needed
+	done chan error
+}
+
+// Local opens a ledger of this machine. Its sequencer runs once something is
+// submitted, until Close.
+func Local(ctx context.Context, dir string, o ledger.Options) (Ledger, error) {
+	l, err := Open(ctx, dir, o)
+	if err != nil {
+		return nil, err
+	}
+	return &local{Ledger: l}, nil
+}
+
+// run starts the sequencer. It must live longer than the caller's context,
+// because it commits what still waits when that ends.
+func (l *local) run() {
+	l.once.Do(func() {
+		ctx, stop := context.WithCancel(context.Background())
+		l.stop, l.done = stop, make(chan error, 1)
+		go func() { l.done <- l.Run(ctx) }()
+	})
+}
+
+// Close implements Ledger.
+func (l *local) Close() error {
+	var err error
+	if l.stop != nil {
+		l.stop()
+		err = <-l.done
+	}
+	return errors.Join(err, l.Ledger.Close())
+}
+
+// Submit implements Ledger.
+func (l *local) Submit(ctx context.Context, events iter.Seq2[Event, error], o SubmitOptions) iter.Seq2[Outcome, error] {
+	l.run()
+	return func(yield func(Outcome, error) bool) {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		type waiting struct {
+			out     Outcome
+			pending *ledger.Pending // nil when it was refused before it was queued
+			err     error           // ends everything
+		}
+		queue := make(chan waiting, inFlight)
+		go func() {
+			defer close(queue)
+			for ev, err := range events {
+				w := waiting{out: Outcome{Event: ev}, err: err}
+				if err == nil {
+					w.pending, w.out.Refused, w.err = l.enqueue(ctx, ev)
+				}
+				select {
+				case queue <- w:
+				case <-ctx.Done():
+					return
+				}
+				if w.err != nil {
+					return
+				}
+			}
+		}()
+		for w := range queue {
+			if w.err == nil && w.pending != nil {
+				w.out, w.err = l.wait(ctx, w.out, w.pending, o)
+			}
+			if !yield(w.out, w.err) || w.err != nil {
+				return
+			}
+		}
+		if err := ctx.Err(); err != nil {
+			yield(Outcome{}, err)
+		}
+	}
+}
+
+// enqueue queues an event, or says why it is refused.
+func (l *local) enqueue(ctx context.Context, ev Event) (p *ledger.Pending, refused, err error) {
+	parsed, err := record.ParseEvent(ev.Document, l.Catalogue())
+	if err != nil {
+		return nil, err, nil
+	}
+	p, err = l.Enqueue(ctx, parsed, submitter)
+	return p, nil, err
+}
+
+func (l *local) wait(ctx context.Context, out Outcome, p *ledger.Pending, o SubmitOptions) (Outcome, error) {
+	result, err := p.Wait(ctx)
+	var violations record.Violations
+	var conflict *ledger.ConflictError
+	switch {
+	case errors.As(err, &violations), errors.As(err, &conflict), errors.Is(err, ledger.ErrErased):
+		out.Refused = err
+		return out, nil
+	case err != nil:
+		return out, err
+	}
+	out.Receipt, out.Repeated = result.Receipt, result.Repeated
+	if o.Proofs {
+		err = l.AddProof(ctx, out.Receipt)
+	}
+	return out, err
+}
+
+// Record implements Ledger.
+func (l *local) Record(ctx context.Context, index int64) (*Record, error) {
+	r, err := l.Ledger.Record(ctx, index)
+	if err != nil {
+		return nil, located(err)
+	}
+	out, err := view(r)
+	if err != nil {
+		return nil, err
+	}
+	head := l.Head()
+	if out.Proof, err = l.InclusionProof(ctx, index, head.Size); err != nil {
+		return nil, err
+	}
+	out.Checkpoint = string(head.Note)
+	return out, nil
+}
+
+// Timeline implements Ledger.
+func (l *local) Timeline(ctx context.Context, kind, id string, from, limit int64) ([]*Record, int64, error) {
+	t, err := l.Ledger.Timeline(ctx, kind, id, from, limit)
+	if err != nil {
+		return nil, 0, located(err)
+	}
+	records := make([]*Record, len(t.Records))
+	for i, r := range t.Records {
+		if records[i], err = view(r); err != nil {
+			return nil, 0, err
+		}
+	}
+	return records, t.Count, nil
+}
+
+// Prove implements Ledger.
+func (l *local) Prove(ctx context.Context, index int64, pointers []string) (*proof.Evidence, error) {
+	var disclose func(string) bool
+	if pointers != nil {
+		r, err := l.Ledger.Record(ctx, index)
+		if err != nil {
+			return nil, located(err)
+		}
+		for _, p := range pointers {
+			if err := sealed(r, p); err != nil {
+				return nil, err
+			}
+		}
+		disclose = func(p string) bool { return slices.Contains(pointers, p) }
+	}
+	e, err := l.Ledger.Prove(ctx, index, disclose)
+	return e, located(err)
+}
+
+// sealed refuses to disclose what is not a sealed member of the record.
+func sealed(r *ledger.Record, pointer string) error {
+	if r.Schema == nil || !slices.Contains(r.Schema.Pointers(), pointer) {
+		return &PointerError{Index: r.Index, Pointer: pointer}
+	}
+	return nil
+}
+
+// located turns the engine's word for what is not there into ours.
+func located(err error) error {
+	if errors.Is(err, ledger.ErrNotFound) {
+		return fmt.Errorf("%w: %w", ErrNotFound, err)
+	}
+	return err
+}
+
+// view is what a reader sees of a record of the engine.
+func view(r *ledger.Record) (*Record, error) {
+	out := &Record{
+		Index: r.Index, Entry: string(r.Entry), LeafHash: tree.LeafHash(r.Entry),
+		Members: []Member{}, Unreadable: r.Unreadable,
+	}
+	e := r.Leaf.Entry
+	if e == nil {
+		out.Type = record.TypeIndexRoot
+		return out, nil
+	}
+	out.Type, out.Seq, out.Capture, out.Refs = e.Type, e.Seq, e.Capture, e.Refs
+	out.Time, out.Recorded, out.Submitter = e.Time, e.Recorded.UTC().Format(record.TimeLayout), e.Submitter
+	out.Restricted = e.Type == record.TypeRestricted
+	if r.Schema != nil {
+		out.Type, out.Title = r.Schema.Type, r.Schema.Title
+	}
+	for _, m := range r.Members {
+		v := Member{Pointer: m.Pointer, Open: m.Open, Group: m.Group}
+		if m.Present {
+			v.Value = m.Value.Bytes()
+		}
+		out.Members = append(out.Members, v)
+		switch m.Pointer {
+		case "/subject":
+			out.Subject = m.Value.Str
+		case "/time":
+			out.Time = m.Value.Str
+		case "/submitter":
+			out.Submitter = m.Value.Str
+		}
+	}
+	return out, nil
+}

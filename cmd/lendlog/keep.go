@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lendlog/lendlog/cmd/lendlog/internal/access"
+	"github.com/lendlog/lendlog/cmd/lendlog/internal/console"
+	"github.com/lendlog/lendlog/ledger"
+)
+
+// dirFlag adds --dir, which the command cannot do without.
+func dirFlag(cmd *cobra.Command, dir *string) {
+	cmd.Flags().StringVar(dir, "dir", "", "directory of the ledger")
+	_ = cmd.MarkFlagRequired("dir")
+	_ = cmd.MarkFlagDirname("dir")
+}
+
+func newInit(c *console.Console) *cobra.Command {
+	var dir string
+	o := ledger.CreateOptions{}
+	cmd := &cobra.Command{
+		Use:   "init --dir DIR --origin ORIGIN",
+		Short: "Make a new ledger",
+		Long: `Make a new ledger in a directory that is empty or absent.
+
+ORIGIN names the ledger in every checkpoint, like a web address without https://;
+choose it once, it cannot be changed. What is lost or taken together with the
+store protects it less, so keys, vault, head file and mirror belong on other
+volumes: see --keys, --vault, --head and --mirror.
+
+With --json: {"origin", "verifierKeys", "genesis", "dir", "paths": {"store",
+"keys", "vault", "head", "mirror"}, "trust", "warnings"}.`,
+		Example: `  lendlog init --dir ledger --origin ledger.bank.example/2026
+  lendlog init --dir /srv/ledger --origin ledger.bank.example/2026 \
+    --keys /etc/ledger/keys --vault /etc/ledger/vault --head /mnt/b/head --mirror /mnt/b/mirror`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx := cmd.Context()
+			if err := ledger.Create(ctx, dir, o); err != nil {
+				return usagef("couldn't make the ledger: %w", err)
+			}
+			l, err := access.Open(ctx, dir, ledger.Options{})
+			if err != nil {
+				return err
+			}
+			info := l.Info()
+			if err := l.Close(); err != nil {
+				return err
+			}
+			trust := filepath.Join(dir, "trust.json")
+			genesis := base64.StdEncoding.EncodeToString(info.Genesis[:])
+			c.Printf("Made the ledger %s.\n\n", info.Origin)
+			for _, k := range info.VerifierKeys {
+				c.Printf("verifier key  %s\n", k)
+			}
+			c.Printf("genesis hash  %s\n", genesis)
+			c.Printf("trust file    %s (give it to whoever verifies; its hash is best passed on by another way)\n", trust)
+			for _, p := range [][2]string{
+				{"store", info.Paths.Store}, {"keys", info.Paths.Keys}, {"vault", info.Paths.Vault},
+				{"head file", info.Paths.Head}, {"mirror", info.Paths.Mirror},
+			} {
+				c.Printf("%-12s  %s\n", p[0], p[1])
+			}
+			warnings := info.Paths.Warnings()
+			if !c.JSON {
+				for _, w := range warnings {
+					c.Warnf("%s", w)
+				}
+			}
+			c.Printf("\nNext: lendlog serve --dir %s\n", dir)
+			return c.Emit(struct {
+				Origin       string       `json:"origin"`
+				VerifierKeys []string     `json:"verifierKeys"`
+				Genesis      string       `json:"genesis"`
+				Dir          string       `json:"dir"`
+				Paths        ledger.Paths `json:"paths"`
+				Trust        string       `json:"trust"`
+				Warnings     []string     `json:"warnings"`
+			}{info.Origin, info.VerifierKeys, genesis, dir, info.Paths, trust, append([]string{}, warnings...)})
+		},
+	}
+	dirFlag(cmd, &dir)
+	f := cmd.Flags()
+	f.StringVar(&o.Origin, "origin", "", "name of the ledger, such as ledger.bank.example/2026")
+	_ = cmd.MarkFlagRequired("origin")
+	f.StringVar(&o.Paths.Keys, "keys", "", "directory of the ledger's own keys (default DIR/keys)")
+	f.StringVar(&o.Paths.Vault, "vault", "", "directory of the keys that wrap the parties' keys (default DIR/vault)")
+	f.StringVar(&o.Paths.Head, "head", "", "directory of the head file and the lock (default DIR/head)")
+	f.StringVar(&o.Paths.Mirror, "mirror", "", "directory of the mirror that repair reads (default DIR/mirror)")
+	f.BoolVar(&o.PublicLog, "public-log", false, "let anybody read the tiles: entries hold no personal value, but terms, times and open codes")
+	f.DurationVar(&o.LateAfter, "late-after", 24*time.Hour, "a record submitted longer than this after it happened is marked late; cannot be changed")
+	return cmd
+}
+
+func newTrust(c *console.Console) *cobra.Command {
+	var dir string
+	cmd := &cobra.Command{
+		Use:   "trust --dir DIR",
+		Short: "Print the trust file to hand to whoever verifies",
+		Long: `Print the trust file: the genesis hash and the public keys that evidence is
+verified with (lendlog-trust/1). It is public. Whoever takes it from the lender
+trusts the lender for it; see docs/auditors.md.`,
+		Example: "  lendlog trust --dir ledger > trust.json",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if _, _, err := ledger.Locate(dir); err != nil {
+				return usagef("%w", err)
+			}
+			// The file that init wrote does not need the ledger open.
+			b, err := os.ReadFile(filepath.Join(dir, "trust.json"))
+			if errors.Is(err, os.ErrNotExist) {
+				l, err := access.Open(cmd.Context(), dir, ledger.Options{})
+				if err != nil {
+					return err
+				}
+				b = l.Trust().Bytes()
+				if err := l.Close(); err != nil {
+					return err
+				}
+			} else if err != nil {
+				return fmt.Errorf("couldn't read the trust file: %w", err)
+			}
+			_, err = c.Out.Write(b)
+			return err
+		},
+	}
+	dirFlag(cmd, &dir)
+	return cmd
+}
+
+func newRepair(c *console.Console) *cobra.Command {
+	var dir string
+	cmd := &cobra.Command{
+		Use:   "repair --dir DIR",
+		Short: "Build the store again out of the mirror",
+		Long: `Build a new store out of the mirror and put it in the place of the old one,
+which is kept beside it. Nothing in the mirror is believed: every entry goes
+through the same derivation as when it was appended, and the result must reach
+the published checkpoint, hash for hash, or nothing is changed.
+
+With --json: {"records", "damaged"}, where damaged names the old store.`,
+		Example: "  lendlog repair --dir ledger",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if _, _, err := ledger.Locate(dir); err != nil {
+				return usagef("%w", err)
+			}
+			progress := c.Progress()
+			done, err := ledger.Repair(cmd.Context(), dir, ledger.Options{Progress: progress.Set})
+			progress.Done()
+			if err != nil {
+				return coded{exitStore, fmt.Errorf("couldn't repair the store: %w", err)}
+			}
+			c.Printf("Repaired: the new store holds %s records and reaches the published checkpoint.\n", console.Count(done.Size))
+			if done.Damaged != "" {
+				c.Printf("The old store is kept in %s for whoever investigates.\n", done.Damaged)
+			}
+			return c.Emit(struct {
+				Records int64  `json:"records"`
+				Damaged string `json:"damaged,omitempty"`
+			}{done.Size, done.Damaged})
+		},
+	}
+	dirFlag(cmd, &dir)
+	return cmd
+}

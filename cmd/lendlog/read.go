@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"encoding/base64"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lendlog/lendlog/cmd/lendlog/internal/access"
+	"github.com/lendlog/lendlog/cmd/lendlog/internal/console"
+	"github.com/lendlog/lendlog/ledger/tree"
+)
+
+func parseIndex(s string) (int64, error) {
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || n < 0 {
+		return 0, usagef("%q is not the index of a record: a number from 0 on", s)
+	}
+	return n, nil
+}
+
+func newShow(c *console.Console) *cobra.Command {
+	var t target
+	cmd := &cobra.Command{
+		Use:   "show INDEX",
+		Short: "Show a record, what of it is sealed, and its proof",
+		Long: `Show a record: in one sentence, then its members, each marked open (in the
+entry, for every reader of the log) or sealed (under the key of its group), and
+the proof that it is in the ledger. The proof is verified before it is shown.
+
+With --json: {"index", "type", "title", "subject", "seq", "time", "recorded",
+"capture", "submitter", "refs", "restricted", "members": [{"pointer", "value",
+"open", "group"}], "unreadable", "leafHash", "entry", "proof", "checkpoint"}. A
+member that the event lacks has no "value".`,
+		Example: `  lendlog show 12 --dir ledger
+  lendlog show 12 --server http://127.0.0.1:8080 --json`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			index, err := parseIndex(args[0])
+			if err != nil {
+				return err
+			}
+			return t.with(cmd.Context(), c, func(l access.Ledger) error {
+				r, err := l.Record(cmd.Context(), index)
+				if err != nil {
+					return notFound(err, "record "+args[0])
+				}
+				printRecord(c, r)
+				return c.Emit(r)
+			})
+		},
+	}
+	t.flags(cmd)
+	return cmd
+}
+
+func printRecord(c *console.Console, r *access.Record) {
+	c.Printf("%s\n\n", console.Clean(r.Sentence()))
+	line := func(name, value string) {
+		if value != "" {
+			c.Printf("%-11s %s\n", name, console.Clean(value))
+		}
+	}
+	line("type", r.Type)
+	line("happened", r.Time)
+	if r.Recorded != "" {
+		line("recorded", fmt.Sprintf("%s (%s)", r.Recorded, r.Capture))
+	}
+	if r.Seq > 0 {
+		line("place", fmt.Sprintf("number %d of its subject", r.Seq))
+	}
+	line("submitter", r.Submitter)
+	if len(r.Refs) > 0 {
+		line("follows", strings.Trim(fmt.Sprint(r.Refs), "[]"))
+	}
+	if r.Restricted {
+		line("restricted", "its type, schema, submitter, refs and time are sealed too")
+	}
+	if len(r.Unreadable) > 0 {
+		line("erased", "the members of "+strings.Join(r.Unreadable, ", ")+": their key was destroyed")
+	}
+	var rows [][]string
+	absent := 0
+	for _, m := range r.Members {
+		mark := "open"
+		if !m.Open {
+			mark = "sealed: " + m.Group
+		}
+		if m.Value == nil {
+			absent++
+			continue
+		}
+		rows = append(rows, []string{m.Pointer, mark, string(m.Value)})
+	}
+	if len(rows) > 0 {
+		c.Printf("\n")
+		c.Table([]string{"MEMBER", "READABLE", "VALUE"}, rows)
+	}
+	if absent > 0 {
+		c.Printf("and %d sealed members that the event does not have\n", absent)
+	}
+	c.Printf("\n")
+	line("leaf", base64.StdEncoding.EncodeToString(r.LeafHash[:]))
+	if cp, ok := checkpointOf(r.Checkpoint); ok {
+		line("checkpoint", fmt.Sprintf("%d records, root %s", cp.Size, base64.StdEncoding.EncodeToString(cp.Root[:])))
+		line("proof", fmt.Sprintf("record %d of %d, %d hashes: verified", r.Index, cp.Size, len(r.Proof)))
+	}
+}
+
+// checkpointOf reads the text of a signed checkpoint without its signatures,
+// which were verified by whoever handed it over.
+func checkpointOf(note string) (tree.Checkpoint, bool) {
+	text, _, ok := strings.Cut(note, "\n\n")
+	if !ok {
+		return tree.Checkpoint{}, false
+	}
+	cp, err := tree.ParseCheckpoint(text + "\n")
+	return cp, err == nil
+}
+
+// gistWidth bounds the last column of a timeline.
+const gistWidth = 72
+
+func newTimeline(c *console.Console) *cobra.Command {
+	var t target
+	var from, limit int64
+	cmd := &cobra.Command{
+		Use:   "timeline KIND/ID",
+		Short: "Show all records of one subject in their order",
+		Long: `Show the records of one subject: a file (an application and the loan that comes of
+it), a line of credit, a case, a party and so on. Their numbers run without a gap,
+and each one's entry holds the hash of the one before.
+
+With --json, one line per record, of the form of "lendlog show --json" without a
+proof.`,
+		Example: `  lendlog timeline file/A-2026-000117 --dir ledger
+  lendlog timeline line/4711 --server http://127.0.0.1:8080 --limit 20`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			kind, id, ok := strings.Cut(args[0], "/")
+			if !ok || kind == "" || id == "" {
+				return usagef("a subject is KIND/ID, such as file/A-2026-000117")
+			}
+			if from < 1 || limit < 1 {
+				return usagef("--from and --limit are numbers from 1 on")
+			}
+			return t.with(cmd.Context(), c, func(l access.Ledger) error {
+				records, count, err := l.Timeline(cmd.Context(), kind, id, from, limit)
+				if err != nil {
+					return notFound(err, "record of this subject")
+				}
+				var rows [][]string
+				for _, r := range records {
+					if err := c.Emit(r); err != nil {
+						return err
+					}
+					rows = append(rows, []string{
+						strconv.FormatInt(r.Seq, 10), strconv.FormatInt(r.Index, 10), r.Time,
+						access.ShortType(r.Type), r.Capture, console.Cut(console.Clean(r.Gist()), gistWidth),
+					})
+				}
+				c.Table([]string{">#", ">RECORD", "HAPPENED", "TYPE", "CAPTURE", "WHAT"}, rows)
+				if rest := count - from + 1 - int64(len(records)); rest > 0 {
+					c.Notef("%d of %d records; the next with --from %d", len(records), count, from+int64(len(records)))
+				}
+				return nil
+			})
+		},
+	}
+	t.flags(cmd)
+	cmd.Flags().Int64Var(&from, "from", 1, "number of the first record to show")
+	cmd.Flags().Int64Var(&limit, "limit", 1000, "how many records to show at most")
+	return cmd
+}
+
+func newProve(c *console.Console) *cobra.Command {
+	var t target
+	var disclose []string
+	var out string
+	cmd := &cobra.Command{
+		Use:   "prove INDEX",
+		Short: "Write evidence of a record, for anybody to verify offline",
+		Long: `Write evidence of a record (lendlog-evidence/1, JSON): its entry, its place under
+the newest checkpoint, the genesis record, and the sealed members you choose to
+disclose. Whoever has the trust file verifies it with "lendlog verify" or
+"lendlog-verify", without a network.
+
+--disclose takes JSON Pointers as "lendlog show" prints them; "all", which is the
+default, or "none". What is not disclosed stays committed and can be disclosed
+later.`,
+		Example: `  lendlog prove 12 --dir ledger > record-12.evidence.json
+  lendlog prove 12 --dir ledger --disclose /subject,/data/decidedAmount > record-12.evidence.json
+  lendlog prove 12 --server http://127.0.0.1:8080 --disclose none -o record-12.evidence.json`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			index, err := parseIndex(args[0])
+			if err != nil {
+				return err
+			}
+			pointers, err := parseDisclose(disclose)
+			if err != nil {
+				return err
+			}
+			return t.with(cmd.Context(), c, func(l access.Ledger) error {
+				e, err := l.Prove(cmd.Context(), index, pointers)
+				if err != nil {
+					return notFound(err, "record "+args[0])
+				}
+				if out != "" {
+					return os.WriteFile(out, e.Bytes(), 0o600)
+				}
+				_, err = c.Out.Write(e.Bytes())
+				return err
+			})
+		},
+	}
+	t.flags(cmd)
+	cmd.Flags().StringSliceVar(&disclose, "disclose", []string{"all"}, "sealed members to disclose: all, none, or pointers")
+	cmd.Flags().StringVarP(&out, "output", "o", "", "file to write to (default: standard output)")
+	return cmd
+}
+
+// parseDisclose returns nil for all members, and no pointer for none.
+func parseDisclose(words []string) ([]string, error) {
+	pointers := []string{}
+	for _, w := range words {
+		switch {
+		case len(words) == 1 && w == "all":
+			return nil, nil
+		case len(words) == 1 && w == "none":
+			return pointers, nil
+		case !strings.HasPrefix(w, "/"):
+			return nil, usagef("--disclose takes all, none, or JSON Pointers such as /data/amount")
+		}
+		pointers = append(pointers, w)
+	}
+	return pointers, nil
+}

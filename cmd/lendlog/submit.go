@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lendlog/lendlog/cmd/lendlog/internal/access"
+	"github.com/lendlog/lendlog/cmd/lendlog/internal/console"
+	"github.com/lendlog/lendlog/ledger/record"
+	"github.com/lendlog/lendlog/ledger/tree"
+)
+
+func newSubmit(c *console.Console) *cobra.Command {
+	var t target
+	var receipts string
+	cmd := &cobra.Command{
+		Use:   "submit [FILE]",
+		Short: "Submit events and print their receipts",
+		Long: `Submit events: CloudEvents 1.0 in JSON. FILE holds one event, a JSON array of
+them, or NDJSON; without FILE, or with "-", they are read from standard input as
+they come. The same event again is answered with its first record and appends
+nothing. One that is refused does not keep the others out.
+
+A receipt is worth keeping outside the lender's reach: whoever holds it can prove
+that its record was changed, dropped or moved. --receipts saves one file per
+event, receipt-INDEX.json.
+
+With --json, one line per event: its receipt (lendlog-receipt/1), or {"refused":
+{"event", "reason", "errors": [{"pointer", "code", "message"}]}}, where event
+counts from 1.`,
+		Example: `  lendlog submit decision.json --dir ledger
+  lendlog submit events.ndjson --server http://127.0.0.1:8080 --receipts receipts
+  cat events.json | lendlog submit --dir ledger --json`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			in := c.In
+			if len(args) == 1 && args[0] != "-" {
+				f, err := os.Open(args[0])
+				if err != nil {
+					return err
+				}
+				defer f.Close()
+				in = f
+			}
+			if receipts != "" {
+				if err := os.MkdirAll(receipts, 0o700); err != nil {
+					return fmt.Errorf("couldn't make the directory for receipts: %w", err)
+				}
+			}
+			return t.with(cmd.Context(), c, func(l access.Ledger) error {
+				return submit(cmd, c, l, in, receipts)
+			})
+		},
+	}
+	t.flags(cmd)
+	cmd.Flags().StringVar(&receipts, "receipts", "", "directory to save one receipt file per event in")
+	return cmd
+}
+
+func submit(cmd *cobra.Command, c *console.Console, l access.Ledger, in io.Reader, receipts string) error {
+	refused := 0
+	for out, err := range l.Submit(cmd.Context(), documents(in), access.SubmitOptions{Proofs: true}) {
+		if err != nil {
+			return err
+		}
+		if out.Refused != nil {
+			refused++
+			if err := printRefusal(c, out); err != nil {
+				return err
+			}
+			continue
+		}
+		text := out.Receipt.Bytes()
+		if receipts != "" {
+			name := filepath.Join(receipts, fmt.Sprintf("receipt-%d.json", out.Receipt.Index))
+			if err := os.WriteFile(name, text, 0o600); err != nil {
+				return fmt.Errorf("couldn't save a receipt: %w", err)
+			}
+		}
+		if c.JSON {
+			if err := printLine(c, out.Receipt.Document().Bytes()); err != nil {
+				return err
+			}
+			continue
+		}
+		again := ""
+		if out.Repeated {
+			again = " (accepted before, nothing was appended)"
+		}
+		leaf := tree.LeafHash(out.Receipt.Entry)
+		cp, _ := checkpointOf(string(out.Receipt.Checkpoint))
+		c.Printf("event %d: record %d, leaf %s, checkpoint %d%s\n", out.Event.Number, out.Receipt.Index,
+			base64.StdEncoding.EncodeToString(leaf[:]), cp.Size, again)
+	}
+	if refused > 0 {
+		if c.JSON {
+			return exit(exitFailed)
+		}
+		return fmt.Errorf("%d %s refused; put right what is said above and submit again: what was accepted is not appended twice", refused, plural(refused, "event was", "events were"))
+	}
+	return nil
+}
+
+// printLine prints a JSON document as a line of its own.
+func printLine(c *console.Console, document []byte) error {
+	_, err := c.Out.Write(append(document, '\n'))
+	return err
+}
+
+func plural(n int, one, more string) string {
+	if n == 1 {
+		return one
+	}
+	return more
+}
+
+// A refusal is the JSON form of an event that was refused.
+type refusal struct {
+	Event  int64              `json:"event"`
+	Reason string             `json:"reason"`
+	Errors []refusalViolation `json:"errors,omitempty"`
+}
+
+type refusalViolation struct {
+	Pointer string `json:"pointer"`
+	Code    string `json:"code"`
+	Message string `json:"message"`
+}
+
+func newRefusal(out access.Outcome) refusal {
+	r := refusal{Event: out.Event.Number, Reason: out.Refused.Error()}
+	var violations record.Violations
+	if errors.As(out.Refused, &violations) {
+		for _, v := range violations {
+			r.Errors = append(r.Errors, refusalViolation{v.Pointer, v.Code, v.Message})
+		}
+	}
+	return r
+}
+
+func printRefusal(c *console.Console, out access.Outcome) error {
+	r := newRefusal(out)
+	c.Printf("event %d: %s: %s\n", r.Event, c.Paint(console.Bad, "refused"), console.Clean(r.Reason))
+	return c.Emit(struct {
+		Refused refusal `json:"refused"`
+	}{r})
+}

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"errors"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lendlog/lendlog/cmd/lendlog/internal/console"
+	"github.com/lendlog/lendlog/ledger/proof"
+	"github.com/lendlog/lendlog/ledger/record"
+)
+
+func newVerify(c *console.Console) *cobra.Command {
+	var trustFile, eventFile string
+	cmd := &cobra.Command{
+		Use:   "verify --trust TRUST FILE...",
+		Short: "Verify evidence and receipts offline",
+		Long: `Verify evidence and receipts under a trust file, offline: one line per check, what
+the evidence says, and a verdict.
+
+  VALID       every check that the trust file asks for passed (exit code 0)
+  INVALID     a check failed: evidence of tampering (exit code 3)
+  INCOMPLETE  nothing failed, but a check could not be made (exit code 4)
+
+Of several files the worst verdict decides. With --event, one receipt is also held
+against the event that was submitted: every digest is computed again. The small
+program lendlog-verify gives the same verdicts and links nothing else.
+
+With --json, one line per file: {"file", "report": {"verdict", "checks": [{"name",
+"record", "result", "text"}], "shown": [{"record", "what", "value"}]}}.`,
+		Example: `  lendlog verify --trust trust.json record-12.evidence.json
+  lendlog verify --trust trust.json --event decision.json receipts/receipt-12.json`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			b, err := os.ReadFile(trustFile)
+			if err != nil {
+				return err
+			}
+			trust, err := proof.ParseTrust(b)
+			if err != nil {
+				return usagef("%s: %w", trustFile, err)
+			}
+			var event *record.Event
+			if eventFile != "" {
+				if event, err = readEvent(eventFile); err != nil {
+					return usagef("%s: %w", eventFile, err)
+				}
+			}
+			worst := exitOK
+			for _, name := range args {
+				report, err := verifyFile(trust, name, event)
+				if err != nil {
+					return usagef("%s: %w", name, err)
+				}
+				if err := printReport(c, name, len(args) > 1, report); err != nil {
+					return err
+				}
+				worst = worse(worst, report.Verdict.ExitCode())
+			}
+			return exit(worst)
+		},
+	}
+	cmd.Flags().StringVar(&trustFile, "trust", "", "trust file, pinned outside the ledger")
+	_ = cmd.MarkFlagRequired("trust")
+	_ = cmd.MarkFlagFilename("trust", "json")
+	cmd.Flags().StringVar(&eventFile, "event", "", "the event that a receipt is of, as it was submitted")
+	return cmd
+}
+
+// worse ranks INVALID before INCOMPLETE before VALID.
+func worse(a, b int) int {
+	if a == exitInvalid || b == exitInvalid {
+		return exitInvalid
+	}
+	return max(a, b)
+}
+
+func readEvent(name string) (*record.Event, error) {
+	b, err := os.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	cat, err := record.Builtin()
+	if err != nil {
+		return nil, err
+	}
+	return record.ParseEvent(b, cat)
+}
+
+func verifyFile(trust *proof.Trust, name string, event *record.Event) (proof.Report, error) {
+	b, err := os.ReadFile(name)
+	if err != nil {
+		return proof.Report{}, err
+	}
+	kind, err := proof.KindOf(b)
+	if err != nil {
+		return proof.Report{}, err
+	}
+	if kind == proof.ReceiptFormat {
+		r, err := proof.ParseReceipt(b)
+		if err != nil {
+			return proof.Report{}, err
+		}
+		return proof.VerifyReceipt(trust, r, event), nil
+	}
+	if event != nil {
+		return proof.Report{}, errors.New("--event goes with a receipt; this is evidence")
+	}
+	e, err := proof.ParseEvidence(b)
+	if err != nil {
+		return proof.Report{}, err
+	}
+	return proof.Verify(trust, e), nil
+}
+
+func printReport(c *console.Console, name string, several bool, r proof.Report) error {
+	if c.JSON {
+		return c.Emit(struct {
+			File   string       `json:"file"`
+			Report proof.Report `json:"report"`
+		}{name, r})
+	}
+	if several {
+		c.Printf("%s\n", c.Paint(console.Strong, name))
+	}
+	return r.WriteText(c.Out)
+}
