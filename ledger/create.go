@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -27,11 +28,24 @@ import (
 // the store protects it less, so Keys, Vault, Head and Mirror belong on other
 // volumes.
 type Paths struct {
-	Store  string `json:"store"`  // the Badger database
-	Keys   string `json:"keys"`   // the ledger's own keys
-	Vault  string `json:"vault"`  // the bucket keys
-	Head   string `json:"head"`   // the last published checkpoint, and the lock
-	Mirror string `json:"mirror"` // the copy that repair reads
+	Store  string `json:"store,omitempty"`  // the Badger database
+	Keys   string `json:"keys,omitempty"`   // the ledger's own keys
+	Vault  string `json:"vault,omitempty"`  // the bucket keys
+	Head   string `json:"head,omitempty"`   // the last published checkpoint, and the lock
+	Mirror string `json:"mirror,omitempty"` // the copy that repair reads
+}
+
+// absolute makes what is named independent of the working directory.
+func (p Paths) absolute() (_ Paths, err error) {
+	for _, path := range []*string{&p.Store, &p.Keys, &p.Vault, &p.Head, &p.Mirror} {
+		if *path == "" {
+			continue
+		}
+		if *path, err = filepath.Abs(*path); err != nil {
+			return Paths{}, err
+		}
+	}
+	return p, nil
 }
 
 // withDefaults puts what is not named into dir.
@@ -43,30 +57,30 @@ func (p Paths) withDefaults(dir string) (Paths, error) {
 		if *f.path == "" {
 			*f.path = filepath.Join(dir, f.name)
 		}
-		abs, err := filepath.Abs(*f.path)
-		if err != nil {
-			return Paths{}, err
-		}
-		*f.path = abs
 	}
-	return p, nil
+	return p.absolute()
 }
 
 // Warnings says which of the paths share a volume with the store.
 func (p Paths) Warnings() []string {
-	var out []string
+	var shared []string
 	for _, f := range []struct{ path, what string }{
 		{p.Keys, "keys"}, {p.Vault, "vault"}, {p.Head, "head file"}, {p.Mirror, "mirror"},
 	} {
 		if store.SameVolume(p.Store, f.path) {
-			out = append(out, fmt.Sprintf("the %s lies on the same volume as the store; what takes one takes both", f.what))
+			shared = append(shared, f.what)
 		}
 	}
-	return out
+	if shared == nil {
+		return nil
+	}
+	return []string{"on the same volume as the store: " + strings.Join(shared, ", ") + "; what takes one takes all of them"}
 }
 
 // config is D/lendlog.json: where the parts of the ledger are. It holds no
 // secret, and nothing that the genesis record does not pin matters to proofs.
+// On disk a part that lies in D is not named, so that a copy of D is a ledger
+// of its own.
 type config struct {
 	V         string `json:"v"`
 	Origin    string `json:"origin"`
@@ -115,7 +129,11 @@ func Create(ctx context.Context, dir string, o CreateOptions) (err error) {
 		return errors.New("the limits of the genesis record are at least one second")
 	}
 	conf := config{V: configFormat, Origin: o.Origin, PublicLog: o.PublicLog}
-	if conf.Paths, err = o.Paths.withDefaults(dir); err != nil {
+	given, err := o.Paths.absolute()
+	if err != nil {
+		return err
+	}
+	if conf.Paths, err = given.withDefaults(dir); err != nil {
 		return err
 	}
 	for _, d := range []string{dir, conf.Paths.Store, conf.Paths.Keys, conf.Paths.Vault, conf.Paths.Head, conf.Paths.Mirror} {
@@ -159,7 +177,7 @@ func Create(ctx context.Context, dir string, o CreateOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	if l.keyring, _, err = openKeyring(v, l.store); err != nil {
+	if _, err = l.openKeyring(v); err != nil {
 		return err
 	}
 	l.state.head.IndexRoot = -1
@@ -195,6 +213,7 @@ func Create(ctx context.Context, dir string, o CreateOptions) (err error) {
 	if err := l.commitIndexRoot(); err != nil {
 		return err
 	}
+	conf.Paths = given
 	text, err := json.MarshalIndent(conf, "", "  ")
 	if err != nil {
 		return err
@@ -225,6 +244,7 @@ func newLedger(opt Options, conf config, keys vault.Keys) (*Ledger, error) {
 		queue:   make(chan *Pending, 4*batchRecords),
 		budget:  semaphore.NewWeighted(inFlight),
 		stopped: make(chan struct{}),
+		do:      func(_ string, f func() error) error { return f() },
 	}
 	l.catalogue.Store(catalogue)
 	return l, nil

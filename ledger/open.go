@@ -69,7 +69,8 @@ func readConfig(dir string) (config, error) {
 	if c.V != configFormat {
 		return config{}, fmt.Errorf("%s is of format %q; this program knows %s", path, c.V, configFormat)
 	}
-	return c, nil
+	c.Paths, err = c.Paths.withDefaults(dir)
+	return c, err
 }
 
 // openFiles takes the lock and opens the parts of a ledger, without looking
