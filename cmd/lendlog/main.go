@@ -199,7 +199,25 @@ an outsider being able to prove it, offline.
 	group("use", newSubmit(c), newImport(c), newShow(c), newTimeline(c), newProve(c), newTypes(c))
 	group("check", newVerify(c), newAudit(c), newDemo(c))
 	root.AddCommand(newVersion(c))
+	root.InitDefaultCompletionCmd(root.CommandPath())
+	for _, cmd := range root.Commands() {
+		if cmd.Name() == "completion" {
+			cmd.Short = "Print a script that completes commands in your shell"
+			cmd.Example = "  source <(lendlog completion bash)"
+		}
+	}
 	return root
+}
+
+// takes demands exactly the arguments that are named, in words that a person
+// understands.
+func takes(names ...string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) == len(names) {
+			return nil
+		}
+		return fmt.Errorf("%s takes %s, and nothing else", cmd.Name(), strings.Join(names, " and "))
+	}
 }
 
 func newVersion(c *console.Console) *cobra.Command {

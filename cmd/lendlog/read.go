@@ -39,7 +39,7 @@ With --json: {"index", "type", "title", "subject", "seq", "time", "recorded",
 member that the event lacks has no "value".`,
 		Example: `  lendlog show 12 --dir ledger
   lendlog show 12 --server http://127.0.0.1:8080 --json`,
-		Args: cobra.ExactArgs(1),
+		Args: takes("INDEX"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			index, err := parseIndex(args[0])
 			if err != nil {
@@ -140,7 +140,7 @@ With --json, one line per record, of the form of "lendlog show --json" without a
 proof.`,
 		Example: `  lendlog timeline file/A-2026-000117 --dir ledger
   lendlog timeline line/4711 --server http://127.0.0.1:8080 --limit 20`,
-		Args: cobra.ExactArgs(1),
+		Args: takes("KIND/ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			kind, id, ok := strings.Cut(args[0], "/")
 			if !ok || kind == "" || id == "" {
@@ -196,7 +196,7 @@ later.`,
 		Example: `  lendlog prove 12 --dir ledger > record-12.evidence.json
   lendlog prove 12 --dir ledger --disclose /subject,/data/decidedAmount > record-12.evidence.json
   lendlog prove 12 --server http://127.0.0.1:8080 --disclose none -o record-12.evidence.json`,
-		Args: cobra.ExactArgs(1),
+		Args: takes("INDEX"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			index, err := parseIndex(args[0])
 			if err != nil {

@@ -96,7 +96,7 @@ committed to by a salted hash and kept, encrypted, under the key of its group.
 With --json: the schema's own bytes.`,
 		Example: `  lendlog types show decision.made
   lendlog types show org.lendlog.decision.made.v1 --json`,
-		Args: cobra.ExactArgs(1),
+		Args: takes("TYPE"),
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			cat, err := record.Builtin()
 			if err != nil {

@@ -164,6 +164,9 @@ func (l *local) Record(ctx context.Context, index int64) (*Record, error) {
 	if out.Proof, err = l.InclusionProof(ctx, index, head.Size); err != nil {
 		return nil, err
 	}
+	if err := tree.VerifyInclusion(out.Proof, index, head.Size, out.LeafHash, head.Root); err != nil {
+		return nil, fmt.Errorf("record %d: %w: %w", index, ledger.ErrDamaged, err)
+	}
 	out.Checkpoint = string(head.Note)
 	return out, nil
 }
