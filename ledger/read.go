@@ -303,8 +303,9 @@ func (l *Ledger) EntryBundle(ctx context.Context, n int64, width int) ([]byte, e
 // A Timeline is the story of one subject, or a part of it.
 type Timeline struct {
 	Subject string
-	Count   int64 // records of the subject in all
-	Size    int64 // tree size at which it was read
+	Count   int64  // records of the subject in all
+	Size    int64  // tree size at which it was read
+	Note    []byte // signed checkpoint of that size; must not be changed
 	Records []*Record
 
 	postings []store.Posting
@@ -336,7 +337,8 @@ func (l *Ledger) timeline(ctx context.Context, subject string, from, limit int64
 	of := l.terms.get(kind, id)
 	// The map says how many there are; the store has to have them.
 	l.chains.RLock()
-	t.Count, t.Size = l.state.chain(of).count, l.published.Load().head.Size
+	head := l.published.Load().head
+	t.Count, t.Size, t.Note = l.state.chain(of).count, head.Size, head.Note
 	l.chains.RUnlock()
 	switch {
 	case t.Count == 0:

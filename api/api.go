@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package api serves a ledger over HTTP.
+//
+// Every way in is a row of the table in routes.go, and openapi.yaml, which is
+// served at /openapi.yaml, describes each of them; a test holds the two
+// against each other. A handler answers what went well and returns an error
+// for what did not; [Server] turns the error into an RFC 9457 problem document,
+// and problem.go is the only place that knows HTTP statuses of errors.
+//
+// What is submitted is CloudEvents 1.0, in any of its modes or as a stream
+// (submit.go, cloudevents.go, stream.go). What is read comes with what proves
+// it (read.go), or is the log itself as C2SP tlog-tiles lays it out (log.go).
+//
+// No personal value is logged, measured or repeated in a problem: an access
+// log line names the route, not the path.
+//
+//	s, err := api.New(api.Config{Ledger: l, Logger: logger, Version: version})
+//	err = s.Serve(ctx, listener) // until ctx ends; only then may l.Run end
+//
+// There is no access control yet: whoever reaches the server may read and
+// submit. Its submitter is therefore always "local".
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/lendlog/lendlog/ledger"
+)
+
+// Config says what to serve, and how.
+type Config struct {
+	Ledger   *ledger.Ledger       // required
+	Logger   *slog.Logger         // nil discards
+	Registry *prometheus.Registry // what /metrics shows; nil makes one
+	// Remote says that the listener can be reached from other machines.
+	// Tiles, which hold pseudonymous data, are then refused unless the ledger
+	// was opened to the public.
+	Remote  bool
+	Version string // of the program; shown in /metrics
+	// DrainTimeout bounds how long Serve waits for requests to end; 0 means
+	// 30 s.
+	DrainTimeout time.Duration
+}
+
+// A Server serves one ledger. Its Handler may be used without Serve.
+type Server struct {
+	conf    Config
+	ledger  *ledger.Ledger
+	log     *slog.Logger
+	metrics *metrics
+	engine  *gin.Engine
+
+	stop     sync.Once
+	stopping chan struct{} // closed when intake ends
+}
+
+const (
+	headerTimeout = 10 * time.Second
+	idleTimeout   = 2 * time.Minute
+	maxHeader     = 64 << 10
+
+	// requestTimeout bounds every request but a stream, and every pause of a
+	// stream's client in taking its answers.
+	requestTimeout = time.Minute
+)
+
+// New returns a server. It fails when the registry holds the same metrics
+// already.
+func New(conf Config) (*Server, error) {
+	if conf.Ledger == nil {
+		return nil, errors.New("couldn't make a server: it needs a ledger")
+	}
+	if conf.Logger == nil {
+		conf.Logger = slog.New(slog.DiscardHandler)
+	}
+	if conf.Registry == nil {
+		conf.Registry = prometheus.NewRegistry()
+	}
+	if conf.DrainTimeout == 0 {
+		conf.DrainTimeout = 30 * time.Second
+	}
+	m, err := newMetrics(conf)
+	if err != nil {
+		return nil, fmt.Errorf("couldn't register the metrics: %w", err)
+	}
+	s := &Server{conf: conf, ledger: conf.Ledger, log: conf.Logger, metrics: m, stopping: make(chan struct{})}
+	if err := s.mount(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// mount makes the routes of the table gin's.
+func (s *Server) mount() error {
+	// Only this package knows gin, so the mode, which belongs to the process,
+	// can be set nowhere else. The others print to stdout.
+	gin.SetMode(gin.ReleaseMode)
+	s.engine = gin.New()
+	if err := s.engine.SetTrustedProxies(nil); err != nil {
+		return err
+	}
+	// Routes are found in the path as it was sent, so that a subject's id may
+	// hold an escaped slash. call.param decodes; gin would take + for a space.
+	s.engine.UseEscapedPath = true
+	s.engine.UnescapePathValues = false
+	s.engine.RedirectTrailingSlash = false
+	s.engine.HandleMethodNotAllowed = true
+	for _, r := range s.routes() {
+		s.engine.Handle(r.method, r.path, s.handle(r))
+	}
+	s.engine.NoRoute(s.handle(route{name: "none", query: anyQuery, handler: func(*call) error { return errNoRoute }}))
+	s.engine.NoMethod(s.handle(route{name: "none", query: anyQuery, handler: func(*call) error { return errNoMethod }}))
+	return nil
+}
+
+// Handler returns the whole API as a handler.
+func (s *Server) Handler() http.Handler { return s.engine }
+
+// Serve answers requests from ln until ctx ends. Then it takes no events any
+// more, lets streams and requests end, and returns nil, or an error when some
+// had to be cut off. The ledger has to run until Serve has returned.
+func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
+	srv := &http.Server{
+		Handler:           s.engine,
+		ReadHeaderTimeout: headerTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeader,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- srv.Serve(ln) }()
+	select {
+	case err := <-ended:
+		return fmt.Errorf("couldn't serve: %w", err)
+	case <-ctx.Done():
+	}
+	s.stopIntake()
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.conf.DrainTimeout)
+	defer cancel()
+	err := srv.Shutdown(drain)
+	if err != nil {
+		err = errors.Join(fmt.Errorf("couldn't wait for all requests to end: %w", err), srv.Close())
+	}
+	<-ended
+	return err
+}
+
+// stopIntake makes every submission answer that the server stops, and every
+// stream end after what it has taken.
+func (s *Server) stopIntake() { s.stop.Do(func() { close(s.stopping) }) }
+
+func (s *Server) isStopping() bool {
+	select {
+	case <-s.stopping:
+		return true
+	default:
+		return false
+	}
+}

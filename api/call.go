@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package api
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"mime"
+	"net/http"
+	"net/url"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+)
+
+// A call is one request and its answer.
+type call struct {
+	*gin.Context
+	id    string // request id
+	route *route
+	begun time.Time
+}
+
+// handle makes a route a gin handler: it is all that happens around every
+// call, in order.
+func (s *Server) handle(r route) gin.HandlerFunc {
+	return func(g *gin.Context) {
+		c := &call{Context: g, id: requestID(g.GetHeader("X-Request-Id")), route: &r, begun: time.Now()}
+		// A deadline of the request before stays on the connection otherwise.
+		c.deadline(c.begun.Add(requestTimeout))
+		h := g.Writer.Header()
+		h.Set("X-Request-Id", c.id)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cache-Control", "no-store")
+		if err := s.guarded(c); err != nil {
+			s.fail(c, err)
+		}
+		s.done(c, g.Writer.Status())
+	}
+}
+
+// errPanic stands for whatever a handler panicked with, which is logged and
+// never shown.
+var errPanic = errors.New("a handler panicked")
+
+// guarded runs the handler of a call.
+func (s *Server) guarded(c *call) (err error) {
+	defer func() {
+		switch v := recover(); v {
+		case nil:
+		case http.ErrAbortHandler:
+			panic(v)
+		default:
+			// The value may hold what was submitted; its place does not.
+			s.log.ErrorContext(c.ctx(), "a handler panicked", slog.String("route", c.route.name),
+				slog.String("request", c.id), slog.String("stack", string(debug.Stack())))
+			err = errPanic
+		}
+	}()
+	if err := c.checkQuery(); err != nil {
+		return err
+	}
+	return c.route.handler(c)
+}
+
+// fail answers a call with the problem that an error stands for.
+func (s *Server) fail(c *call, err error) {
+	p := problemOf(err)
+	if p.Status >= http.StatusInternalServerError && !errors.Is(err, errPanic) {
+		s.log.ErrorContext(c.ctx(), "a request failed", slog.String("route", c.route.name),
+			slog.String("request", c.id), slog.Any("error", err))
+	}
+	if c.Writer.Written() {
+		// Too late for a problem. Cutting the connection keeps the client
+		// from taking what it has for the whole.
+		s.done(c, p.Status)
+		panic(http.ErrAbortHandler)
+	}
+	p.write(c)
+}
+
+// done logs and measures a call.
+func (s *Server) done(c *call, status int) {
+	took := time.Since(c.begun)
+	s.metrics.requests.WithLabelValues(c.route.name, strconv.Itoa(status)).Observe(took.Seconds())
+	s.log.InfoContext(c.ctx(), "request", slog.String("method", knownMethod(c.Request.Method)),
+		slog.String("route", c.route.name), slog.Int("status", status),
+		slog.Int("bytes", max(c.Writer.Size(), 0)), slog.Duration("took", took), slog.String("request", c.id))
+}
+
+// knownMethod keeps what a client invents out of the log.
+func knownMethod(m string) string {
+	switch m {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+		return m
+	}
+	return "other"
+}
+
+// requestID takes over an id of 1 to 64 letters, digits, dots, hyphens and
+// underscores, and makes one otherwise.
+func requestID(given string) string {
+	if isWord(given) {
+		return given
+	}
+	return rand.Text()
+}
+
+func isWord(s string) bool {
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '.' && c != '-' && c != '_' {
+			return false
+		}
+	}
+	return s != "" && len(s) <= 64
+}
+
+// ctx returns the context of the request. gin's own is pooled and never ends.
+func (c *call) ctx() context.Context { return c.Request.Context() }
+
+// deadline bounds reading the request and writing the answer; the zero time
+// unbounds them. A recorder in a test has none.
+func (c *call) deadline(t time.Time) {
+	rc := http.NewResponseController(c.Writer)
+	_ = rc.SetReadDeadline(t)
+	_ = rc.SetWriteDeadline(t)
+}
+
+// param returns a decoded path parameter.
+func (c *call) param(name string) (string, error) {
+	s, err := url.PathUnescape(c.Param(name))
+	if err != nil {
+		return "", badRequest("the path parameter %s is not percent-encoded as RFC 3986 says", name)
+	}
+	return s, nil
+}
+
+// checkQuery refuses parameters that the route does not know, or that stand
+// twice: a filter that is silently ignored gives a wrong answer.
+func (c *call) checkQuery() error {
+	if c.Request.URL.RawQuery == "" || slices.Equal(c.route.query, anyQuery) {
+		return nil
+	}
+	q, err := url.ParseQuery(c.Request.URL.RawQuery)
+	if err != nil {
+		return badRequest("the query is not percent-encoded as RFC 3986 says")
+	}
+	known := "it takes none"
+	if len(c.route.query) > 0 {
+		known = "it takes " + strings.Join(c.route.query, ", ")
+	}
+	for name, values := range q {
+		switch {
+		case !slices.Contains(c.route.query, name):
+			if !isWord(name) {
+				name = "(one that is not a word)"
+			}
+			return badRequest("there is no query parameter %s here; %s", name, known)
+		case len(values) > 1:
+			return badRequest("the query parameter %s stands twice; give it once", name)
+		}
+	}
+	return nil
+}
+
+// number returns a query parameter of at least least, or the default when it
+// is absent.
+func (c *call) number(name string, least, otherwise int64) (int64, error) {
+	s, ok := c.GetQuery(name)
+	if !ok {
+		return otherwise, nil
+	}
+	n, err := parseNumber(s)
+	if err != nil || n < least {
+		return 0, badRequest("the query parameter %s is a whole number of at least %d", name, least)
+	}
+	return n, nil
+}
+
+// parseNumber accepts decimal digits in their shortest form.
+func parseNumber(s string) (int64, error) {
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || n < 0 || strconv.FormatInt(n, 10) != s {
+		return 0, errors.New("not a number")
+	}
+	return n, nil
+}
+
+// index returns the path parameter of that name.
+func (c *call) index() (int64, error) {
+	n, err := parseNumber(c.Param("index"))
+	if err != nil {
+		return 0, badRequest("the index of a record is a whole number, 0 or more")
+	}
+	return n, nil
+}
+
+// media returns the media type of the body, "" when it is not given. It
+// refuses a body that is compressed, or in another encoding than UTF-8.
+func (c *call) media(accepted ...string) (string, error) {
+	if e := c.GetHeader("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
+		return "", unsupported("the body is compressed; send it as it is", accepted...)
+	}
+	given := c.GetHeader("Content-Type")
+	if given == "" {
+		return "", nil
+	}
+	media, params, err := mime.ParseMediaType(given)
+	if err != nil {
+		return "", unsupported("the Content-Type cannot be read", accepted...)
+	}
+	if cs, ok := params["charset"]; ok && !strings.EqualFold(cs, "utf-8") {
+		return "", unsupported("JSON is UTF-8; send it as such", accepted...)
+	}
+	return media, nil
+}
+
+// body reads the whole body of at most limit bytes.
+func (c *call) body(limit int64) ([]byte, error) {
+	if c.Request.ContentLength > limit {
+		return nil, tooLarge(limit)
+	}
+	b, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, limit))
+	var over *http.MaxBytesError
+	switch {
+	case errors.As(err, &over):
+		return nil, tooLarge(limit)
+	case err != nil:
+		return nil, badRequest("the body could not be read to its end")
+	}
+	return b, nil
+}
+
+// json answers with a JSON document.
+func (c *call) json(status int, v any) error {
+	b, err := encode(v)
+	if err != nil {
+		return err
+	}
+	c.bytes(status, "application/json", b)
+	return nil
+}
+
+// bytes answers with a document.
+func (c *call) bytes(status int, contentType string, b []byte) {
+	c.Data(status, contentType, b)
+}
+
+// encode writes JSON as people read it: < and > as they are.
+func encode(v any) ([]byte, error) {
+	var b strings.Builder
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return nil, fmt.Errorf("couldn't encode the answer: %w", err)
+	}
+	return []byte(b.String()), nil
+}

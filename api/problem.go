@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/lendlog/lendlog/ledger"
+	"github.com/lendlog/lendlog/ledger/record"
+)
+
+// A kind is one sort of problem: its URN ends in its name and never changes
+// its meaning.
+type kind struct {
+	name   string
+	status int
+	title  string
+}
+
+// The kinds of problems. openapi.yaml lists them for clients.
+var (
+	kindBadRequest  = kind{"bad-request", 400, "The request cannot be understood"}
+	kindTilesClosed = kind{"tiles-closed", 403, "The log's tiles are not public"}
+	kindNotFound    = kind{"not-found", 404, "There is no such thing here"}
+	kindMethod      = kind{"method-not-allowed", 405, "This path does not take that method"}
+	kindConflict    = kind{"conflict", 409, "Another event was accepted under this source and id"}
+	kindErased      = kind{"erased", 410, "The record's sealed members were erased"}
+	kindTooLarge    = kind{"too-large", 413, "The request is too large"}
+	kindMediaType   = kind{"unsupported-media-type", 415, "The body is of a type that is not accepted here"}
+	kindInvalid     = kind{"invalid-event", 422, "The event is not one that can be recorded"}
+	kindUnreadable  = kind{"unreadable-document", 422, "The document cannot be read"}
+	kindInternal    = kind{"internal", 500, "Something went wrong in the server"}
+	kindDamaged     = kind{"damaged", 500, "The store is damaged"}
+	kindStopped     = kind{"stopped", 503, "The ledger takes no events now"}
+	kindClock       = kind{"clock", 503, "The ledger's clock is not to be trusted"}
+	kindSigner      = kind{"signer", 503, "The checkpoint could not be signed"}
+	kindNoSpace     = kind{"no-space", 507, "There is too little free space"}
+	kindNotReady    = kind{"not-ready", 503, "The server takes no events now"}
+	kindGone        = kind{"client-gone", 499, "The client went away"}
+)
+
+// A fault is an error that already knows its problem. Its detail is written
+// for whoever sent the request and never holds a value from it.
+type fault struct {
+	kind   kind
+	detail string
+	header http.Header
+}
+
+func (f *fault) Error() string { return f.detail }
+
+func faultf(k kind, format string, args ...any) *fault {
+	return &fault{kind: k, detail: fmt.Sprintf(format, args...)}
+}
+
+func badRequest(format string, args ...any) error { return faultf(kindBadRequest, format, args...) }
+
+func tooLarge(limit int64) error {
+	return faultf(kindTooLarge, "at most %d bytes are accepted here", limit)
+}
+
+var (
+	errNoRoute  = faultf(kindNotFound, "nothing lies at this path; GET /openapi.yaml lists what there is")
+	errNoMethod = faultf(kindMethod, "the header Allow lists the methods of this path")
+	errStopping = faultf(kindStopped, "the server is stopping; send the same event again later or to another server")
+)
+
+// A problem is an RFC 9457 problem document.
+type problem struct {
+	Type     string       `json:"type"`
+	Title    string       `json:"title"`
+	Status   int          `json:"status"`
+	Detail   string       `json:"detail,omitempty"`
+	Instance string       `json:"instance,omitempty"` // request id
+	Errors   []fieldError `json:"errors,omitempty"`
+	Index    *int64       `json:"index,omitempty"` // of the record that a conflict is with
+
+	retryAfter int // seconds; 0 for none
+	header     http.Header
+}
+
+// A fieldError says what is wrong with one place of a document.
+type fieldError struct {
+	Pointer string `json:"pointer"` // JSON Pointer
+	Code    string `json:"code"`
+	Detail  string `json:"detail"`
+}
+
+// problemOf is the map from errors to problems, and the only one. An error it
+// does not know is internal and shows nothing.
+func problemOf(err error) *problem {
+	var f *fault
+	var violations record.Violations
+	var conflict *ledger.ConflictError
+	switch {
+	case errors.As(err, &f):
+		p := newProblem(f.kind, f.detail)
+		p.header = f.header
+		if f.kind == kindStopped {
+			p.retryAfter = 5
+		}
+		return p
+	case errors.As(err, &violations):
+		p := newProblem(kindInvalid, "see errors; correct the event and send it again")
+		for _, v := range violations {
+			p.Errors = append(p.Errors, fieldError{v.Pointer, v.Code, v.Message})
+		}
+		return p
+	case errors.As(err, &conflict):
+		p := newProblem(kindConflict, "the content differs from the record at index, so nothing was appended but the conflict; give another event an id of its own")
+		p.Index = &conflict.Index
+		return p
+	case errors.Is(err, ledger.ErrNotFound):
+		return newProblem(kindNotFound, "the ledger has no such record, subject or tile")
+	case errors.Is(err, ledger.ErrErased):
+		return newProblem(kindErased, "the key of a party of this record was destroyed; its entry and proofs are still there")
+	case errors.Is(err, ledger.ErrNoSpace):
+		return newProblem(kindNoSpace, "nothing was appended; the operator has to free some space, then send the same event again").retry(30)
+	case errors.Is(err, ledger.ErrStopped):
+		return newProblem(kindStopped, "the ledger has stopped and has to be opened again; then send the same event again").retry(30)
+	case errors.Is(err, ledger.ErrClock):
+		return newProblem(kindClock, "nothing was appended; the operator has to set the clock right, then send the same event again").retry(30)
+	case errors.Is(err, ledger.ErrSigner):
+		return newProblem(kindSigner, "nothing was appended; send the same event again").retry(5)
+	case errors.Is(err, ledger.ErrDamaged):
+		return newProblem(kindDamaged, "what was asked for is missing or altered in the store; the operator finds out more with lendlog audit")
+	case isGone(err):
+		return newProblem(kindGone, "")
+	}
+	return newProblem(kindInternal, "")
+}
+
+// isGone reports whether an error says no more than that the client no longer
+// waits.
+func isGone(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}
+
+func newProblem(k kind, detail string) *problem {
+	return &problem{Type: "urn:lendlog:problem:" + k.name, Title: k.title, Status: k.status, Detail: detail}
+}
+
+func (p *problem) retry(seconds int) *problem {
+	p.retryAfter = seconds
+	return p
+}
+
+// write answers a call with the problem. A call answers with a problem
+// nowhere else.
+func (p *problem) write(c *call) {
+	p.Instance = c.id
+	b, err := encode(p)
+	if err != nil {
+		panic("api: " + err.Error()) // strings and numbers can always be encoded
+	}
+	h := c.Writer.Header()
+	for name, values := range p.header {
+		h[name] = values
+	}
+	if p.retryAfter > 0 {
+		h.Set("Retry-After", strconv.Itoa(p.retryAfter))
+	}
+	h.Set("Cache-Control", "no-store")
+	c.bytes(p.Status, "application/problem+json", b)
+}
+
+// unsupported says which media types are accepted.
+func unsupported(why string, accepted ...string) error {
+	list := strings.Join(accepted, ", ")
+	f := faultf(kindMediaType, "%s; accepted are %s", why, list)
+	f.header = http.Header{"Accept-Post": {list}}
+	return f
+}

@@ -1,0 +1,472 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package api
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/lendlog/lendlog/ledger"
+	"github.com/lendlog/lendlog/ledger/canon"
+	"github.com/lendlog/lendlog/ledger/proof"
+	"github.com/lendlog/lendlog/ledger/record"
+	"github.com/lendlog/lendlog/ledger/tree"
+)
+
+// recordDoc is a record as it is answered. With the schema, which is fetched
+// by its hash and checked against it, a client recomputes the seal from seeds
+// and members and verifies the rest of it under the checkpoint; see
+// getRecord in openapi.yaml.
+type recordDoc struct {
+	Index      int64             `json:"index"`
+	Leaf       tree.Hash         `json:"leaf"`
+	Entry      string            `json:"entry"`
+	Parsed     json.RawMessage   `json:"parsed"`
+	Schema     []byte            `json:"schema,omitempty"`
+	Members    []memberDoc       `json:"members"`
+	Seeds      map[string][]byte `json:"seeds"`
+	Unreadable []string          `json:"unreadable"`
+	Proof      []tree.Hash       `json:"proof"`
+	Checkpoint string            `json:"checkpoint,omitempty"` // of a timeline's record, the timeline's
+}
+
+type memberDoc struct {
+	Pointer string          `json:"pointer"`
+	Open    bool            `json:"open"`
+	Group   string          `json:"group,omitempty"`
+	Present bool            `json:"present"`
+	Value   json.RawMessage `json:"value,omitempty"`
+}
+
+// newRecordDoc describes a record with its proof under the tree of size
+// leaves.
+func (s *Server) newRecordDoc(ctx context.Context, r *ledger.Record, size int64) (*recordDoc, error) {
+	hashes, err := s.ledger.InclusionProof(ctx, r.Index, size)
+	if err != nil {
+		return nil, err
+	}
+	d := &recordDoc{
+		Index: r.Index, Leaf: tree.LeafHash(r.Entry), Entry: string(r.Entry), Parsed: r.Entry,
+		Members: make([]memberDoc, 0, len(r.Members)), Seeds: make(map[string][]byte, len(r.Seeds)),
+		Unreadable: list(r.Unreadable), Proof: list(hashes),
+	}
+	if r.Schema != nil {
+		d.Schema = r.Schema.Hash[:]
+	}
+	for _, m := range r.Members {
+		doc := memberDoc{Pointer: m.Pointer, Open: m.Open, Group: m.Group, Present: m.Present}
+		if m.Present {
+			doc.Value = m.Value.Bytes()
+		}
+		d.Members = append(d.Members, doc)
+	}
+	for group, seed := range r.Seeds {
+		d.Seeds[group] = seed[:]
+	}
+	return d, nil
+}
+
+// list keeps encoding/json from writing null for a list without items.
+func list[T any](items []T) []T {
+	if items == nil {
+		return []T{}
+	}
+	return items
+}
+
+// getRecord answers GET /v1/records/{index}.
+func (s *Server) getRecord(c *call) error {
+	index, err := c.index()
+	if err != nil {
+		return err
+	}
+	r, err := s.ledger.Record(c.ctx(), index)
+	if err != nil {
+		return err
+	}
+	// A record never changes but for what is erased of it. A client may keep
+	// it, but has to ask whether it is still to be read.
+	c.Header("Cache-Control", "private, no-cache")
+	if c.unchanged(recordTag(r)) {
+		return nil
+	}
+	head := s.ledger.Head()
+	d, err := s.newRecordDoc(c.ctx(), r, head.Size)
+	if err != nil {
+		return err
+	}
+	d.Checkpoint = string(head.Note)
+	return c.json(http.StatusOK, d)
+}
+
+// recordTag is the entity tag of a record: its leaf hash, and what is erased.
+// It is weak because proofs of one record differ with the checkpoint.
+func recordTag(r *ledger.Record) string {
+	leaf := tree.LeafHash(r.Entry)
+	tag := hex.EncodeToString(leaf[:])
+	for _, group := range r.Unreadable {
+		tag += "-" + group
+	}
+	return `W/"` + tag + `"`
+}
+
+// unchanged sets the entity tag of the answer and, where the client has it
+// already, answers so.
+func (c *call) unchanged(tag string) bool {
+	c.Header("ETag", tag)
+	opaque := strings.TrimPrefix(tag, "W/")
+	for given := range strings.SplitSeq(c.GetHeader("If-None-Match"), ",") {
+		if given = strings.TrimSpace(given); given == "*" || strings.TrimPrefix(given, "W/") == opaque {
+			c.Status(http.StatusNotModified)
+			return true
+		}
+	}
+	return false
+}
+
+// getProof answers GET /v1/records/{index}/proof: as C2SP tlog-proof, or as
+// JSON to whoever accepts that.
+func (s *Server) getProof(c *call) error {
+	index, err := c.index()
+	if err != nil {
+		return err
+	}
+	head := s.ledger.Head()
+	size, err := c.number("size", 1, head.Size)
+	if err != nil {
+		return err
+	}
+	newest := size == head.Size
+	hashes, err := s.ledger.InclusionProof(c.ctx(), index, size)
+	if err != nil {
+		return err
+	}
+	c.Header("Vary", "Accept")
+	if c.NegotiateFormat("text/plain", typeJSON) == typeJSON {
+		d := struct {
+			Index      int64       `json:"index"`
+			Size       int64       `json:"size"`
+			Proof      []tree.Hash `json:"proof"`
+			Checkpoint string      `json:"checkpoint,omitempty"`
+		}{Index: index, Size: size, Proof: list(hashes)}
+		if newest {
+			d.Checkpoint = string(head.Note)
+		}
+		return c.json(http.StatusOK, d)
+	}
+	if !newest {
+		return badRequest("a tlog-proof ends with its checkpoint, and only the newest one, of size %d, is kept; leave size out, or send Accept: application/json for the hashes alone", head.Size)
+	}
+	p := tree.LogProof{Index: index, Hashes: hashes, Checkpoint: head.Note}
+	c.bytes(http.StatusOK, typeText, p.Format())
+	return nil
+}
+
+// getEvidence answers GET /v1/records/{index}/evidence.
+func (s *Server) getEvidence(c *call) error {
+	index, err := c.index()
+	if err != nil {
+		return err
+	}
+	disclose, err := s.disclosure(c, index)
+	if err != nil {
+		return err
+	}
+	e, err := s.ledger.Prove(c.ctx(), index, disclose)
+	if err != nil {
+		return err
+	}
+	c.bytes(http.StatusOK, typeJSON, e.Bytes())
+	return nil
+}
+
+// disclosure reads the query parameter disclose: all, none, or pointers of
+// sealed members of the record.
+func (s *Server) disclosure(c *call, index int64) (func(string) bool, error) {
+	list, ok := c.GetQuery("disclose")
+	if !ok || list == "all" {
+		return nil, nil
+	}
+	if list == "none" {
+		return func(string) bool { return false }, nil
+	}
+	r, err := s.ledger.Record(c.ctx(), index)
+	if err != nil {
+		return nil, err
+	}
+	if len(r.Unreadable) > 0 {
+		return nil, ledger.ErrErased
+	}
+	pointers := strings.Split(list, ",")
+	for i, ptr := range pointers {
+		if r.Schema == nil || !slices.Contains(r.Schema.Pointers(), ptr) {
+			return nil, badRequest("number %d of the pointers in disclose is not of a sealed member of this record; GET /v1/records/%d lists its members", i+1, index)
+		}
+	}
+	return func(ptr string) bool {
+		// Without its schema nothing of a restricted record can be placed.
+		return slices.Contains(pointers, ptr) || ptr == "/schema"
+	}, nil
+}
+
+const (
+	timelinePage = 100
+	timelineMax  = 1000
+)
+
+// getSubject answers GET /v1/subjects/{kind}/{id}.
+func (s *Server) getSubject(c *call) error {
+	kind, err := c.param("kind")
+	if err != nil {
+		return err
+	}
+	id, err := c.param("id")
+	if err != nil {
+		return err
+	}
+	from, err := c.number("from", 1, 1)
+	if err != nil {
+		return err
+	}
+	limit, err := c.number("limit", 1, timelinePage)
+	if err != nil {
+		return err
+	}
+	if limit > timelineMax {
+		return badRequest("the query parameter limit is at most %d; read on with from", timelineMax)
+	}
+	t, err := s.ledger.Timeline(c.ctx(), kind, id, from, limit)
+	if err != nil {
+		return err
+	}
+	d := struct {
+		Subject    string       `json:"subject"`
+		Count      int64        `json:"count"`
+		Size       int64        `json:"size"`
+		Checkpoint string       `json:"checkpoint"`
+		Records    []*recordDoc `json:"records"`
+	}{t.Subject, t.Count, t.Size, string(t.Note), make([]*recordDoc, len(t.Records))}
+	for i, r := range t.Records {
+		if d.Records[i], err = s.newRecordDoc(c.ctx(), r, t.Size); err != nil {
+			return err
+		}
+	}
+	return c.json(http.StatusOK, d)
+}
+
+// getCheckpoint answers GET /v1/checkpoint and GET /log/checkpoint with the
+// newest checkpoint.
+func (s *Server) getCheckpoint(c *call) error {
+	c.bytes(http.StatusOK, typeText, s.ledger.Head().Note)
+	return nil
+}
+
+// getConsistency answers GET /v1/consistency.
+func (s *Server) getConsistency(c *call) error {
+	head := s.ledger.Head()
+	from, err := c.number("from", 0, -1)
+	if err != nil {
+		return err
+	}
+	to, err := c.number("to", 0, head.Size)
+	if err != nil {
+		return err
+	}
+	switch {
+	case from < 0:
+		return badRequest("the query parameter from is missing: the size of the tree that you know")
+	case from > to:
+		return badRequest("the query parameter from is at most to, which is %d where it is absent", head.Size)
+	}
+	hashes, err := s.ledger.ConsistencyProof(c.ctx(), from, to)
+	if err != nil {
+		return err
+	}
+	d := struct {
+		From       int64       `json:"from"`
+		To         int64       `json:"to"`
+		Proof      []tree.Hash `json:"proof"`
+		Checkpoint string      `json:"checkpoint,omitempty"`
+	}{From: from, To: to, Proof: list(hashes)}
+	if to == head.Size {
+		d.Checkpoint = string(head.Note)
+	}
+	return c.json(http.StatusOK, d)
+}
+
+// getTrust answers GET /v1/trust.
+func (s *Server) getTrust(c *call) error {
+	c.bytes(http.StatusOK, typeJSON, s.ledger.Trust().Bytes())
+	return nil
+}
+
+// maxVerify bounds what is verified in one request.
+const maxVerify = 16 << 20
+
+// verify answers POST /v1/verify with a report. It keeps nothing.
+func (s *Server) verify(c *call) error {
+	media, err := c.media(typeJSON)
+	if err != nil {
+		return err
+	}
+	if media != typeJSON {
+		return unsupported("evidence and receipts are JSON", typeJSON)
+	}
+	body, err := c.body(maxVerify)
+	if err != nil {
+		return err
+	}
+	doc, trust, err := splitVerify(body)
+	if err != nil {
+		return err
+	}
+	if trust == nil {
+		trust = s.ledger.Trust()
+	}
+	report, err := verifyDocument(trust, doc)
+	if err != nil {
+		return err
+	}
+	return c.json(http.StatusOK, report)
+}
+
+// splitVerify takes the document to verify and, if there is one, the trust
+// policy out of a body: {"evidence": …, "trust": …}, or the document itself.
+func splitVerify(body []byte) (doc []byte, trust *proof.Trust, err error) {
+	v, err := canon.Parse(body, canon.Limits{})
+	if err != nil {
+		return nil, nil, unreadable("", err)
+	}
+	inner, ok := v.Get("evidence")
+	if !ok {
+		return body, nil, nil
+	}
+	for _, m := range v.Members {
+		switch m.Name {
+		case "evidence":
+		case "trust":
+			if trust, err = proof.ParseTrust(m.Value.Bytes()); err != nil {
+				return nil, nil, unreadable("/trust", err)
+			}
+		default:
+			return nil, nil, faultf(kindUnreadable, "beside evidence and trust there is a member that is not known here")
+		}
+	}
+	return inner.Bytes(), trust, nil
+}
+
+func verifyDocument(t *proof.Trust, doc []byte) (proof.Report, error) {
+	format, err := proof.KindOf(doc)
+	if err != nil {
+		return proof.Report{}, unreadable("", err)
+	}
+	if format == proof.ReceiptFormat {
+		r, err := proof.ParseReceipt(doc)
+		if err != nil {
+			return proof.Report{}, unreadable("", err)
+		}
+		return proof.VerifyReceipt(t, r, nil), nil
+	}
+	e, err := proof.ParseEvidence(doc)
+	if err != nil {
+		return proof.Report{}, unreadable("", err)
+	}
+	return proof.Verify(t, e), nil
+}
+
+// maxReason bounds what is said of a document that cannot be read: the name
+// of a member in it may have any length.
+const maxReason = 300
+
+// unreadable says why a document, which lies at a pointer of the body, cannot
+// be read. Its readers name places and reasons, never values.
+func unreadable(at string, err error) error {
+	var syntaxErr *canon.SyntaxError
+	if errors.As(err, &syntaxErr) {
+		return syntax(at, err)
+	}
+	reason := err.Error()
+	if len(reason) > maxReason {
+		reason = strings.ToValidUTF8(reason[:maxReason], "") + " …"
+	}
+	return faultf(kindUnreadable, "%s", reason)
+}
+
+// A typeDoc is a record type in a list; see getType for one with its members.
+type typeDoc struct {
+	Type        string   `json:"type"`
+	Title       string   `json:"title"`
+	Description string   `json:"description"`
+	Subjects    []string `json:"subjects"`
+	Restricted  bool     `json:"restricted"`
+	Own         bool     `json:"own"`
+	Schema      []byte   `json:"schema"`
+}
+
+func newTypeDoc(s *record.Schema) typeDoc {
+	return typeDoc{s.Type, s.Title, s.Description, s.SubjectKinds, s.Restricted, s.Own, s.Hash[:]}
+}
+
+// listTypes answers GET /v1/types.
+func (s *Server) listTypes(c *call) error {
+	d := struct {
+		Types []typeDoc `json:"types"`
+	}{Types: []typeDoc{}}
+	for _, t := range s.ledger.Catalogue().All() {
+		d.Types = append(d.Types, newTypeDoc(t))
+	}
+	return c.json(http.StatusOK, d)
+}
+
+// getType answers GET /v1/types/{type}.
+func (s *Server) getType(c *call) error {
+	t, ok := s.ledger.Catalogue().Type(c.Param("type"))
+	if !ok {
+		return faultf(kindNotFound, "the ledger has no such type; GET /v1/types lists them")
+	}
+	type member struct {
+		Name        string `json:"name"`
+		Title       string `json:"title"`
+		Description string `json:"description"`
+		Required    bool   `json:"required"`
+		Open        bool   `json:"open"`
+		Group       string `json:"group,omitempty"`
+	}
+	d := struct {
+		typeDoc
+		Members  []member          `json:"members"`
+		Sealed   []string          `json:"sealed"`
+		Examples []json.RawMessage `json:"examples"`
+	}{newTypeDoc(t), []member{}, t.Pointers(), []json.RawMessage{}}
+	for _, m := range t.Members {
+		d.Members = append(d.Members, member{m.Name, m.Title, m.Description, m.Required, m.Open, m.Group})
+	}
+	for _, e := range t.Examples {
+		d.Examples = append(d.Examples, e.Bytes())
+	}
+	return c.json(http.StatusOK, d)
+}
+
+// getSchema answers GET /v1/schemas/{hash} with the exact bytes of a schema.
+func (s *Server) getSchema(c *call) error {
+	given := c.Param("hash")
+	hash, err := hex.DecodeString(given)
+	if err != nil || len(hash) != 32 || strings.ToLower(given) != given {
+		return badRequest("a schema is named by the 64 lower-case hexadecimal digits of its SHA-256")
+	}
+	schema, ok := s.ledger.Schema([32]byte(hash))
+	if !ok {
+		return faultf(kindNotFound, "no schema of this hash was ever registered here")
+	}
+	c.Header("Cache-Control", "public, "+immutable)
+	if c.unchanged(`"` + given + `"`) {
+		return nil
+	}
+	c.bytes(http.StatusOK, "application/schema+json", schema.Text)
+	return nil
+}
