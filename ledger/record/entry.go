@@ -196,8 +196,10 @@ func (f *fields) int(name string, least int64) int64 {
 }
 
 func (f *fields) hash(name string) (h [32]byte) {
-	b, err := strictBase64.DecodeString(f.text(name))
-	if (err != nil || len(b) != len(h)) && f.err == nil {
+	s := f.text(name)
+	b, err := strictBase64.DecodeString(s)
+	// Go's decoder skips line breaks, so that the length has to be right too.
+	if (err != nil || len(b) != len(h) || len(s) != strictBase64.EncodedLen(len(h))) && f.err == nil {
 		f.err = fmt.Errorf("member %q is not a base64 SHA-256 hash", name)
 	}
 	copy(h[:], b)
@@ -252,7 +254,7 @@ func (f *fields) entry() *Entry {
 		f.fail(`member "submitter" is not the id of a key`)
 	}
 	e.Time = f.text("time")
-	if _, err := time.Parse(time.RFC3339Nano, e.Time); err != nil {
+	if _, ok := parseTime(e.Time); !ok {
 		f.fail(`member "time" is not an RFC 3339 time`)
 	}
 	if !token(e.Type, 128) {

@@ -82,8 +82,10 @@ func ParseDisclosure(b []byte) (Disclosure, error) {
 		return Disclosure{}, errors.New("a disclosure is [salt, pointer, value] or [salt, pointer]")
 	}
 	d := Disclosure{Pointer: v.Items[1].Str}
-	salt, err := base64.StdEncoding.Strict().DecodeString(v.Items[0].Str)
-	if err != nil || len(salt) != saltSize {
+	text := v.Items[0].Str
+	salt, err := base64.StdEncoding.Strict().DecodeString(text)
+	// Go's decoder skips line breaks, so that the length has to be right too.
+	if err != nil || len(salt) != saltSize || len(text) != base64.StdEncoding.EncodedLen(saltSize) {
 		return Disclosure{}, errors.New("the salt of a disclosure is 16 bytes in base64")
 	}
 	copy(d.Salt[:], salt)

@@ -63,7 +63,7 @@ var ErrUnsigned = errors.New("the checkpoint bears no signature of a known key")
 
 // OpenCheckpoint verifies a signed checkpoint against the known keys: at
 // least one of them must have signed, and a signature that claims to be of a
-// known key must be right. It returns the checkpoint and the verified note.
+// known key must be right and in canonical base64. It returns the checkpoint and the verified note.
 func OpenCheckpoint(signed []byte, known note.Verifiers) (Checkpoint, *note.Note, error) {
 	n, err := note.Open(signed, known)
 	if err != nil {
@@ -76,6 +76,13 @@ func OpenCheckpoint(signed []byte, known note.Verifiers) (Checkpoint, *note.Note
 			return Checkpoint{}, nil, fmt.Errorf("the signature of %s on the checkpoint is wrong", invalid.Name)
 		}
 		return Checkpoint{}, nil, fmt.Errorf("the checkpoint is not a signed note: %w", err)
+	}
+	for _, s := range n.Sigs {
+		// note's decoder lets unused bits through; one signature would then
+		// have several spellings.
+		if _, err := base64.StdEncoding.Strict().DecodeString(s.Base64); err != nil {
+			return Checkpoint{}, nil, fmt.Errorf("the signature of %s on the checkpoint is not canonical base64", s.Name)
+		}
 	}
 	c, err := ParseCheckpoint(n.Text)
 	if err != nil {

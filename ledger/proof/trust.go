@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package proof
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"slices"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"github.com/lendlog/lendlog/ledger/canon"
+	"github.com/lendlog/lendlog/ledger/term"
+	"github.com/lendlog/lendlog/ledger/tree"
+)
+
+// TrustFormat is the version of trust files.
+const TrustFormat = "lendlog-trust/1"
+
+// maxTrust bounds a trust file.
+const maxTrust = 1 << 20
+
+// Trust is the policy of somebody who verifies: which ledger they mean and
+// whose keys they believe. It is pinned outside the ledger; one that came
+// from the operator proves no more than the operator's word.
+type Trust struct {
+	Origin     string
+	Genesis    tree.Hash // leaf hash of leaf 0
+	Keys       []TrustedKey
+	VRF        term.PublicKey
+	Submitters []SubmitterKey // when not empty, signatures of events are demanded
+
+	// Unsupported lists demands of the policy that this verifier cannot
+	// check; they make every verdict at best INCOMPLETE.
+	Unsupported []string
+}
+
+// A TrustedKey may sign checkpoints of sizes From to To.
+type TrustedKey struct {
+	Key  string // C2SP verifier key
+	From int64
+	To   int64 // 0: no end
+}
+
+// A SubmitterKey belongs to the submitter with that id.
+type SubmitterKey struct {
+	ID  string
+	Key crypto.PublicKey // *ecdsa.PublicKey on P-256, or ed25519.PublicKey
+}
+
+// ParseTrust reads a trust file. An unknown member is an error: a policy that
+// is only half understood is not the policy.
+func ParseTrust(b []byte) (*Trust, error) {
+	t := &Trust{}
+	err := parse(b, maxTrust, func(o *object) {
+		o.version(TrustFormat)
+		t.Origin = o.text("origin")
+		t.Genesis = tree.Hash(o.bytes("genesis", 32))
+		for i, v := range o.need("keys", canon.Array).Items {
+			k := open(v, fmt.Sprintf("/keys/%d", i), o.err)
+			tk := TrustedKey{Key: k.text("key")}
+			if _, ok := k.Get("from"); ok {
+				tk.From = k.number("from")
+			}
+			if _, ok := k.Get("to"); ok {
+				tk.To = k.number("to")
+				if tk.To == 0 || tk.To < tk.From {
+					k.fail("to", "is not a size from \"from\" on")
+				}
+			}
+			k.taken["from"], k.taken["to"] = true, true
+			k.end()
+			t.Keys = append(t.Keys, tk)
+			v, err := note.NewVerifier(tk.Key)
+			if err != nil {
+				k.fail("key", "is not a C2SP verifier key")
+			} else if v.Name() != t.Origin {
+				k.fail("key", "is not named after the origin")
+			}
+		}
+		if len(t.Keys) == 0 {
+			o.fail("keys", "names no key")
+		}
+		vrf, err := term.ParsePublicKey(o.bytes("vrf", 32))
+		if err != nil {
+			o.fail("vrf", "is not a VRF public key")
+		}
+		t.VRF = vrf
+		if v, ok := o.take("submitters", canon.Array); ok {
+			for i, item := range v.Items {
+				s := open(item, fmt.Sprintf("/submitters/%d", i), o.err)
+				k := SubmitterKey{ID: s.text("id")}
+				if k.Key, err = parseJWK(open(s.need("jwk", canon.Object), s.at+"/jwk", o.err)); err != nil {
+					s.fail("jwk", err.Error())
+				}
+				s.end()
+				t.Submitters = append(t.Submitters, k)
+			}
+		}
+		for _, name := range []string{"chains", "maxAgeSeconds", "witnesses"} {
+			o.taken[name] = true
+			if _, ok := o.Get(name); ok {
+				t.Unsupported = append(t.Unsupported, name)
+			}
+		}
+		o.end()
+	})
+	if err != nil {
+		return nil, fmt.Errorf("couldn't read the trust policy: %w", err)
+	}
+	if err := tree.ValidOrigin(t.Origin); err != nil {
+		return nil, fmt.Errorf("couldn't read the trust policy: %w", err)
+	}
+	return t, nil
+}
+
+// Bytes returns the trust file. Demands in Unsupported are not written.
+func (t *Trust) Bytes() []byte {
+	keys := canon.Value{Kind: canon.Array}
+	for _, k := range t.Keys {
+		m := []canon.Member{member("key", canon.Text(k.Key))}
+		if k.From != 0 {
+			m = append(m, member("from", canon.Number(k.From)))
+		}
+		if k.To != 0 {
+			m = append(m, member("to", canon.Number(k.To)))
+		}
+		keys.Items = append(keys.Items, canon.Value{Kind: canon.Object, Members: m})
+	}
+	members := []canon.Member{
+		member("v", canon.Text(TrustFormat)),
+		member("origin", canon.Text(t.Origin)),
+		member("genesis", canon.Text(base64.StdEncoding.EncodeToString(t.Genesis[:]))),
+		member("keys", keys),
+		member("vrf", canon.Text(base64.StdEncoding.EncodeToString(t.VRF[:]))),
+	}
+	if len(t.Submitters) > 0 {
+		list := canon.Value{Kind: canon.Array}
+		for _, s := range t.Submitters {
+			list.Items = append(list.Items, canon.Map(member("id", canon.Text(s.ID)), member("jwk", jwk(s.Key))))
+		}
+		members = append(members, member("submitters", list))
+	}
+	return document(members...)
+}
+
+// OpenCheckpoint verifies a signed checkpoint under the policy: its origin,
+// and a signature of a key that may sign that size.
+func (t *Trust) OpenCheckpoint(signed []byte) (tree.Checkpoint, error) {
+	var known, distinct []note.Verifier // a key may have several ranges
+	for i, k := range t.Keys {
+		v, err := note.NewVerifier(k.Key)
+		if err != nil {
+			return tree.Checkpoint{}, fmt.Errorf("the policy's key is not a verifier key: %w", err)
+		}
+		known = append(known, v)
+		if !slices.ContainsFunc(t.Keys[:i], func(o TrustedKey) bool { return o.Key == k.Key }) {
+			distinct = append(distinct, v)
+		}
+	}
+	cp, n, err := tree.OpenCheckpoint(signed, note.VerifierList(distinct...))
+	if err != nil {
+		return tree.Checkpoint{}, err
+	}
+	if cp.Origin != t.Origin {
+		return tree.Checkpoint{}, errors.New("the checkpoint is of another ledger")
+	}
+	inRange := slices.ContainsFunc(n.Sigs, func(s note.Signature) bool {
+		for i, k := range t.Keys {
+			if known[i].KeyHash() == s.Hash && known[i].Name() == s.Name && cp.Size >= k.From && (k.To == 0 || cp.Size <= k.To) {
+				return true
+			}
+		}
+		return false
+	})
+	if !inRange {
+		return tree.Checkpoint{}, fmt.Errorf("the key that signed checkpoint %d may not sign this size", cp.Size)
+	}
+	return cp, nil
+}
+
+// submitter returns the keys of a submitter; there are several while one takes
+// over from another.
+func (t *Trust) submitter(id string) (keys []crypto.PublicKey) {
+	for _, s := range t.Submitters {
+		if s.ID == id {
+			keys = append(keys, s.Key)
+		}
+	}
+	return keys
+}
+
+// parseJWK reads a public key of ES256 or EdDSA (RFC 7517, RFC 8037).
+func parseJWK(o *object) (crypto.PublicKey, error) {
+	coordinate := func(name string) []byte {
+		b, ok := decode(base64.RawURLEncoding, o.text(name), 32)
+		if !ok {
+			o.fail(name, "is not 32 bytes in base64url")
+		}
+		return b
+	}
+	kty, crv := o.text("kty"), o.text("crv")
+	for _, ignored := range []string{"kid", "use", "alg", "key_ops"} {
+		o.taken[ignored] = true
+	}
+	var key crypto.PublicKey
+	switch {
+	case kty == "OKP" && crv == "Ed25519":
+		key = ed25519.PublicKey(coordinate("x"))
+	case kty == "EC" && crv == "P-256":
+		raw := append([]byte{4}, append(coordinate("x"), coordinate("y")...)...)
+		k, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), raw)
+		if err != nil {
+			return nil, errors.New("is not a point of P-256")
+		}
+		key = k
+	default:
+		return nil, errors.New("is neither an Ed25519 nor a P-256 key")
+	}
+	o.end()
+	return key, nil
+}
+
+func jwk(key crypto.PublicKey) canon.Value {
+	b64 := func(b []byte) canon.Value { return canon.Text(base64.RawURLEncoding.EncodeToString(b)) }
+	switch k := key.(type) {
+	case ed25519.PublicKey:
+		return canon.Map(member("kty", canon.Text("OKP")), member("crv", canon.Text("Ed25519")), member("x", b64(k)))
+	case *ecdsa.PublicKey:
+		raw, err := k.Bytes()
+		if err != nil || len(raw) != 65 {
+			return canon.Value{}
+		}
+		return canon.Map(member("kty", canon.Text("EC")), member("crv", canon.Text("P-256")), member("x", b64(raw[1:33])), member("y", b64(raw[33:])))
+	}
+	return canon.Value{}
+}

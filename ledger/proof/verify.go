@@ -1,0 +1,579 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package proof
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/lendlog/lendlog/ledger/canon"
+	"github.com/lendlog/lendlog/ledger/record"
+	"github.com/lendlog/lendlog/ledger/seal"
+	"github.com/lendlog/lendlog/ledger/term"
+	"github.com/lendlog/lendlog/ledger/tree"
+)
+
+// VerifyDocument verifies a file of evidence or a receipt, whichever b is,
+// under a trust policy. ev is the event that a receipt is held against; nil for
+// none, and with evidence.
+//
+// A file that says it is one of the two and is not written as its format
+// demands is INVALID. The error is of a file that is neither.
+func VerifyDocument(t *Trust, b []byte, ev *record.Event) (Report, error) {
+	kind, err := KindOf(b)
+	if err != nil {
+		return Report{}, err
+	}
+	if kind == ReceiptFormat {
+		rc, err := ParseReceipt(b)
+		if err != nil {
+			return malformed(err), nil
+		}
+		return VerifyReceipt(t, rc, ev), nil
+	}
+	if ev != nil {
+		return Report{}, errors.New("the file is evidence, and an event goes with a receipt; leave it out")
+	}
+	e, err := ParseEvidence(b)
+	if err != nil {
+		return malformed(err), nil
+	}
+	return Verify(t, e), nil
+}
+
+func malformed(err error) Report {
+	var r Report
+	r.add("format", -1, Fail, "%v", err)
+	return r.conclude()
+}
+
+// Verify checks evidence under a trust policy.
+func Verify(t *Trust, e *Evidence) Report {
+	var r Report
+	if len(e.Records) == 0 {
+		r.add("format", -1, Fail, "the evidence holds no record")
+	}
+	// Of a checkpoint that is not signed nothing more can be said.
+	if cp, ok := r.checkpoint(t, e.Checkpoint); ok {
+		r.genesis(t, e.Genesis, cp)
+		v := verifier{Report: &r, trust: t, checkpoint: cp, schemas: map[[32]byte]*record.Schema{}}
+		for i, text := range e.Schemas {
+			s, err := record.ParseSchema(text)
+			if err != nil {
+				r.add("schema", -1, Missing, "schema %d of the file cannot be read by this verifier: %v", i, err)
+				continue
+			}
+			v.schemas[s.Hash] = s
+		}
+		for i := range e.Records {
+			v.record(&e.Records[i])
+		}
+		v.chains()
+	}
+	r.claims(t)
+	for _, name := range e.Sections {
+		r.add("sections", -1, Missing, "the file has a section \"%s\" that this verifier does not know; use a newer one", clip(name))
+	}
+	return r.conclude()
+}
+
+// claims says what rests on the operator's word under this policy.
+func (r *Report) claims(t *Trust) {
+	for _, name := range t.Unsupported {
+		r.add("policy", -1, Missing, "the policy asks for %s, which this verifier cannot check; use a newer one", name)
+	}
+	if len(t.Submitters) == 0 {
+		r.add("submitter", -1, Note, "the policy lists no submitters' keys, so who submitted is the operator's claim")
+	}
+	if !slices.Contains(t.Unsupported, "witnesses") {
+		r.add("time", -1, Note, "the policy names no witnesses, so when it was recorded is the operator's clock")
+	}
+}
+
+func (r *Report) checkpoint(t *Trust, signed []byte) (tree.Checkpoint, bool) {
+	cp, err := t.OpenCheckpoint(signed)
+	if err != nil {
+		r.add("checkpoint", -1, Fail, "%v", err)
+		return tree.Checkpoint{}, false
+	}
+	r.add("checkpoint", -1, Pass, "%s at %d records, signed by a trusted key", cp.Origin, cp.Size)
+	return cp, true
+}
+
+func (r *Report) genesis(t *Trust, g Genesis, cp tree.Checkpoint) {
+	switch {
+	case tree.LeafHash(g.Entry) != t.Genesis:
+		r.add("genesis", -1, Fail, "the ledger begins with another record than the policy pins: it is another ledger")
+	case tree.VerifyInclusion(g.Proof, 0, cp.Size, t.Genesis, cp.Root) != nil:
+		r.add("genesis", -1, Fail, "the pinned genesis record is not the first record under this checkpoint")
+	case !founds(g.Entry, t):
+		r.add("genesis", -1, Fail, "the pinned record is not a genesis record with the origin and the VRF key of the policy")
+	default:
+		r.add("genesis", -1, Pass, "the ledger is the one that the policy pins")
+	}
+}
+
+// founds reports whether a leaf is the genesis record of the ledger that the
+// policy means. A policy put together from two ledgers must not pass.
+func founds(entry []byte, t *Trust) bool {
+	leaf, err := record.ParseLeaf(entry)
+	if err != nil || leaf.Entry == nil || leaf.Entry.Type != record.TypeGenesis {
+		return false
+	}
+	origin, _ := leaf.Entry.Open.Get("origin")
+	vrf, _ := leaf.Entry.Open.Get("vrfKey")
+	return origin.Kind == canon.String && origin.Str == t.Origin &&
+		vrf.Kind == canon.String && vrf.Str == base64.StdEncoding.EncodeToString(t.VRF[:])
+}
+
+// entry reads the bytes of a leaf.
+func (r *Report) entry(index int64, b []byte) (record.Leaf, bool) {
+	leaf, err := record.ParseLeaf(b)
+	switch {
+	case err != nil:
+		r.add("entry", index, Fail, "%v", err)
+	case leaf.IndexRoot != nil && leaf.IndexRoot.Covers != index:
+		r.add("entry", index, Fail, "the index-root covers %d leaves but stands at %d", leaf.IndexRoot.Covers, index)
+	case leaf.Entry != nil && len(leaf.Entry.Refs) > 0 && leaf.Entry.Refs[len(leaf.Entry.Refs)-1] >= index:
+		r.add("entry", index, Fail, "it follows from a record that does not lie before it")
+	default:
+		r.add("entry", index, Pass, "its bytes are a leaf of format %s", record.Format)
+		return leaf, true
+	}
+	return leaf, false
+}
+
+// inclusion checks the place of a leaf under the checkpoint.
+func (r *Report) inclusion(cp tree.Checkpoint, index int64, entry []byte, proof []tree.Hash) bool {
+	if err := tree.VerifyInclusion(proof, index, cp.Size, tree.LeafHash(entry), cp.Root); err != nil {
+		r.add("inclusion", index, Fail, "%v", err)
+		return false
+	}
+	r.add("inclusion", index, Pass, "leaf %d of %d", index, cp.Size)
+	return true
+}
+
+// A verifier checks the records of one file of evidence.
+type verifier struct {
+	*Report
+	trust      *Trust
+	checkpoint tree.Checkpoint
+	schemas    map[[32]byte]*record.Schema
+	links      []link // of the records that lie under the checkpoint
+}
+
+// A link is a record in the chain of its subject.
+type link struct {
+	index int64
+	leaf  tree.Hash
+	*record.Entry
+}
+
+func (v *verifier) record(rec *Record) {
+	leaf, ok := v.entry(rec.Index, rec.Entry)
+	if !ok || !v.inclusion(v.checkpoint, rec.Index, rec.Entry, rec.Proof) {
+		return
+	}
+	if root := leaf.IndexRoot; root != nil {
+		if len(rec.Disclosures) > 0 || rec.Subject != nil {
+			v.add("disclosure", rec.Index, Fail, "an index-root has nothing to disclose")
+			return
+		}
+		v.say(rec.Index, "type", canon.Text(record.TypeIndexRoot))
+		v.say(rec.Index, "covers", canon.Number(root.Covers))
+		return
+	}
+	e := leaf.Entry
+	v.links = append(v.links, link{rec.Index, tree.LeafHash(rec.Entry), e})
+	d, ok := v.disclosures(rec, e)
+	if !ok || !v.subject(rec, e, d) {
+		return
+	}
+	v.submitter(rec, e, d)
+	v.show(rec.Index, e, d)
+}
+
+// chains holds records of one file against each other: that time does not run
+// backwards, and that those of one subject are links of one chain.
+func (v *verifier) chains() {
+	slices.SortFunc(v.links, func(a, b link) int { return cmp.Compare(a.index, b.index) })
+	type place struct {
+		term [32]byte
+		seq  int64
+	}
+	at := map[place]link{}
+	for i, l := range v.links {
+		if i > 0 && l.Recorded.Before(v.links[i-1].Recorded) {
+			v.add("time", l.index, Fail, "it was recorded before record %d, which lies before it", v.links[i-1].index)
+		}
+		if other, ok := at[place{l.Term, l.Seq}]; ok && other.index != l.index {
+			v.add("chain", l.index, Fail, "record %d is number %d of the same subject too", other.index, l.Seq)
+		}
+		at[place{l.Term, l.Seq}] = l
+	}
+	for _, l := range v.links {
+		before, ok := at[place{l.Term, l.Seq - 1}]
+		if !ok {
+			continue
+		}
+		if tree.Hash(l.Prev) != before.leaf || before.index > l.index {
+			v.add("chain", l.index, Fail, "record %d is number %d of the same subject, but this one does not follow from it", before.index, before.Seq)
+			continue
+		}
+		v.add("chain", l.index, Pass, "the subject's next record after record %d", before.index)
+	}
+}
+
+// disclosed are the verified disclosures of one record.
+type disclosed struct {
+	schema *record.Schema // nil when nothing was disclosed
+	values map[string]seal.Disclosure
+	order  []string
+}
+
+func (d disclosed) text(pointer string) (string, bool) {
+	x, ok := d.values[pointer]
+	return x.Value.Str, ok && x.Present && x.Value.Kind == canon.String
+}
+
+// disclosures verifies every disclosure against the seal.
+func (v *verifier) disclosures(rec *Record, e *record.Entry) (disclosed, bool) {
+	d := disclosed{values: map[string]seal.Disclosure{}}
+	if len(rec.Disclosures) == 0 {
+		v.add("disclosure", rec.Index, Note, "nothing is disclosed; its sealed members stay committed")
+		return d, true
+	}
+	bad := func(name, format string, args ...any) (disclosed, bool) {
+		v.add(name, rec.Index, Fail, format, args...)
+		return d, false
+	}
+	for i, s := range rec.Disclosures {
+		x, err := seal.ParseDisclosure(s.Disclosure)
+		if err != nil {
+			return bad("disclosure", "disclosure %d cannot be read: %v", i, err)
+		}
+		if _, twice := d.values[x.Pointer]; twice {
+			return bad("disclosure", "%s is disclosed twice", clip(x.Pointer))
+		}
+		d.values[x.Pointer] = x
+		d.order = append(d.order, x.Pointer)
+	}
+	hash, ok := d.schemaHash(e)
+	if !ok {
+		v.add("schema", rec.Index, Missing, "members of a restricted record can be verified only together with its members /schema and /type; ask for evidence that discloses them")
+		return d, false
+	}
+	schema, ok := v.schemas[hash]
+	if !ok {
+		v.add("schema", rec.Index, Missing, "the file lacks the schema %s, so its disclosures cannot be placed; ask for evidence with it", base64.StdEncoding.EncodeToString(hash[:]))
+		return d, false
+	}
+	if err := d.fits(schema, e); err != nil {
+		return bad("schema", "%v", err)
+	}
+	v.add("schema", rec.Index, Pass, "%s, by its hash", schema.Type)
+	d.schema = schema
+	pointers := schema.Pointers()
+	for i, s := range rec.Disclosures {
+		ptr := d.order[i]
+		at := slices.Index(pointers, ptr)
+		if at < 0 {
+			return bad("disclosure", "%s is not a sealed member of %s", clip(ptr), schema.Type)
+		}
+		err := tree.VerifyInclusion(s.Proof, int64(at), int64(len(pointers)), tree.LeafHash(s.Disclosure), tree.Hash(e.Sealed))
+		if err != nil {
+			return bad("disclosure", "%s is not what the entry committed to", ptr)
+		}
+		if err := shaped(d.values[ptr]); err != nil {
+			return bad("disclosure", "%s %v", ptr, err)
+		}
+	}
+	v.add("disclosure", rec.Index, Pass, "%d of %d sealed members are shown, each as committed", len(d.order), len(pointers))
+	return d, true
+}
+
+// schemaHash returns the hash of the schema by which the sealed members of an
+// entry are placed.
+func (d disclosed) schemaHash(e *record.Entry) (hash [32]byte, ok bool) {
+	if e.Type != record.TypeRestricted {
+		return e.Schema, true
+	}
+	text, ok := d.text("/schema")
+	if _, typed := d.text("/type"); !ok || !typed {
+		return hash, false
+	}
+	return decode32(text)
+}
+
+// fits says why a schema is not the one of an entry, or nil.
+//
+// The place of /schema depends on the schema, so an operator who commits to a
+// malformed small tree could disclose another schema to another reader. The
+// place of /type does not: it is the last leaf, which every tree has once.
+func (d disclosed) fits(s *record.Schema, e *record.Entry) error {
+	is := e.Type
+	if is == record.TypeRestricted {
+		is, _ = d.text("/type")
+	}
+	if s.Restricted != (e.Type == record.TypeRestricted) || s.Type != is {
+		return fmt.Errorf("its schema is of type %s, which does not go with the entry", s.Type)
+	}
+	for _, m := range e.Open.Members {
+		if decl, ok := s.Member(m.Name); !ok || !decl.Open {
+			return fmt.Errorf("the entry shows a member of data that %s does not open", s.Type)
+		}
+	}
+	return nil
+}
+
+// placed are the names of attributes that have a place of their own and are
+// therefore never among /extensions.
+var placed = []string{
+	"causationid", "data", "data_base64", "id", "parent", "party", "sequence", "signature", "source", "specversion",
+	"subject", "time", "type",
+}
+
+// shaped says why a value cannot be that of its pointer (docs/formats.md,
+// section 3), or nil.
+func shaped(d seal.Disclosure) error {
+	want := canon.String
+	switch d.Pointer {
+	case "/extensions":
+		want = canon.Object
+	case "/refs":
+		want = canon.Array
+	case "/id", "/schema", "/source", "/subject", "/submitter", "/time", "/type":
+		if !d.Present {
+			return errors.New("is absent, which it never is")
+		}
+	default:
+		if strings.HasPrefix(d.Pointer, "/data/") {
+			return nil // as its schema says
+		}
+	}
+	if d.Present && d.Value.Kind != want {
+		return errors.New("is not of type " + want.String())
+	}
+	for _, m := range d.Value.Members {
+		if slices.Contains(placed, m.Name) {
+			return errors.New("holds an attribute that has a place of its own")
+		}
+	}
+	return nil
+}
+
+// subject verifies whose record it is.
+func (v *verifier) subject(rec *Record, e *record.Entry, d disclosed) bool {
+	bad := func(format string, args ...any) bool {
+		v.add("subject", rec.Index, Fail, format, args...)
+		return false
+	}
+	text, shown := d.text("/subject")
+	if rec.Subject == nil {
+		if shown {
+			v.add("subject", rec.Index, Missing, "its subject is disclosed, but the file lacks the proof that the record stands in that subject's chain; ask for evidence with it")
+		}
+		return true
+	}
+	s := rec.Subject.Subject
+	if shown && text != s {
+		return bad("the subject that is proved is not the one that is disclosed")
+	}
+	kind, id, _ := strings.Cut(s, "/")
+	if kind == "" || id == "" {
+		return bad("a subject is <kind>/<id>")
+	}
+	got, err := term.Verify(v.trust.VRF, kind, id, rec.Subject.Proof)
+	if err != nil {
+		return bad("the proof of its subject is wrong: %v", err)
+	}
+	if got != e.Term {
+		return bad("it is not a record of the subject that is claimed")
+	}
+	v.add("subject", rec.Index, Pass, "record %d of %s", e.Seq, clip(s))
+	return true
+}
+
+// submitter verifies the submitter's own signature where the policy asks.
+func (v *verifier) submitter(rec *Record, e *record.Entry, d disclosed) {
+	if len(v.trust.Submitters) == 0 {
+		return
+	}
+	doc, ok := d.event(e)
+	if !ok {
+		v.add("submitter", rec.Index, Missing, "the submitter's signature covers the whole event: ask for evidence that discloses all members")
+		return
+	}
+	signature, _ := d.text("/signature")
+	id := e.Submitter
+	if e.Type == record.TypeRestricted {
+		id, _ = d.text("/submitter")
+	}
+	v.signature(v.trust, rec.Index, doc, signature, id)
+}
+
+// signature checks who signed an event; signature is "" for none.
+func (r *Report) signature(t *Trust, index int64, event canon.Value, signature, id string) {
+	keys := t.submitter(id)
+	switch {
+	case signature == "":
+		r.add("submitter", index, Missing, "the event bears no signature of its submitter")
+		return
+	case len(keys) == 0:
+		r.add("submitter", index, Missing, "the policy lists no key of submitter %s", clip(id))
+		return
+	}
+	var err error
+	for _, key := range keys {
+		if err = VerifySignature(event, signature, t.Origin, id, key); err == nil {
+			r.add("submitter", index, Pass, "signed by %s", clip(id))
+			return
+		}
+	}
+	r.add("submitter", index, Fail, "%v", err)
+}
+
+// event puts the whole event together again, when everything is disclosed.
+func (d disclosed) event(e *record.Entry) (canon.Value, bool) {
+	if d.schema == nil || len(d.order) < len(d.schema.Pointers()) {
+		return canon.Value{}, false
+	}
+	values := map[string]canon.Value{}
+	for ptr, x := range d.values {
+		if x.Present {
+			values[ptr] = x.Value
+		}
+	}
+	return record.Reassemble(d.schema, e, values), true
+}
+
+func (r *Report) say(index int64, what string, value canon.Value) {
+	r.Shown = append(r.Shown, Shown{index, what, value, false})
+}
+
+// show lists what a verified record says.
+func (r *Report) show(index int64, e *record.Entry, d disclosed) {
+	r.say(index, "type", canon.Text(e.Type))
+	if e.Type != record.TypeRestricted {
+		r.say(index, "time", canon.Text(e.Time))
+		r.say(index, "submitter", canon.Text(e.Submitter))
+	}
+	r.say(index, "recorded", canon.Text(e.Recorded.Format(record.TimeLayout)))
+	r.say(index, "capture", canon.Text(e.Capture))
+	for _, m := range e.Open.Members {
+		r.say(index, canon.Pointer("/data", m.Name), m.Value)
+	}
+	for _, ptr := range d.order {
+		x := d.values[ptr]
+		r.Shown = append(r.Shown, Shown{index, ptr, x.Value, !x.Present})
+	}
+}
+
+// VerifyReceipt checks a receipt under a trust policy. With the event that was
+// submitted it recomputes everything the entry says of it; without, only the
+// inclusion is checked and the report says so.
+func VerifyReceipt(t *Trust, rc *Receipt, ev *record.Event) Report {
+	var r Report
+	if cp, ok := r.checkpoint(t, rc.Checkpoint); ok {
+		r.receipt(t, rc, ev, cp)
+	}
+	r.claims(t)
+	return r.conclude()
+}
+
+func (r *Report) receipt(t *Trust, rc *Receipt, ev *record.Event, cp tree.Checkpoint) {
+	leaf, ok := r.entry(rc.Index, rc.Entry)
+	switch {
+	case !ok:
+		return
+	case leaf.Entry == nil:
+		r.add("entry", rc.Index, Fail, "a receipt is of a record, not of an index-root")
+		return
+	case rc.Index >= cp.Size:
+		r.add("inclusion", rc.Index, Fail, "the checkpoint covers %d records only", cp.Size)
+		return
+	case rc.Proof == nil && cp.Size > 1:
+		r.add("inclusion", rc.Index, Missing, "the receipt holds no inclusion proof; ask the ledger for it")
+	case !r.inclusion(cp, rc.Index, rc.Entry, rc.Proof):
+		return
+	}
+	e := leaf.Entry
+	id := e.Submitter
+	switch {
+	case rc.Restricted == nil:
+	case e.Type != record.TypeRestricted:
+		r.add("format", rc.Index, Fail, "the receipt of an open record has the member restricted")
+		return
+	default:
+		id = rc.Restricted.Submitter
+	}
+	signed := len(t.Submitters) > 0
+	switch {
+	case ev == nil:
+		r.add("event", rc.Index, Note, "no event was given, so the receipt was not held against what was submitted")
+		if signed {
+			r.add("submitter", rc.Index, Missing, "the submitter's signature stands in the event: give it too")
+		}
+	case !r.event(rc, e, ev):
+		return
+	case signed:
+		r.signature(t, rc.Index, ev.Document(), ev.Signature, id)
+	}
+	r.show(rc.Index, e, disclosed{})
+}
+
+// event holds an entry against the event that was submitted.
+func (r *Report) event(rc *Receipt, e *record.Entry, ev *record.Event) bool {
+	add := func(res Result, format string, args ...any) bool {
+		r.add("event", rc.Index, res, format, args...)
+		return res == Pass
+	}
+	var outer map[string]canon.Value
+	if ev.Schema.Restricted {
+		switch {
+		case e.Type != record.TypeRestricted:
+			return add(Fail, "a restricted record was written openly")
+		case rc.Restricted == nil:
+			return add(Missing, "the receipt of a restricted record lacks its member restricted; ask the ledger for the receipt again")
+		}
+		outer = rc.Restricted.Members(ev)
+	} else {
+		open := canon.Value{Kind: canon.Object}
+		for _, m := range ev.Data.Members {
+			if decl, ok := ev.Schema.Member(m.Name); ok && decl.Open {
+				open.Members = append(open.Members, m)
+			}
+		}
+		switch {
+		case e.Type != ev.Type || e.Time != ev.Time:
+			return add(Fail, "its type or time is not the event's")
+		case !bytes.Equal(e.Open.Bytes(), open.Bytes()):
+			return add(Fail, "its open members are not the event's")
+		case e.Schema != ev.Schema.Hash:
+			return add(Missing, "it was validated with the schema %s, which is not the one at hand; use the version of lendlog that was submitted to", base64.StdEncoding.EncodeToString(e.Schema[:]))
+		}
+	}
+	if (ev.Capture == record.Import) != (e.Capture == record.Import) {
+		return add(Fail, "it was captured as %s, but not submitted so", e.Capture)
+	}
+	groups := map[string]bool{}
+	for _, ptr := range ev.Schema.Pointers() {
+		group, _ := ev.Schema.Group(ptr)
+		groups[group] = true
+		if _, ok := rc.Seeds[group]; !ok {
+			return add(Missing, "the receipt lacks the seed of the key group %s; ask the ledger for the receipt again", group)
+		}
+	}
+	if len(rc.Seeds) > len(groups) {
+		return add(Fail, "the receipt has a seed of a key group that its type does not have")
+	}
+	if seal.Small(seal.Disclosures(ev, outer, rc.Seeds)).Root() != tree.Hash(e.Sealed) {
+		return add(Fail, "its sealed members are not the event's")
+	}
+	return add(Pass, "the record is exactly the event that was submitted: every digest was recomputed")
+}
