@@ -200,14 +200,14 @@ func Create(ctx context.Context, dir string, o CreateOptions) (err error) {
 		canon.Member{Name: "witnessIntervalSeconds", Value: canon.Number(int64(o.WitnessInterval / time.Second))},
 		canon.Member{Name: "lateAfterSeconds", Value: canon.Number(int64(o.LateAfter / time.Second))},
 	)
-	clock := clock{now: opt.Now, start: opt.Now()}
-	if err := l.appendOwn(ctx, &clock, ownEvent{typ: record.TypeGenesis, subject: "ledger/" + o.Origin, id: "genesis", data: genesis}); err != nil {
+	clock := newClock(opt.Now)
+	if err := l.appendOwn(ctx, clock, ownEvent{typ: record.TypeGenesis, subject: "ledger/" + o.Origin, id: "genesis", data: genesis}); err != nil {
 		return err
 	}
 	if err := l.readParams(); err != nil {
 		return err
 	}
-	if err := l.registerSchemas(ctx, &clock); err != nil {
+	if err := l.registerSchemas(ctx, clock); err != nil {
 		return err
 	}
 	if err := l.commitIndexRoot(); err != nil {

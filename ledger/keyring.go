@@ -11,13 +11,13 @@ import (
 	"github.com/lendlog/lendlog/ledger/vault"
 )
 
-// keyring holds the party keys. An owner is "party:<id>", "subject:<kind>/<id>"
-// where an event names no party, "staff:<id>" or "institution:<id>" (the id
-// may be empty). Which key belongs to whom is known only in memory: on disk
-// the owner lies inside the wrap, which dies with its bucket key.
+// keyring holds the party keys by their owner (see seal.Owner). Which key
+// belongs to whom is known only in memory: on disk the owner lies inside the
+// wrap, which dies with its bucket key.
 type keyring struct {
 	mu      sync.RWMutex // guards all below
 	vault   *vault.Vault
+	grow    func(bucket int64) error // makes a bucket of the vault exist
 	owners  map[string]*partyKey
 	numbers map[int64]*partyKey
 	next    int64
@@ -29,11 +29,18 @@ type partyKey struct {
 	stored bool   // the row is in the store; owned by the sequencer
 }
 
-// openKeyring unwraps the stored keys, all of which must open.
-func openKeyring(v *vault.Vault, s *store.Store) (*keyring, int64, error) {
+// openKeyring unwraps the stored keys, all of which must open, and counts
+// them.
+func (l *Ledger) openKeyring(v *vault.Vault) (n int64, err error) {
 	k := &keyring{vault: v, owners: map[string]*partyKey{}, numbers: map[int64]*partyKey{}}
-	n := int64(0)
-	err := s.ScanKeys(func(r store.KeyRow) error {
+	k.grow = func(bucket int64) error {
+		if bucket < v.Len() {
+			return nil
+		}
+		return l.do(stepVault, func() error { return v.Grow(bucket) })
+	}
+	l.keyring = k
+	return n, l.store.ScanKeys(func(r store.KeyRow) error {
 		n++
 		b, err := v.Bucket(r.ID / seal.BucketSize)
 		if err != nil {
@@ -48,7 +55,6 @@ func openKeyring(v *vault.Vault, s *store.Store) (*keyring, int64, error) {
 		k.next = max(k.next, p.ID+1)
 		return nil
 	})
-	return k, n, err
 }
 
 // get returns the owner's key, making one for a new owner.
@@ -65,7 +71,7 @@ func (k *keyring) get(owner string) (*partyKey, error) {
 		return key, nil
 	}
 	p := seal.PartyKey{ID: k.next, Owner: owner, Key: seal.NewKey()}
-	if err := k.vault.Grow(p.Bucket()); err != nil {
+	if err := k.grow(p.Bucket()); err != nil {
 		return nil, err
 	}
 	b, err := k.vault.Bucket(p.Bucket())

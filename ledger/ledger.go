@@ -84,7 +84,7 @@ func (e *ConflictError) Error() string {
 // Options say how to open a ledger.
 type Options struct {
 	Logger *slog.Logger     // nil discards
-	Now    func() time.Time // nil is time.Now; must carry a monotonic reading
+	Now    func() time.Time // the wall clock; nil is time.Now
 	// Progress, when not nil, is told of long steps of opening and repairing:
 	// a phrase, and how much of what is done. total is 0 while unknown.
 	Progress func(step string, done, total int64)
@@ -143,7 +143,20 @@ type Ledger struct {
 	chains sync.RWMutex
 
 	closing sync.Once
+
+	// do performs one durable step. Tests replace it to make a step fail,
+	// before it was done or after.
+	do func(step string, f func() error) error
 }
+
+// The durable steps, in the order in which a batch takes them.
+const (
+	stepVault  = "vault"  // new bucket keys
+	stepSign   = "sign"   // the checkpoint
+	stepStore  = "store"  // the transaction
+	stepMirror = "mirror" // the mirror
+	stepHead   = "head"   // the head file
+)
 
 // published is one state of the ledger that outsiders may know.
 type published struct {
@@ -203,10 +216,14 @@ func (l *Ledger) Writable() error {
 	if !l.running.Load() || l.closed.Load() {
 		return ErrStopped
 	}
-	if err := l.refuse.Load(); err != nil {
-		return *err
+	err := l.refuse.Load()
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(*err, ErrNoSpace):
+		return l.enoughSpace() // it may have been freed since the last event
 	}
-	return nil
+	return *err
 }
 
 // Append hands an event to the sequencer and waits until its record is

@@ -256,8 +256,8 @@ func (l *Ledger) checkKeys() error {
 	if err != nil {
 		return err
 	}
-	var n int64
-	if l.keyring, n, err = openKeyring(v, l.store); err != nil {
+	n, err := l.openKeyring(v)
+	if err != nil {
 		return err
 	}
 	if n != l.state.head.Keys {

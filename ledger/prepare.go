@@ -14,6 +14,7 @@ import (
 	"github.com/lendlog/lendlog/ledger/proof"
 	"github.com/lendlog/lendlog/ledger/record"
 	"github.com/lendlog/lendlog/ledger/seal"
+	"github.com/lendlog/lendlog/ledger/store"
 	"github.com/lendlog/lendlog/ledger/term"
 )
 
@@ -24,7 +25,7 @@ const inFlight = 64 << 20
 type Pending struct {
 	ledger *Ledger
 	event  *record.Event
-	weight int64
+	weight int64 // about the bytes that it adds to the store
 
 	// Set by prepare, in the submitter's goroutine.
 	identity [32]byte
@@ -67,7 +68,7 @@ func (l *Ledger) enqueue(ctx context.Context, ev *record.Event, submitter string
 	if err != nil {
 		return nil, err
 	}
-	p.weight = min(int64(len(p.payload))+1024, inFlight)
+	p.weigh()
 	if err := l.budget.Acquire(ctx, p.weight); err != nil {
 		return nil, err
 	}
@@ -81,6 +82,17 @@ func (l *Ledger) enqueue(ctx context.Context, ev *record.Event, submitter string
 	}
 	l.budget.Release(p.weight)
 	return nil, err
+}
+
+// entryWeight is about what an entry takes without its open members, and
+// keyWeight a wrapped key with its row.
+const (
+	entryWeight = 768 + store.RecordOverhead
+	keyWeight   = 400
+)
+
+func (p *Pending) weigh() {
+	p.weight = int64(entryWeight + len(p.payload) + len(p.entry.Open.Bytes()) + keyWeight*len(p.keys))
 }
 
 // prepare does everything that needs no number: it may run in parallel.

@@ -16,10 +16,10 @@ import (
 )
 
 const (
-	// A batch is cut off here: Badger takes about 4.8 MB in one transaction
-	// of our memtable's size.
+	// A batch is cut off here. The last event may go beyond batchBytes by its
+	// own weight, which stays far below the room that is left.
 	batchRecords = 1024
-	batchBytes   = 3 << 20
+	batchBytes   = store.MaxCommit - 1<<20
 
 	// An index-root is appended on its own after so many records, so that
 	// opening never has to look further back.
@@ -46,14 +46,14 @@ func (l *Ledger) Run(ctx context.Context) (err error) {
 			l.opt.Logger.ErrorContext(ctx, "the ledger has stopped", "error", err)
 		}
 	}()
-	clock := clock{now: l.opt.Now, start: l.opt.Now()}
-	if err := l.registerSchemas(ctx, &clock); err != nil {
+	clock := newClock(l.opt.Now)
+	if err := l.registerSchemas(ctx, clock); err != nil {
 		return fmt.Errorf("couldn't register the schemas: %w", err)
 	}
 	for {
 		select {
 		case p := <-l.queue:
-			if err := l.commit(l.gather(p), &clock); err != nil {
+			if err := l.commit(l.gather(p), clock); err != nil {
 				return err
 			}
 			if l.state.head.Size-l.state.head.IndexRoot > indexRootEvery {
@@ -66,7 +66,7 @@ func (l *Ledger) Run(ctx context.Context) (err error) {
 			for {
 				select {
 				case p := <-l.queue:
-					if err := l.commit(l.gather(p), &clock); err != nil {
+					if err := l.commit(l.gather(p), clock); err != nil {
 						return err
 					}
 					continue
@@ -93,12 +93,12 @@ func (l *Ledger) abandon() {
 // gather takes all that waits, without waiting for more.
 func (l *Ledger) gather(first *Pending) []*Pending {
 	batch := []*Pending{first}
-	size := len(first.payload)
+	size := first.weight
 	for len(batch) < batchRecords && size < batchBytes {
 		select {
 		case p := <-l.queue:
 			batch = append(batch, p)
-			size += len(p.payload)
+			size += p.weight
 		default:
 			return batch
 		}
@@ -116,10 +116,10 @@ func (l *Ledger) commit(batch []*Pending, clock *clock) error {
 		}
 		return nil
 	}
-	if err := l.checkSpace(); err != nil {
-		return fail(err)
-	}
 	now, err := clock.read(l.state.head.Recorded)
+	if err == nil {
+		err = l.enoughSpace()
+	}
 	l.setRefuse(err)
 	if err != nil {
 		return fail(err)
@@ -242,18 +242,22 @@ func (l *Ledger) write(x *extension) error {
 		return fmt.Errorf("%w: %w", ErrSigner, err)
 	}
 	cp := tree.Checkpoint{Origin: l.conf.Origin, Size: x.edge.Size, Root: root}
-	if x.batch.Head.Note, err = cp.Sign(l.signer); err != nil {
+	err = l.do(stepSign, func() error {
+		x.batch.Head.Note, err = cp.Sign(l.signer)
+		return err
+	})
+	if err != nil {
 		return fmt.Errorf("%w: %w", ErrSigner, err)
 	}
 
 	// Commit: one transaction with everything. If we crash before it is
 	// durable, nothing happened; if after, opening finds a store ahead of its
 	// head file and publishes it.
-	if err := l.store.Commit(x.batch); err != nil {
+	if err := l.do(stepStore, func() error { return l.store.Commit(x.batch) }); err != nil {
 		return err
 	}
 	// Mirror. If we crash before or in it, opening completes it.
-	if err := l.mirror.Append(x.batch); err != nil {
+	if err := l.do(stepMirror, func() error { return l.mirror.Append(x.batch) }); err != nil {
 		return err
 	}
 	return l.publish(x, root)
@@ -264,7 +268,7 @@ func (l *Ledger) write(x *extension) error {
 func (l *Ledger) publish(x *extension, root tree.Hash) error {
 	// The head file. From here on the checkpoint may be seen, so it must
 	// never be lost: a store behind it refuses to open.
-	if err := l.headFile.Replace(x.batch.Head.Note); err != nil {
+	if err := l.do(stepHead, func() error { return l.headFile.Replace(x.batch.Head.Note) }); err != nil {
 		return err
 	}
 	l.tiles.put(x.batch.Tiles)
@@ -307,18 +311,19 @@ func (l *Ledger) finish(p *Pending, err error) {
 	close(p.done)
 }
 
-func (l *Ledger) checkSpace() error {
-	var err error
-	for _, dir := range []string{l.conf.Paths.Store, l.conf.Paths.Mirror, l.conf.Paths.Head} {
-		free, ferr := store.Free(dir)
-		if ferr != nil {
-			err = ferr
-		} else if free < l.opt.MinFree {
-			err = fmt.Errorf("%s has %d MiB free: %w", dir, free>>20, ErrNoSpace)
+// enoughSpace returns nil when every volume that a commit writes to has the
+// ledger's floor of free space.
+func (l *Ledger) enoughSpace() error {
+	for _, dir := range []string{l.conf.Paths.Store, l.conf.Paths.Mirror, l.conf.Paths.Head, l.conf.Paths.Vault} {
+		free, err := store.Free(dir)
+		if err != nil {
+			return fmt.Errorf("couldn't find out how much space is free: %w", err)
+		}
+		if free < l.opt.MinFree {
+			return fmt.Errorf("%s has %d MiB free: %w", dir, free>>20, ErrNoSpace)
 		}
 	}
-	l.setRefuse(err)
-	return err
+	return nil
 }
 
 // setRefuse remembers why appends are refused. A refusal for want of space or
@@ -333,26 +338,31 @@ func (l *Ledger) setRefuse(err error) {
 
 // clock compares the wall clock with the monotonic one.
 type clock struct {
-	now   func() time.Time
-	start time.Time // wall and monotonic reading of one moment
+	now   func() time.Time // the wall clock
+	wall  time.Time        // what it showed at begun
+	begun time.Time        // with a monotonic reading
+}
+
+func newClock(now func() time.Time) *clock {
+	return &clock{now: now, wall: now().Round(0), begun: time.Now()}
 }
 
 // read returns the time to record: never before last. A wall clock that has
 // jumped, or that lies behind what is recorded, is an error and not a time.
 func (c *clock) read(last time.Time) (time.Time, error) {
-	now := c.now()
-	jump := now.Round(0).Sub(c.start.Round(0)) - now.Sub(c.start)
+	now := c.now().Round(0)
+	jump := now.Sub(c.wall) - time.Since(c.begun)
 	if jump.Abs() > clockTolerance {
 		return time.Time{}, fmt.Errorf("it jumped by %v while the ledger was open; set it right and start the ledger again: %w", jump.Round(time.Millisecond), ErrClock)
 	}
-	wall := now.UTC().Truncate(time.Millisecond)
-	if last.Sub(wall) > clockTolerance {
-		return time.Time{}, fmt.Errorf("it is %v behind the last record; set it right: %w", last.Sub(wall).Round(time.Millisecond), ErrClock)
+	now = now.UTC().Truncate(time.Millisecond)
+	if behind := last.Sub(now); behind > clockTolerance {
+		return time.Time{}, fmt.Errorf("it is %v behind the last record; set it right: %w", behind.Round(time.Millisecond), ErrClock)
 	}
-	if wall.Before(last) {
-		wall = last
+	if now.Before(last) {
+		now = last
 	}
-	return wall, nil
+	return now, nil
 }
 
 // A Result tells what became of an event.

@@ -3,6 +3,7 @@
 package ledgertest
 
 import (
+	"context"
 	"testing"
 
 	"github.com/lendlog/lendlog/ledger"
@@ -12,7 +13,7 @@ import (
 // when anything is wrong.
 func Check(t testing.TB, dir string) {
 	t.Helper()
-	l, err := ledger.Open(t.Context(), dir, ledger.Options{})
+	l, err := ledger.Open(context.WithoutCancel(t.Context()), dir, ledger.Options{})
 	if err != nil {
 		t.Errorf("the ledger doesn't open: %v", err)
 		return

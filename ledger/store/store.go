@@ -32,6 +32,14 @@ const (
 // the rest of a file without an error, so opening re-hashes that much.
 const TailBytes = (memTables + 1) * memTable
 
+// MaxCommit is how many bytes of entries, payloads and key rows a batch may
+// have, with RecordOverhead for the other rows of each record: well below what
+// Badger takes in one transaction, which is 15 percent of a memtable.
+const (
+	MaxCommit      = 4 << 20
+	RecordOverhead = 256
+)
+
 // Store is the Badger database of one ledger. Reads may run concurrently
 // with each other and with one Commit.
 type Store struct {

@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ledger_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"testing"
+
+	"github.com/lendlog/lendlog/ledger"
+	"github.com/lendlog/lendlog/ledger/tree"
+)
+
+var errInjected = errors.New("injected")
+
+// A fault makes the next performance of a step fail.
+type fault struct {
+	step  string
+	done  bool // the step is done all the same
+	armed atomic.Bool
+	hit   atomic.Int64
+}
+
+func (f *fault) do(step string, perform func() error) error {
+	if step != f.step || !f.armed.CompareAndSwap(true, false) {
+		return perform()
+	}
+	f.hit.Add(1)
+	if f.done {
+		if err := perform(); err != nil {
+			return err
+		}
+	}
+	return errInjected
+}
+
+// Every durable step of a commit fails once, done or not. What was
+// acknowledged before is there afterwards, what was not is there whole or not
+// at all, and sending it again is always right.
+func TestEveryStepFailsOnce(t *testing.T) {
+	for _, step := range ledger.Steps[1:] {
+		for _, done := range []bool{false, true} {
+			for _, batch := range []int{1, 40} {
+				t.Run(fmt.Sprintf("%s done=%v batch=%d", step, done, batch), func(t *testing.T) {
+					h := newHouse(t, ledger.CreateOptions{})
+					var docs [][]byte
+					var acknowledged []*ledger.Result
+					for i := range 10 {
+						docs = append(docs, document("payment.received", fmt.Sprintf("file/%d", i%3), fmt.Sprint(i), payment(i), nil))
+						acknowledged = append(acknowledged, h.append(docs[i]))
+					}
+					if err := h.close(); err != nil {
+						t.Fatal(err)
+					}
+					before := tornBatch(t, h, &fault{step: step, done: done}, batch)
+
+					if err := h.open(); err != nil {
+						t.Fatal(err)
+					}
+					after := h.l.Head()
+					p, err := h.l.ConsistencyProof(t.Context(), before.Size, after.Size)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if err := tree.VerifyConsistency(p, before.Size, after.Size, before.Root, after.Root); err != nil {
+						t.Fatal(err)
+					}
+					h.start()
+					for i, r := range acknowledged {
+						again := h.append(docs[i])
+						if !again.Repeated || again.Receipt.Index != r.Receipt.Index || !bytes.Equal(again.Receipt.Entry, r.Receipt.Entry) {
+							t.Fatalf("event %d is not where its receipt says", i)
+						}
+					}
+					// All of the batch or nothing of it.
+					repeated := 0
+					for i := range batch {
+						if h.append(torn(i)).Repeated {
+							repeated++
+						}
+					}
+					want := 0
+					if step != ledger.Steps[1] && (done || step != ledger.Steps[2]) {
+						want = batch // it had been committed
+					}
+					if repeated != want {
+						t.Errorf("%d of the %d records of the torn batch are there, want %d", repeated, batch, want)
+					}
+				})
+			}
+		}
+	}
+}
+
+func torn(i int) []byte {
+	return document("payment.received", fmt.Sprintf("file/new-%d", i%5), fmt.Sprint("torn-", i), payment(i), nil)
+}
+
+// tornBatch opens the ledger, commits one batch during which the fault hits,
+// and closes it. It returns the head before.
+func tornBatch(t *testing.T, h *house, f *fault, batch int) ledger.Head {
+	t.Helper()
+	if err := h.open(); err != nil {
+		t.Fatal(err)
+	}
+	h.l.OnStep(f.do)
+	before := h.l.Head()
+	var pending []*ledger.Pending
+	for i := range batch {
+		p, err := h.l.Enqueue(t.Context(), h.event(torn(i)), "key-1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		pending = append(pending, p)
+	}
+	f.armed.Store(true)
+	h.start()
+	for i, p := range pending {
+		_, err := p.Wait(t.Context())
+		want := ledger.ErrStopped
+		if f.step == ledger.Steps[1] {
+			want = ledger.ErrSigner
+		}
+		if !errors.Is(err, want) {
+			t.Fatalf("event %d of the batch: %v, want %v", i, err, want)
+		}
+	}
+	if f.hit.Load() != 1 {
+		t.Fatalf("the fault was hit %d times", f.hit.Load())
+	}
+	if head := h.l.Head(); head.Size != before.Size {
+		t.Errorf("the torn batch was published: %d records after %d", head.Size, before.Size)
+	}
+	if f.step == ledger.Steps[1] {
+		// A signer that was down fails the batch and nothing else.
+		if err := h.l.Writable(); err != nil {
+			t.Errorf("a failed signature stopped the ledger: %v", err)
+		}
+		if err := h.close(); err != nil {
+			t.Fatal(err)
+		}
+		return before
+	}
+	if err := h.l.Writable(); err == nil {
+		t.Error("a ledger with an unknown outcome takes appends")
+	}
+	if err := h.close(); !errors.Is(err, errInjected) {
+		t.Errorf("the ledger ended with %v", err)
+	}
+	return before
+}
+
+// New bucket keys are needed every 16,384 parties. When they cannot be
+// written, the event that needs them is refused, and the next try succeeds.
+func TestVaultFails(t *testing.T) {
+	h := newHouse(t, ledger.CreateOptions{})
+	if err := h.close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.open(); err != nil {
+		t.Fatal(err)
+	}
+	f := &fault{step: ledger.Steps[0]}
+	h.l.OnStep(f.do)
+	f.armed.Store(true)
+	h.start()
+	refused := 0
+	var pending []*ledger.Pending
+	for i := 0; refused < 2; i++ {
+		if i > 1<<15 {
+			t.Fatal("no new bucket keys were needed")
+		}
+		ev := h.event(document("payment.received", "file/A", fmt.Sprint(i), payment(i), map[string]any{"party": fmt.Sprint("p", i)}))
+		p, err := h.l.Enqueue(t.Context(), ev, "key-1")
+		if errors.Is(err, errInjected) {
+			refused++
+			f.done = true
+			f.armed.Store(refused == 1)
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		pending = append(pending, p)
+	}
+	h.append(document("payment.received", "file/A", "last", payment(1), map[string]any{"party": "the last"}))
+	for _, p := range pending {
+		if _, err := p.Wait(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h.reopen()
+	if r, err := h.l.Record(t.Context(), h.l.Head().Size-2); err != nil || len(r.Unreadable) > 0 {
+		t.Errorf("the last record: %+v, %v", r, err)
+	}
+}
+
+// Repair gives back a store that was lost, damaged or rolled back, and
+// changes nothing when the mirror cannot.
+func TestRepair(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		damage func(t *testing.T, h *house, old string)
+	}{
+		{"lost", func(t *testing.T, h *house, _ string) { remove(t, h, "store") }},
+		{"rolled back", func(t *testing.T, h *house, old string) { replace(t, h, "store", old) }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			h := newHouse(t, ledger.CreateOptions{})
+			doc := func(i int) []byte {
+				return document("payment.received", fmt.Sprintf("file/%d", i%3), fmt.Sprint(i), payment(i), nil)
+			}
+			var results []*ledger.Result
+			for i := range 20 {
+				results = append(results, h.append(doc(i)))
+				if i == 10 {
+					h.reopen()
+				}
+			}
+			if err := h.close(); err != nil {
+				t.Fatal(err)
+			}
+			old := snapshot(t, h, "store")
+			h.run()
+			for i := 20; i < 700; i++ {
+				results = append(results, h.append(doc(i)))
+			}
+			head := h.l.Head()
+			if err := h.close(); err != nil {
+				t.Fatal(err)
+			}
+			tt.damage(t, h, old)
+			if err := h.open(); err == nil {
+				t.Fatal("the broken ledger opened")
+			}
+			done, err := ledger.Repair(t.Context(), h.dir, ledger.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if done.Size < head.Size {
+				t.Errorf("repaired %d of %d records", done.Size, head.Size)
+			}
+			h.run()
+			for i, r := range results {
+				if again := h.append(doc(i)); !again.Repeated || again.Receipt.Index != r.Receipt.Index {
+					t.Fatalf("event %d is not where its receipt says", i)
+				}
+			}
+		})
+	}
+}
+
+func TestRepairRefusesAShortMirror(t *testing.T) {
+	h := newHouse(t, ledger.CreateOptions{})
+	h.append(document("payment.received", "file/A", "1", payment(1), nil))
+	if err := h.close(); err != nil {
+		t.Fatal(err)
+	}
+	short := snapshot(t, h, "mirror")
+	h.run()
+	h.append(document("payment.received", "file/A", "2", payment(2), nil))
+	if err := h.close(); err != nil {
+		t.Fatal(err)
+	}
+	replace(t, h, "mirror", short)
+	if _, err := ledger.Repair(t.Context(), h.dir, ledger.Options{}); err == nil {
+		t.Error("repaired from a mirror that lacks published records")
+	}
+	// The store is as it was, and opening completes the mirror from it.
+	h.run()
+	h.reopen()
+}
+
+// A store that is ahead of its head file was committed but not published when
+// the process ended; one that is behind it was rolled back; one beside it is
+// a fork.
+func TestHeadFileAgainstStore(t *testing.T) {
+	h := newHouse(t, ledger.CreateOptions{})
+	h.append(document("payment.received", "file/A", "1", payment(1), nil))
+	if err := h.close(); err != nil {
+		t.Fatal(err)
+	}
+	oldStore, oldHead, oldMirror := snapshot(t, h, "store"), snapshot(t, h, "head"), snapshot(t, h, "mirror")
+	h.run()
+	h.append(document("payment.received", "file/A", "2", payment(2), nil))
+	if err := h.close(); err != nil {
+		t.Fatal(err)
+	}
+	newStore, newHead, newMirror := snapshot(t, h, "store"), snapshot(t, h, "head"), snapshot(t, h, "mirror")
+
+	// Ahead: as after a crash between commit and head file.
+	replace(t, h, "head", oldHead)
+	h.run()
+	h.reopen()
+	if err := h.close(); err != nil {
+		t.Fatal(err)
+	}
+	// Behind.
+	replace(t, h, "store", oldStore)
+	replace(t, h, "mirror", oldMirror)
+	if err := h.open(); err == nil {
+		t.Error("a store behind its head file opened")
+	}
+	// A fork: another history from the old state on, longer than the first.
+	replace(t, h, "head", oldHead)
+	h.run()
+	for i := range 5 {
+		h.append(document("payment.received", "file/A", fmt.Sprint("fork-", i), payment(i), nil))
+	}
+	if err := h.close(); err != nil {
+		t.Fatal(err)
+	}
+	replace(t, h, "head", newHead)
+	if err := h.open(); err == nil {
+		t.Error("a fork of the published history opened")
+	}
+	// Missing.
+	remove(t, h, "head")
+	if err := h.open(); err == nil {
+		t.Error("opened without a head file")
+	}
+	replace(t, h, "store", newStore)
+	replace(t, h, "mirror", newMirror)
+	replace(t, h, "head", newHead)
+	h.run()
+}
