@@ -607,6 +607,16 @@ func TestProve(t *testing.T) {
 			}
 		})
 	}
+	// One member of a restricted record can be shown alone, with the schema
+	// that places it.
+	c := h.append(document("case.opened", "case/C-1", "c", `{"caseKind": "fraud", "narrative": "a story"}`, nil))
+	e, err := h.l.Prove(t.Context(), c.Receipt.Index, func(p string) bool { return p == "/data/caseKind" })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if report := proof.Verify(h.l.Trust(), e); report.Verdict != proof.Valid || bytes.Contains(e.Bytes(), []byte("a story")) {
+		t.Errorf("one member of a restricted record: %+v", report.Checks)
+	}
 	// The ledger's own records can be proved as well, index-roots included.
 	for i := range h.l.Head().Size {
 		e, err := h.l.Prove(t.Context(), i, nil)

@@ -274,7 +274,9 @@ func (l *Ledger) checkTail(ctx context.Context, view tree.View) error {
 	if err != nil {
 		return err
 	}
+	identities := make([][32]byte, 0, size-first)
 	err = l.store.Entries(first, size-first, func(i int64, b []byte) error {
+		identities = append(identities, [32]byte{})
 		if i%4096 == 0 {
 			l.opt.Progress("checking the newest records", i-first, size-first)
 			if err := ctx.Err(); err != nil {
@@ -285,6 +287,7 @@ func (l *Ledger) checkTail(ctx context.Context, view tree.View) error {
 		if err != nil || lf.Entry == nil {
 			return err
 		}
+		identities[i-first] = lf.Entry.Event
 		p, err := l.store.Postings(lf.Entry.Term, lf.Entry.Seq, 1)
 		if err == nil && (p[0].Index != i || p[0].Leaf != tree.LeafHash(b)) {
 			err = ErrDamaged
@@ -301,7 +304,15 @@ func (l *Ledger) checkTail(ctx context.Context, view tree.View) error {
 	if err != nil {
 		return err
 	}
-	return l.store.Payloads(first, size-first, func(int64, []byte) error { return nil })
+	return l.store.Payloads(first, size-first, func(i int64, payload []byte) error {
+		if identities[i-first] == ([32]byte{}) { // of an index-root
+			return nil
+		}
+		if _, _, err := l.decrypt(identities[i-first], payload); err != nil {
+			return fmt.Errorf("the payload of record %d: %w", i, err)
+		}
+		return nil
+	})
 }
 
 // checkEntry holds the bytes of one entry against the tree.

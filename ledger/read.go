@@ -394,6 +394,11 @@ func (l *Ledger) Prove(ctx context.Context, index int64, disclose func(pointer s
 				chosen = append(chosen, ptr)
 			}
 		}
+		// The schema, by which the members of a restricted record are placed,
+		// is one of them.
+		if r.restricted != nil && len(chosen) > 0 && !slices.Contains(chosen, "/schema") {
+			chosen = append(chosen, "/schema")
+		}
 		if len(chosen) > 0 {
 			rec.Disclosures, err = proof.Disclose(r.Schema, r.disclosures(), chosen...)
 			if err != nil {

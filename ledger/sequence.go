@@ -157,6 +157,7 @@ func (l *Ledger) commit(batch []*Pending, clock *clock) error {
 				}
 				return fail(err)
 			}
+			l.closed.Store(true) // no more intake, before anybody learns of it
 			_ = fail(ErrStopped)
 			return err
 		}
