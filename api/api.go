@@ -118,6 +118,9 @@ func (s *Server) mount() error {
 	s.engine.HandleMethodNotAllowed = true
 	for _, r := range s.routes() {
 		s.engine.Handle(r.method, r.path, s.handle(r))
+		if r.method == http.MethodGet {
+			s.engine.Handle(http.MethodHead, r.path, s.handle(r))
+		}
 	}
 	s.engine.NoRoute(s.handle(route{name: "none", query: anyQuery, handler: func(*call) error { return errNoRoute }}))
 	s.engine.NoMethod(s.handle(route{name: "none", query: anyQuery, handler: func(*call) error { return errNoMethod }}))

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package client
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/lendlog/lendlog/ledger/proof"
+	"github.com/lendlog/lendlog/ledger/tree"
+)
+
+// A Checkpoint is a head of the ledger that a trusted key signed.
+type Checkpoint struct {
+	tree.Checkpoint
+	Note []byte // signed, verbatim; must not be changed
+}
+
+// A Memory keeps the newest checkpoint between runs. Clients that run at the
+// same time should not share one: the last to save wins.
+type Memory interface {
+	// Load returns the note that was saved last, nil when there is none.
+	Load(ctx context.Context) ([]byte, error)
+	// Save keeps a signed note in the place of the last.
+	Save(ctx context.Context, note []byte) error
+}
+
+// File returns a Memory in a file, which need not exist yet. It holds the
+// signed note as it is: whoever keeps a copy elsewhere can convict the
+// operator with it. Removing it forgets.
+func File(name string) Memory { return file(name) }
+
+type file string
+
+func (f file) Load(context.Context) ([]byte, error) {
+	b, err := os.ReadFile(string(f))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err == nil && len(b) == 0 {
+		err = fmt.Errorf("%s is empty; remove it to start anew", string(f))
+	}
+	return b, err
+}
+
+func (f file) Save(_ context.Context, note []byte) (err error) {
+	t, err := os.CreateTemp(filepath.Dir(string(f)), filepath.Base(string(f))+".*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = os.Remove(t.Name())
+		}
+	}()
+	_, err = t.Write(note)
+	if err = errors.Join(err, t.Sync(), t.Close()); err != nil {
+		return err
+	}
+	return os.Rename(t.Name(), string(f))
+}
+
+// recall takes up the checkpoint that is remembered.
+func (c *Client) recall(ctx context.Context) error {
+	if c.memory == nil {
+		return nil
+	}
+	note, err := c.memory.Load(ctx)
+	if err != nil {
+		return fmt.Errorf("couldn't recall the last checkpoint: %w", err)
+	}
+	if note == nil {
+		return nil
+	}
+	cp, err := c.trust.OpenCheckpoint(note)
+	if err != nil {
+		return lie(-1, "the checkpoint that is remembered is not one of the ledger that the policy trusts: %w", err).with(note)
+	}
+	c.newest.Store(&Checkpoint{cp, note})
+	return nil
+}
+
+// Newest returns the newest checkpoint that was accepted, without asking the
+// server. It is zero before there is one.
+func (c *Client) Newest() Checkpoint { return *c.newest.Load() }
+
+// Checkpoint asks the server for its newest checkpoint. It is signed by a
+// trusted key, not older than any seen before, and consistent with the newest
+// of them.
+func (c *Client) Checkpoint(ctx context.Context) (Checkpoint, error) {
+	floor := c.Newest()
+	note, err := c.get(ctx, "/v1/checkpoint", maxSmall)
+	if err != nil {
+		return Checkpoint{}, err
+	}
+	return c.accept(ctx, note, floor)
+}
+
+// maxAccepted bounds the notes that are known to be good. Many receipts share
+// one, and concurrent ones come out of order.
+const maxAccepted = 64
+
+// accept verifies a signed checkpoint out of an answer. floor is what was the
+// newest when the question was asked: a server never answers with less than
+// it has shown before.
+func (c *Client) accept(ctx context.Context, note []byte, floor Checkpoint) (Checkpoint, error) {
+	select {
+	case c.turn <- struct{}{}:
+		defer func() { <-c.turn }()
+	case <-ctx.Done():
+		return Checkpoint{}, ctx.Err()
+	}
+	cp, known := c.accepted[string(note)]
+	if !known {
+		var err error
+		if cp, err = c.trust.OpenCheckpoint(note); err != nil {
+			return Checkpoint{}, lie(-1, "%w", err).with(note)
+		}
+	}
+	if cp.Size < floor.Size {
+		return Checkpoint{}, lie(-1, "the ledger was rolled back: it had %d records and shows %d", floor.Size, cp.Size).with(floor.Note, note)
+	}
+	got := Checkpoint{cp, bytes.Clone(note)}
+	if known {
+		return got, nil
+	}
+	newest := c.Newest()
+	if newest.Note != nil {
+		older, newer := newest, got
+		if newer.Size < older.Size {
+			older, newer = newer, older
+		}
+		if _, err := c.Consistency(ctx, older, newer); err != nil {
+			return Checkpoint{}, err
+		}
+	}
+	if got.Size > newest.Size || newest.Note == nil {
+		if c.memory != nil {
+			if err := c.memory.Save(ctx, got.Note); err != nil {
+				return Checkpoint{}, fmt.Errorf("couldn't remember the checkpoint: %w", err)
+			}
+		}
+		c.newest.Store(&got)
+	}
+	if len(c.accepted) == maxAccepted {
+		clear(c.accepted)
+	}
+	c.accepted[string(note)] = cp
+	return got, nil
+}
+
+// Consistency has the server prove that the older of two verified checkpoints
+// is a prefix of the newer, and returns the proof. A server that cannot is a
+// [*LieError] with both.
+func (c *Client) Consistency(ctx context.Context, older, newer Checkpoint) ([]tree.Hash, error) {
+	forked := func(err error) error {
+		return lie(-1, "the ledger was forked: its checkpoint of %d records does not continue the one of %d: %w", newer.Size, older.Size, err).with(older.Note, newer.Note)
+	}
+	if older.Size > newer.Size {
+		return nil, errors.New("couldn't ask for a consistency proof: the older checkpoint is the larger one")
+	}
+	if older.Size == newer.Size || older.Size == 0 {
+		if err := tree.VerifyConsistency(nil, older.Size, newer.Size, older.Root, newer.Root); err != nil {
+			return nil, forked(err)
+		}
+		return nil, nil
+	}
+	b, err := c.get(ctx, fmt.Sprintf("/v1/consistency?from=%d&to=%d", older.Size, newer.Size), maxSmall)
+	var p *Problem
+	switch {
+	case errors.As(err, &p) && !p.temporary():
+		return nil, forked(err)
+	case err != nil:
+		return nil, fmt.Errorf("couldn't check that the ledger goes on from its last checkpoint: %w", err)
+	}
+	var d struct {
+		Proof hashes `json:"proof"`
+	}
+	if err := json.Unmarshal(b, &d); err != nil {
+		return nil, lie(-1, "its consistency proof cannot be read")
+	}
+	if err := tree.VerifyConsistency(d.Proof, older.Size, newer.Size, older.Root, newer.Root); err != nil {
+		return nil, forked(err)
+	}
+	return d.Proof, nil
+}
+
+// hashes are a proof in JSON.
+type hashes []tree.Hash
+
+// UnmarshalJSON reads base64 hashes, at most as many as a proof can have.
+func (h *hashes) UnmarshalJSON(b []byte) error {
+	var raw [][]byte
+	if err := json.Unmarshal(b, &raw); err != nil {
+		return err
+	}
+	if len(raw) > 63 {
+		return errors.New("a proof has at most 63 hashes")
+	}
+	*h = make(hashes, len(raw))
+	for i, x := range raw {
+		if len(x) != len(tree.Hash{}) {
+			return errors.New("a proof is a list of SHA-256 hashes")
+		}
+		(*h)[i] = tree.Hash(x)
+	}
+	return nil
+}
+
+// Complete gives a receipt the inclusion proof of its record under the newest
+// checkpoint of the server. When it returns nil, the entry of the receipt
+// stands at its index under the receipt's checkpoint, which was accepted.
+func (c *Client) Complete(ctx context.Context, r *proof.Receipt) error {
+	floor := c.Newest()
+	_, b, err := c.do(ctx, request{method: "GET", path: fmt.Sprintf("/v1/records/%d/proof", r.Index), accept: typeJSON}, maxSmall)
+	if err != nil {
+		return err
+	}
+	var d struct {
+		Proof      hashes `json:"proof"`
+		Checkpoint string `json:"checkpoint"`
+	}
+	if err := json.Unmarshal(b, &d); err != nil {
+		return lie(r.Index, "its proof cannot be read")
+	}
+	cp, err := c.included(ctx, r.Index, r.Entry, d.Proof, []byte(d.Checkpoint), floor)
+	if err != nil {
+		return err
+	}
+	r.Proof, r.Checkpoint = d.Proof, cp.Note
+	return nil
+}
+
+// included verifies that a leaf stands at an index under a signed checkpoint.
+func (c *Client) included(ctx context.Context, index int64, entry []byte, p []tree.Hash, note []byte, floor Checkpoint) (Checkpoint, error) {
+	cp, err := c.accept(ctx, note, floor)
+	if err != nil {
+		return Checkpoint{}, err
+	}
+	if err := tree.VerifyInclusion(p, index, cp.Size, tree.LeafHash(entry), cp.Root); err != nil {
+		return Checkpoint{}, lie(index, "its entry is not at this place of the ledger: %w", err).with(cp.Note)
+	}
+	return cp, nil
+}

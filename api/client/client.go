@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package client is the SDK of a lender's systems and of whoever reads a
+// ledger: it submits events to a server and reads records from it, and does
+// not believe a word of what the server answers.
+//
+//	c, err := client.Dial(ctx, "https://ledger.bank.example", client.WithTrust(trust))
+//	result, err := c.Submit(ctx, event)
+//
+// # What is checked
+//
+// A receipt is accepted when every digest in it, recomputed from the event
+// that was sent, is the one in the entry, and when the entry lies under a
+// signed checkpoint. A record that is read is handed on when its entry lies
+// under a signed checkpoint and every sealed member that is shown hashes to
+// the entry's seal. A checkpoint is accepted when a key of the trust policy
+// signed it and it is consistent with every checkpoint seen before: a ledger
+// that was rolled back or forked is found out, also one that shows each of its
+// readers another history, as soon as one client has seen two of them. With
+// [WithMemory] that holds over runs. An answer that fails any of this is a
+// [*LieError], which carries the evidence.
+//
+// What rests on the server's word is said where it is handed out: the time of
+// recording, the submitter, and that a timeline has no more records.
+//
+// # What is retried
+//
+// A broken connection, 429 and 5xx are tried again, with growing pauses and
+// for as long as Retry-After says, a bounded number of times. That is safe for
+// submissions, because source and id are the event's identity: sent twice, it
+// is recorded once. Anything else that a server refuses is a [*Problem] and is
+// not tried again.
+package client
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/lendlog/lendlog/ledger/proof"
+	"github.com/lendlog/lendlog/ledger/record"
+	"github.com/lendlog/lendlog/ledger/tree"
+)
+
+// A Client talks to the server of one ledger. Its methods may be called
+// concurrently.
+type Client struct {
+	base     string // without a slash at the end
+	http     *http.Client
+	trust    *proof.Trust
+	firstUse bool
+	memory   Memory
+	retries  int
+	stall    time.Duration
+	sleep    func(context.Context, time.Duration) error
+	builtin  *record.Catalogue
+	schemas  sync.Map // of [32]byte to *record.Schema, checked by their hash
+
+	newest   atomic.Pointer[Checkpoint]
+	turn     chan struct{}              // one at a time holds a checkpoint against the newest
+	accepted map[string]tree.Checkpoint // notes that need no second check; owned by whose turn it is
+}
+
+// An Option changes how a [Client] works.
+type Option func(*Client)
+
+// WithTrust pins the ledger: only checkpoints that this policy trusts are
+// accepted. The default is to take the policy from the server the first time,
+// which proves no more than the operator's word; see [Client.FirstUse].
+func WithTrust(t *proof.Trust) Option { return func(c *Client) { c.trust = t } }
+
+// WithMemory remembers the newest checkpoint between runs, so that a ledger
+// that was rolled back or forked in between is found out. The default is to
+// remember it as long as the Client lives.
+func WithMemory(m Memory) Option { return func(c *Client) { c.memory = m } }
+
+// WithHTTPClient sends requests through h, whose Timeout must be 0: a stream
+// has no end. The default is a client of its own that follows no redirects.
+func WithHTTPClient(h *http.Client) Option { return func(c *Client) { c.http = h } }
+
+// WithRetries sets how many times in a row a request is tried again that
+// failed without an answer or with one that says to come back. The default is
+// 8, which takes about half a minute.
+func WithRetries(n int) Option { return func(c *Client) { c.retries = n } }
+
+// Dial returns a client of the server at a URL, such as
+// "https://ledger.bank.example". The server has to show first that its ledger
+// begins with the record that the policy pins, and that it goes on from the
+// checkpoint that is remembered; else the error is a [*LieError].
+func Dial(ctx context.Context, server string, options ...Option) (*Client, error) {
+	u, err := url.Parse(server)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
+		return nil, errors.New("the server is not a URL such as https://ledger.bank.example")
+	}
+	builtin, err := record.Builtin()
+	if err != nil {
+		return nil, err
+	}
+	c := &Client{
+		base: strings.TrimRight(u.String(), "/"), retries: 8, stall: 2 * time.Minute, sleep: sleep,
+		builtin: builtin, turn: make(chan struct{}, 1), accepted: map[string]tree.Checkpoint{},
+	}
+	c.newest.Store(&Checkpoint{})
+	for _, o := range options {
+		o(c)
+	}
+	if c.http == nil {
+		c.http = &http.Client{
+			Transport:     http.DefaultTransport.(*http.Transport).Clone(),
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		}
+	}
+	if c.firstUse = c.trust == nil; c.firstUse {
+		if c.trust, err = c.fetchTrust(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if err := c.recall(ctx); err != nil {
+		return nil, err
+	}
+	return c, c.identify(ctx)
+}
+
+// Trust returns the policy that the client verifies with. It must not be
+// changed.
+func (c *Client) Trust() *proof.Trust { return c.trust }
+
+// FirstUse reports whether the policy was not pinned but taken from the server
+// when it was dialled. What then verifies is what this operator signed, and no
+// more. Keep Trust().Bytes(), compare its genesis hash with what others hold,
+// and pin it the next time.
+func (c *Client) FirstUse() bool { return c.firstUse }
+
+func (c *Client) fetchTrust(ctx context.Context) (*proof.Trust, error) {
+	b, err := c.get(ctx, "/v1/trust", maxSmall)
+	if err != nil {
+		return nil, err
+	}
+	t, err := proof.ParseTrust(b)
+	if err != nil {
+		return nil, lie(-1, "its trust policy cannot be read: %w", err)
+	}
+	return t, nil
+}
+
+// identify has the server show that it holds the ledger of the policy.
+func (c *Client) identify(ctx context.Context) error {
+	e, cp, err := c.evidence(ctx, 0, []string{})
+	if err != nil {
+		return err
+	}
+	if !c.firstUse {
+		return nil
+	}
+	// A policy that the server made up must at least be that of the ledger:
+	// the genesis record names the key that terms are proved with.
+	leaf, err := record.ParseLeaf(e.Genesis.Entry)
+	if err == nil && leaf.Entry != nil {
+		key, _ := leaf.Entry.Open.Get("vrfKey")
+		if key.Str == base64.StdEncoding.EncodeToString(c.trust.VRF[:]) {
+			return nil
+		}
+	}
+	return lie(0, "its trust policy is not that of its genesis record").with(cp.Note)
+}
+
+// A LieError says that an answer of the server does not verify. It is
+// evidence: of tampering, of another ledger in the place of the one that is
+// meant, or of a proxy that garbles. It holds nothing of what was submitted.
+type LieError struct {
+	What  string // what does not hold, in plain words
+	Index int64  // of the record it is about, -1 for none
+	// Checkpoints are signed notes that contradict each other, the older one
+	// first, or the one that the answer was held against. Two notes of one
+	// ledger with keys of the policy that no consistency proof connects
+	// convict its operator: keep them.
+	Checkpoints [][]byte
+	Err         error // why; nil when What says all
+}
+
+// Error implements error.
+func (e *LieError) Error() string {
+	if e.Index >= 0 {
+		return fmt.Sprintf("the server's answer does not verify: record %d: %s", e.Index, e.What)
+	}
+	return "the server's answer does not verify: " + e.What
+}
+
+// Unwrap returns Err.
+func (e *LieError) Unwrap() error { return e.Err }
+
+func lie(index int64, format string, args ...any) *LieError {
+	err := fmt.Errorf(format, args...)
+	return &LieError{What: err.Error(), Index: index, Err: errors.Unwrap(err)}
+}
+
+// with adds signed notes as evidence.
+func (e *LieError) with(notes ...[]byte) *LieError {
+	e.Checkpoints = append(e.Checkpoints, notes...)
+	return e
+}

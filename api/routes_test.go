@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package api
+
+import (
+	"bytes"
+	"context"
+	"maps"
+	"net/http"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/lendlog/lendlog/ledger"
+)
+
+func TestOpenAPIIsValid(t *testing.T) {
+	if err := spec().Validate(context.Background()); err != nil {
+		t.Error(err)
+	}
+}
+
+// The route table and openapi.yaml name the same operations with the same
+// query parameters.
+func TestRoutesAreDescribed(t *testing.T) {
+	type operation struct {
+		Path, Name string
+		Query      []string
+	}
+	table := map[string]operation{}
+	for _, r := range (&Server{}).routes() {
+		path := regexp.MustCompile(`[:*]([a-z]+)`).ReplaceAllString(r.path, "{$1}")
+		query := slices.Sorted(slices.Values(r.query))
+		table[r.method+" "+path] = operation{path, r.name, query}
+	}
+	described := map[string]operation{}
+	for path, item := range spec().Paths.Map() {
+		for method, op := range item.Operations() {
+			var query, inPath []string
+			for _, p := range slices.Concat(item.Parameters, op.Parameters) {
+				switch p.Value.In {
+				case openapi3.ParameterInQuery:
+					query = append(query, p.Value.Name)
+				case openapi3.ParameterInPath:
+					inPath = append(inPath, p.Value.Name)
+				}
+			}
+			slices.Sort(query)
+			described[method+" "+path] = operation{path, op.OperationID, query}
+			for _, name := range inPath {
+				if !strings.Contains(path, "{"+name+"}") {
+					t.Errorf("%s has no parameter %s", path, name)
+				}
+			}
+		}
+	}
+	if diff := cmp.Diff(described, table); diff != "" {
+		t.Errorf("openapi.yaml (-) and the route table (+) differ:\n%s", diff)
+	}
+}
+
+// openapi.yaml lists every kind of problem with its status, in words and in
+// the schema.
+func TestProblemsAreDescribed(t *testing.T) {
+	var listed []string
+	for _, v := range spec().Components.Schemas["Problem"].Value.Properties["type"].Value.Enum {
+		listed = append(listed, strings.TrimPrefix(v.(string), "urn:lendlog:problem:"))
+	}
+	slices.Sort(listed)
+	inWords := map[string]bool{}
+	for _, m := range regexp.MustCompile("(?m)^\\| `([a-z-]+)` \\| ([0-9]{3}) \\|").FindAllStringSubmatch(spec().Info.Description, -1) {
+		inWords[m[1]+" "+m[2]] = true
+	}
+	source, err := os.ReadFile("problem.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, m := range regexp.MustCompile(`= kind\{"([a-z-]+)", ([0-9]{3}), `).FindAllStringSubmatch(string(source), -1) {
+		names = append(names, m[1])
+		if !inWords[m[1]+" "+m[2]] {
+			t.Errorf("the description lacks %s (%s)", m[1], m[2])
+		}
+	}
+	slices.Sort(names)
+	if diff := cmp.Diff(listed, names); diff != "" {
+		t.Errorf("the schema Problem (-) and problem.go (+) differ:\n%s", diff)
+	}
+	if len(inWords) != len(names) {
+		t.Errorf("the description lists %v", slices.Sorted(maps.Keys(inWords)))
+	}
+}
+
+func TestDescriptionIsServed(t *testing.T) {
+	s := serve(t, ledger.CreateOptions{}, nil)
+	a := s.want(s.get("/openapi.yaml"), http.StatusOK)
+	if !bytes.Equal(a.body, openapiYAML) {
+		t.Error("what is served is not openapi.yaml")
+	}
+}
+
+func TestWrongPathsAndMethods(t *testing.T) {
+	s := serve(t, ledger.CreateOptions{}, nil)
+	for _, path := range []string{"/", "/v1", "/v1/records", "/v1/records/1/", "/v1/subjects/file", "/v1/subjects/file/a/b", "/v2/records", "/LIVEZ", "//livez"} {
+		want := kindNotFound
+		if path == "/v1/records" {
+			want = kindMethod
+		}
+		s.wantProblem(s.get(path), want)
+	}
+	for _, r := range s.routes() {
+		path := regexp.MustCompile(`[:*][a-z]+`).ReplaceAllString(r.path, "1")
+		a := s.do(http.MethodDelete, path, nil)
+		s.wantProblem(a, kindMethod)
+		if !strings.Contains(a.header.Get("Allow"), r.method) {
+			t.Errorf("%s: Allow is %q, without %s", r.path, a.header.Get("Allow"), r.method)
+		}
+	}
+}
+
+func TestHead(t *testing.T) {
+	s := serve(t, ledger.CreateOptions{}, nil)
+	for _, path := range []string{"/v1/records/0", "/log/checkpoint", "/livez"} {
+		a := s.want(s.do(http.MethodHead, path, nil), http.StatusOK)
+		if len(a.body) > 0 || a.header.Get("Content-Type") == "" {
+			t.Errorf("HEAD %s: %d bytes of type %q", path, len(a.body), a.header.Get("Content-Type"))
+		}
+	}
+}
+
+func TestUnknownQueryParameters(t *testing.T) {
+	s := serve(t, ledger.CreateOptions{}, nil)
+	for path, says := range map[string]string{
+		"/v1/records/0?verbose=1":           "verbose",
+		"/v1/records/0/proof?sise=3":        "it takes size",
+		"/v1/records/0/proof?size=1&size=1": "stands twice",
+		"/v1/checkpoint?":                   "",
+		"/v1/checkpoint?%zz":                "percent-encoded",
+		"/v1/checkpoint?a%20b=c":            "not a word",
+		"/livez?x":                          "takes none",
+	} {
+		a := s.get(path)
+		if says == "" {
+			s.want(a, http.StatusOK)
+			continue
+		}
+		if p := s.wantProblem(a, kindBadRequest); !strings.Contains(p.Detail, says) {
+			t.Errorf("%s: %q doesn't say %q", path, p.Detail, says)
+		}
+	}
+}
+
+func TestRequestIDs(t *testing.T) {
+	s := serve(t, ledger.CreateOptions{}, nil)
+	for given, kept := range map[string]bool{"abc-1_2.X": true, strings.Repeat("a", 64): true, strings.Repeat("a", 65): false, "a b": false, "ä": false} {
+		a := s.get("/v1/nothing", "X-Request-Id", given)
+		p := s.wantProblem(a, kindNotFound)
+		if got := a.header.Get("X-Request-Id"); (got == given) != kept || got == "" || p.Instance != got {
+			t.Errorf("%q was answered with %q, the problem with %q", given, got, p.Instance)
+		}
+	}
+}
+
+// A handler that panics is answered as a defect of the server, and what it
+// panicked with shows nowhere.
+func TestPanics(t *testing.T) {
+	s := serve(t, ledger.CreateOptions{}, nil)
+	s.engine.GET("/panic", s.handle(route{name: "panic", handler: func(*call) error { panic(marker) }}))
+	resp, err := http.Get(s.url + "/panic")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusInternalServerError {
+		t.Errorf("status %d", resp.StatusCode)
+	}
+	if log := s.log.String(); strings.Contains(log, marker) || !strings.Contains(log, "panicked") {
+		t.Errorf("the log says %s", log)
+	}
+}
