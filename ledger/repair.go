@@ -63,7 +63,7 @@ func Repair(ctx context.Context, dir string, o Options) (_ *Repaired, err error)
 	}
 	done := &Repaired{Size: l.state.head.Size}
 	if _, err := os.Stat(conf.Paths.Store); err == nil {
-		done.Damaged = conf.Paths.Store + ".damaged-" + l.opt.Now().UTC().Format("20060102T150405Z")
+		done.Damaged = conf.Paths.Store + ".damaged-" + l.opt.Now().UTC().Format("20060102T150405.000Z")
 		if err := os.Rename(conf.Paths.Store, done.Damaged); err != nil {
 			return nil, err
 		}
