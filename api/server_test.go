@@ -89,15 +89,20 @@ func serveLedger(t *testing.T, l *ledgertest.Ledger, change func(*Config)) *test
 func noGoroutines(t *testing.T) {
 	t.Helper()
 	buf := make([]byte, 1<<20)
-	var stacks string
+	var left []string
 	for range 200 {
-		stacks = string(buf[:runtime.Stack(buf, true)])
-		if !strings.Contains(stacks, "lendlog/api.(*Server)") {
+		left = nil
+		for stack := range strings.SplitSeq(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
+			if strings.Contains(stack, "lendlog/api.(*Server)") {
+				left = append(left, stack)
+			}
+		}
+		if left == nil {
 			return
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	t.Errorf("goroutines of the server are left:\n%s", stacks)
+	t.Errorf("goroutines of the server are left:\n%s", strings.Join(left, "\n\n"))
 }
 
 type lockedBuffer struct {

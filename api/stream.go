@@ -125,7 +125,11 @@ func (s *Server) parseLines(ctx context.Context, next func() (line, error), budg
 		if err := budget.Acquire(ctx, f.weight); err != nil {
 			return err
 		}
-		if f.err == nil {
+		switch {
+		case f.err != nil:
+		case len(l.text) > record.MaxEvent:
+			f.err = tooLarge(record.MaxEvent)
+		default:
 			f.event, f.err = record.ParseEvent(l.text, s.ledger.Catalogue())
 		}
 		select {
