@@ -10,6 +10,5 @@ import (
 func stub(name string) *cobra.Command {
 	return &cobra.Command{Use: name, RunE: func(*cobra.Command, []string) error { return nil }}
 }
-func newImport(c *console.Console) *cobra.Command { return stub("import") }
 func newAudit(c *console.Console) *cobra.Command  { return stub("audit") }
 func newDemo(c *console.Console) *cobra.Command   { return stub("demo") }

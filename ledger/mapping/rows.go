@@ -42,9 +42,25 @@ type Reason struct {
 
 func (r Reason) String() string {
 	if r.Column == "" {
-		return fmt.Sprintf("line %d: the row %s", r.Line, r.Cause)
+		return "the row " + r.Cause
 	}
-	return fmt.Sprintf("line %d: column %s %s", r.Line, r.Column, r.Cause)
+	return "column " + r.Column + " " + r.Cause
+}
+
+// Reason tells on one line why the row is rejected, and "" when it is not. The
+// line of a cell is told where it is not that of the row.
+func (r *Row) Reason() string {
+	var b strings.Builder
+	for i, reason := range r.Rejected {
+		if i > 0 {
+			b.WriteString("; ")
+		}
+		b.WriteString(reason.String())
+		if reason.Line != r.Line {
+			fmt.Fprintf(&b, " (line %d)", reason.Line)
+		}
+	}
+	return b.String()
 }
 
 // A Header is the first line of a file, if it has one.
