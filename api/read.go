@@ -208,10 +208,7 @@ func (s *Server) disclosure(c *call, index int64) (func(string) bool, error) {
 			return nil, badRequest("number %d of the pointers in disclose is not of a sealed member of this record; GET /v1/records/%d lists its members", i+1, index)
 		}
 	}
-	return func(ptr string) bool {
-		// Without its schema nothing of a restricted record can be placed.
-		return slices.Contains(pointers, ptr) || ptr == "/schema"
-	}, nil
+	return func(ptr string) bool { return slices.Contains(pointers, ptr) }, nil
 }
 
 const (
