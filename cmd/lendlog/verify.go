@@ -3,7 +3,7 @@
 package main
 
 import (
-	"errors"
+	"fmt"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -14,7 +14,7 @@ import (
 )
 
 func newVerify(c *console.Console) *cobra.Command {
-	var trustFile, eventFile string
+	var trustFile, eventFile, schemaFile string
 	cmd := &cobra.Command{
 		Use:   "verify --trust TRUST FILE...",
 		Short: "Verify evidence and receipts offline",
@@ -25,7 +25,8 @@ the evidence says, and a verdict.
   INVALID     a check failed: evidence of tampering (exit code 3)
   INCOMPLETE  nothing failed, but a check could not be made (exit code 4)
 
-Of several files the worst verdict decides. With --event, one receipt is also held
+Of several files the worst decides: INVALID, then a file that is neither evidence
+nor a receipt (exit code 2), then INCOMPLETE. With --event, one receipt is also held
 against the event that was submitted: every digest is computed again. The small
 program lendlog-verify gives the same verdicts and links nothing else.
 
@@ -45,15 +46,21 @@ With --json, one line per file: {"file", "report": {"verdict", "checks": [{"name
 			}
 			var event *record.Event
 			if eventFile != "" {
-				if event, err = readEvent(eventFile); err != nil {
+				if event, err = readEvent(eventFile, schemaFile); err != nil {
 					return usagef("%s: %w", eventFile, err)
+				}
+				if len(args) > 1 {
+					return usagef("--event goes with one receipt")
 				}
 			}
 			worst := exitOK
 			for _, name := range args {
 				report, err := verifyFile(trust, name, event)
 				if err != nil {
-					return usagef("%s: %w", name, err)
+					// One file must not hide what is wrong with the next.
+					fmt.Fprintf(c.Err, "lendlog: %s\n", oneLine(fmt.Errorf("%s: %w", name, err)))
+					worst = worse(worst, exitUsage)
+					continue
 				}
 				if err := printReport(c, name, len(args) > 1, report); err != nil {
 					return err
@@ -67,23 +74,34 @@ With --json, one line per file: {"file", "report": {"verdict", "checks": [{"name
 	_ = cmd.MarkFlagRequired("trust")
 	_ = cmd.MarkFlagFilename("trust", "json")
 	cmd.Flags().StringVar(&eventFile, "event", "", "the event that a receipt is of, as it was submitted")
+	cmd.Flags().StringVar(&schemaFile, "schema", "", "the schema of that event, where its type does not come with lendlog")
 	return cmd
 }
 
-// worse ranks INVALID before INCOMPLETE before VALID.
-func worse(a, b int) int {
-	if a == exitInvalid || b == exitInvalid {
-		return exitInvalid
-	}
-	return max(a, b)
-}
+// worse returns the exit code that decides over two files.
+func worse(a, b int) int { return proof.Worse(a, b) }
 
-func readEvent(name string) (*record.Event, error) {
-	b, err := os.ReadFile(name)
+// readEvent reads an event, of a type that comes with lendlog or with a schema
+// of its own.
+func readEvent(name, schemaFile string) (*record.Event, error) {
+	cat, err := record.Builtin()
 	if err != nil {
 		return nil, err
 	}
-	cat, err := record.Builtin()
+	if schemaFile != "" {
+		b, err := os.ReadFile(schemaFile)
+		if err != nil {
+			return nil, err
+		}
+		schema, err := record.ParseSchema(b)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", schemaFile, err)
+		}
+		if cat, err = cat.With(schema); err != nil {
+			return nil, err
+		}
+	}
+	b, err := os.ReadFile(name)
 	if err != nil {
 		return nil, err
 	}
@@ -95,25 +113,11 @@ func verifyFile(trust *proof.Trust, name string, event *record.Event) (proof.Rep
 	if err != nil {
 		return proof.Report{}, err
 	}
-	kind, err := proof.KindOf(b)
-	if err != nil {
-		return proof.Report{}, err
+	report, err := proof.VerifyDocument(trust, b, event)
+	if err != nil && event != nil {
+		err = fmt.Errorf("--event goes with a receipt: %w", err)
 	}
-	if kind == proof.ReceiptFormat {
-		r, err := proof.ParseReceipt(b)
-		if err != nil {
-			return proof.Report{}, err
-		}
-		return proof.VerifyReceipt(trust, r, event), nil
-	}
-	if event != nil {
-		return proof.Report{}, errors.New("--event goes with a receipt; this is evidence")
-	}
-	e, err := proof.ParseEvidence(b)
-	if err != nil {
-		return proof.Report{}, err
-	}
-	return proof.Verify(trust, e), nil
+	return report, err
 }
 
 func printReport(c *console.Console, name string, several bool, r proof.Report) error {

@@ -31,6 +31,22 @@ func (v Verdict) String() string { return [...]string{"INCOMPLETE", "VALID", "IN
 // ExitCode returns the exit code of a command that ends with the verdict.
 func (v Verdict) ExitCode() int { return [...]int{4, 0, 3}[v] }
 
+// ExitUnread is the exit code for a file that is neither evidence nor a
+// receipt, or cannot be read.
+const ExitUnread = 2
+
+// Worse returns the exit code of the two that decides over several files:
+// that of Invalid before ExitUnread before that of Incomplete before that of
+// Valid.
+func Worse(a, b int) int {
+	for _, code := range []int{Invalid.ExitCode(), ExitUnread, Incomplete.ExitCode()} {
+		if a == code || b == code {
+			return code
+		}
+	}
+	return Valid.ExitCode()
+}
+
 // A Result is the outcome of one check.
 type Result int
 

@@ -37,7 +37,7 @@ func VerifyDocument(t *Trust, b []byte, ev *record.Event) (Report, error) {
 		return VerifyReceipt(t, rc, ev), nil
 	}
 	if ev != nil {
-		return Report{}, errors.New("the file is evidence, and an event goes with a receipt; leave it out")
+		return Report{}, errors.New("this is evidence, which is held against no event")
 	}
 	e, err := ParseEvidence(b)
 	if err != nil {
