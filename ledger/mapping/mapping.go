@@ -70,9 +70,9 @@ type column struct {
 	as       string // one of the kinds below
 	required bool   // an empty cell rejects the row
 	read     func(cell string) (v canon.Value, ok bool)
-	want     string      // what read accepts, following "must be"
-	sample   canon.Value // something that read could give
-	listed   bool        // what read gives stands in the mapping
+	want     string        // what read accepts, following "must be"
+	samples  []canon.Value // such as read could give; all of them when listed
+	listed   bool          // what read gives stands in the mapping
 }
 
 // The kinds of columns.

@@ -75,8 +75,15 @@ type parser struct {
 const maxErrors = 16
 
 func (p *parser) fail(n *yaml.Node, format string, args ...any) {
-	if len(p.errs) < maxErrors {
-		p.errs = append(p.errs, &Error{max(1, n.Line), fmt.Sprintf(format, args...)})
+	p.add(&Error{max(1, n.Line), fmt.Sprintf(format, args...)})
+}
+
+// add notes an error once: what is written out for each item of a list says
+// the same each time.
+func (p *parser) add(e *Error) {
+	same := func(other error) bool { return other.Error() == e.Error() }
+	if len(p.errs) < maxErrors && !slices.ContainsFunc(p.errs, same) {
+		p.errs = append(p.errs, e)
 	}
 }
 
@@ -203,8 +210,8 @@ func (p *parser) mapping(n *yaml.Node) {
 	}
 	p.file(f["file"])
 	p.m.columns = []column{
-		columnRow:  {name: "$row", as: asInteger, sample: canon.Number(1)},
-		columnFile: {name: "$file", as: asText, sample: canon.Text("file.csv")},
+		columnRow:  {name: "$row", as: asInteger, samples: []canon.Value{canon.Number(1)}},
+		columnFile: {name: "$file", as: asText, samples: []canon.Value{canon.Text("file.csv")}},
 	}
 	p.names["$row"], p.names["$file"] = columnRow, columnFile
 	if c := f["columns"]; c != nil {
@@ -340,10 +347,10 @@ func (p *parser) column(e entry) {
 	default:
 		p.dateColumn(&c, what, fields)
 	}
-	p.add(c)
+	p.addColumn(c)
 }
 
-func (p *parser) add(c column) int {
+func (p *parser) addColumn(c column) int {
 	if len(p.m.columns) >= maxColumns {
 		p.fail(&yaml.Node{Line: c.line}, "there are more than %d columns", maxColumns)
 		return columnRow
@@ -366,15 +373,13 @@ func (p *parser) textColumn(c *column, what string, fields map[string]*yaml.Node
 			if e.value.Tag != "!!null" {
 				v = p.constant(e.value, what+": words")
 			}
-			if c.sample.Kind == canon.Null {
-				c.sample = v
-			}
+			c.samples = append(c.samples, v)
 			words[e.key] = v
 		}
 		c.listed, c.want = true, "one of the words that the mapping lists for the column"
 	}
-	if c.sample.Kind == canon.Null {
-		c.sample = canon.Text("x")
+	if len(c.samples) == 0 {
+		c.samples = []canon.Value{canon.Text("x")}
 	}
 	c.read = func(cell string) (canon.Value, bool) {
 		if trim {
@@ -416,14 +421,14 @@ func (p *parser) numberColumn(c *column, what string, fields map[string]*yaml.No
 		p.fail(&yaml.Node{Line: c.line}, "%s: group and point must differ; the point is %q unless point says otherwise", what, f.point)
 	}
 	if c.as == asInteger {
-		c.want, c.sample = "an integer like "+f.like(false), canon.Number(1)
+		c.want, c.samples = "an integer like "+f.like(false), []canon.Value{canon.Number(1)}
 		c.read = func(cell string) (canon.Value, bool) {
 			i, ok := f.integer(cell)
 			return canon.Number(i), ok
 		}
 		return
 	}
-	c.want, c.sample = "a decimal like "+f.like(true), canon.Text("1.50")
+	c.want, c.samples = "a decimal like "+f.like(true), []canon.Value{canon.Text("1.50")}
 	c.read = func(cell string) (canon.Value, bool) {
 		s, ok := f.decimal(cell)
 		return canon.Text(s), ok
@@ -461,7 +466,11 @@ func (p *parser) dateColumn(c *column, what string, fields map[string]*yaml.Node
 	case asTime:
 		form = func(m moment) string { return m.time(zone) }
 	}
-	c.sample = canon.Text(form(moment{year: 2006, month: 1, day: 2, zone: map[bool]string{true: "Z"}[zone == ""]}))
+	sample := moment{year: 2006, month: 1, day: 2}
+	if l.has("Z") {
+		sample.zone = "Z"
+	}
+	c.samples = []canon.Value{canon.Text(form(sample))}
 	c.read = func(cell string) (canon.Value, bool) {
 		m, ok := l.parse(cell)
 		return canon.Text(form(m)), ok
@@ -742,7 +751,7 @@ func (p *parser) lookup(n *yaml.Node, name string) int {
 	}
 	c := column{name: name, line: max(1, n.Line), header: name, as: asText}
 	p.textColumn(&c, "", nil)
-	return p.add(c)
+	return p.addColumn(c)
 }
 
 func placeholderName(name string) bool {
@@ -806,22 +815,32 @@ func (p *parser) operand(c condition, n *yaml.Node) condition {
 	return c
 }
 
+// maxRounds is how many of the words that a column may list are tried. A row
+// finds the others.
+const maxRounds = 256
+
 // try fills every event with values such as its columns could have, and finds
 // what a schema would refuse whatever the row is.
 func (p *parser) try() {
-	row := make([]canon.Value, len(p.m.columns))
-	for i := range row {
-		row[i] = p.m.columns[i].sample
+	rounds := 1
+	for _, c := range p.m.columns {
+		rounds = min(max(rounds, len(c.samples)), maxRounds)
 	}
-	for _, e := range p.m.events {
-		doc, _ := e.doc.fill(row)
-		_, err := record.NewEvent(doc, p.m.cat)
-		var vs record.Violations
-		if !errors.As(err, &vs) {
-			continue
+	row := make([]canon.Value, len(p.m.columns))
+	for round := range rounds {
+		for i, c := range p.m.columns {
+			row[i] = c.samples[round%len(c.samples)]
 		}
-		if err := p.m.blame(e, vs); err != nil && len(p.errs) < maxErrors {
-			p.errs = append(p.errs, err)
+		for _, e := range p.m.events {
+			doc, _ := e.doc.fill(row)
+			_, err := record.NewEvent(doc, p.m.cat)
+			var vs record.Violations
+			if !errors.As(err, &vs) {
+				continue
+			}
+			if wrong := p.m.blame(e, vs); wrong != nil {
+				p.add(wrong)
+			}
 		}
 	}
 }

@@ -214,8 +214,8 @@ func (s *reading) next() (*Row, error) {
 			if !errors.As(err, &vs) {
 				return nil, err
 			}
-			if err := s.blame(e, vs); err != nil {
-				return nil, err
+			if wrong := s.blame(e, vs); wrong != nil {
+				return nil, wrong
 			}
 			for _, v := range vs {
 				row.Rejected = append(row.Rejected, s.reason(e, v))

@@ -162,7 +162,7 @@ var needs = []string{"source", "id", "subject", "time"}
 // blame tells the violations of an event that stem from the mapping, because
 // they would be there for every row, from those that stem from the row's
 // cells. Of the former it returns the first.
-func (m *Mapping) blame(e *event, vs record.Violations) error {
+func (m *Mapping) blame(e *event, vs record.Violations) *Error {
 	for _, v := range vs {
 		n, found := e.doc.find(v.Pointer)
 		ours := false
