@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"path/filepath"
+	"sort"
+
+	"github.com/dgraph-io/badger/v4"
+)
+
+// What follows reads on past damage, for the audit: everybody else wants to
+// stop at the first thing that is wrong.
+
+// A Block is a run of entries or payloads as it is stored.
+type Block struct {
+	First int64
+	Items [][]byte
+	Err   error // why Items cannot be read
+}
+
+// EntryBlocks yields the blocks of entries that begin below end, from the one
+// that may hold first on, whether or not any is missing between them.
+func (s *Store) EntryBlocks(first, end int64) iter.Seq[Block] { return s.blocks('e', 2, first, end) }
+
+// PayloadBlocks is EntryBlocks for the encrypted payloads.
+func (s *Store) PayloadBlocks(first, end int64) iter.Seq[Block] { return s.blocks('p', 4, first, end) }
+
+func (s *Store) blocks(prefix byte, width int, first, end int64) iter.Seq[Block] {
+	return func(yield func(Block) bool) {
+		err := s.db.View(func(txn *badger.Txn) error {
+			start, err := blockAt(txn, prefix, first)
+			if err != nil {
+				start = key(prefix, first) // its own block is missing; later ones may be there
+			}
+			opt := badger.DefaultIteratorOptions
+			opt.PrefetchSize = 16
+			opt.Prefix = []byte{prefix}
+			it := txn.NewIterator(opt)
+			defer it.Close()
+			for it.Seek(start); it.Valid(); it.Next() {
+				k := it.Item().Key()
+				if len(k) != 9 {
+					if !yield(Block{First: first, Err: fmt.Errorf("a key of %d bytes: %w", len(k), ErrDamaged)}) {
+						return nil
+					}
+					continue
+				}
+				b := Block{First: int64(binary.BigEndian.Uint64(k[1:]))}
+				if b.First >= end {
+					return nil
+				}
+				v, err := it.Item().ValueCopy(nil)
+				if err == nil {
+					b.Items, err = unpack(v, width)
+				}
+				b.Err = err
+				if !yield(b) {
+					return nil
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			yield(Block{First: first, Err: err})
+		}
+	}
+}
+
+// Census counts the keys of the store by their first byte.
+func (s *Store) Census() (map[byte]int64, error) {
+	n := map[byte]int64{}
+	err := s.db.View(func(txn *badger.Txn) error {
+		opt := badger.DefaultIteratorOptions
+		opt.PrefetchValues = false
+		it := txn.NewIterator(opt)
+		defer it.Close()
+		for it.Rewind(); it.Valid(); it.Next() {
+			if k := it.Item().Key(); len(k) > 0 {
+				n[k[0]]++
+			}
+		}
+		return nil
+	})
+	return n, err
+}
+
+// A Frame is one batch of a mirror as it lies there.
+type Frame struct {
+	File   string
+	Offset int64
+	Batch  *Batch // as Mirror.Scan gives it; nil with Err
+	Err    error
+	// Torn says that the last file ends within this frame: it was never
+	// acknowledged, and opening the ledger cuts it off.
+	Torn bool
+}
+
+// ReadMirror yields the frames of the mirror in dir in their order, and
+// changes nothing. After a frame that is altered it goes on with the next;
+// where it cannot tell where that begins, with the next file.
+func ReadMirror(dir string) iter.Seq[Frame] {
+	return func(yield func(Frame) bool) {
+		names, err := filepath.Glob(filepath.Join(dir, "*.mirror"))
+		if err != nil {
+			yield(Frame{File: dir, Err: err})
+			return
+		}
+		sort.Strings(names)
+		for i, name := range names {
+			if !readMirrorFile(name, i == len(names)-1, yield) {
+				return
+			}
+		}
+	}
+}
+
+func readMirrorFile(name string, last bool, yield func(Frame) bool) bool {
+	f, err := os.Open(name)
+	if err != nil {
+		return yield(Frame{File: name, Err: err})
+	}
+	defer f.Close()
+	r := bufio.NewReaderSize(f, 1<<20)
+	for at := int64(0); ; {
+		frame := Frame{File: name, Offset: at}
+		n, err := readFrame(r, &frame)
+		switch {
+		case err == io.EOF:
+			return true
+		case errors.Is(err, io.ErrUnexpectedEOF) && last:
+			frame.Torn = true
+			fallthrough
+		case err != nil:
+			frame.Err = fmt.Errorf("%s at byte %d: %w", name, at, err)
+			return yield(frame) // where the next one begins is not known
+		}
+		if frame.Err != nil {
+			frame.Err = fmt.Errorf("%s at byte %d: %w", name, at, frame.Err)
+		}
+		if !yield(frame) {
+			return false
+		}
+		at += n
+	}
+}
+
+// readFrame reads one frame of n bytes. Its error means that nothing can be
+// read after it; a frame that is only altered has Err.
+func readFrame(r io.Reader, frame *Frame) (n int64, err error) {
+	var head [len(frameMagic) + 4]byte
+	if _, err := io.ReadFull(r, head[:]); err != nil {
+		return 0, err
+	}
+	size := int64(binary.BigEndian.Uint32(head[len(frameMagic):]))
+	if string(head[:len(frameMagic)]) != frameMagic || size > maxFrame {
+		return 0, fmt.Errorf("no batch begins there: %w", ErrDamaged)
+	}
+	// A buffer that grows, because the length may be a lie.
+	var buf bytes.Buffer
+	if _, err := io.CopyN(&buf, r, size+frameSum); err != nil {
+		if err == io.EOF {
+			err = io.ErrUnexpectedEOF
+		}
+		return 0, err
+	}
+	b := buf.Bytes()
+	if sum := sha256.Sum256(b[:size]); string(sum[:frameSum]) != string(b[size:]) {
+		frame.Err = fmt.Errorf("the batch is altered: %w", ErrDamaged)
+	} else {
+		frame.Batch, frame.Err = decodeFrame(b[:size])
+	}
+	return int64(len(head)) + size + frameSum, nil
+}
