@@ -1,0 +1,597 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package fsck
+
+import (
+	"cmp"
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/lendlog/lendlog/ledger/record"
+	"github.com/lendlog/lendlog/ledger/store"
+	"github.com/lendlog/lendlog/ledger/tree"
+)
+
+// Parts are the directories of a ledger. Store is required. A part that the
+// auditor does not have is left empty, and what needs it is not checked.
+type Parts struct {
+	Store  string
+	Keys   string
+	Vault  string
+	Head   string
+	Mirror string
+}
+
+// disk is the audit of the parts on disk.
+type disk struct {
+	*audit
+	ctx    context.Context
+	parts  Parts
+	store  *store.Store
+	head   store.Head // its row; Size is what is audited even when the row is missing
+	replay *replay
+	edge   map[int64]tree.Hash // of the postings after the last full tile
+
+	headFile, headRow tree.Checkpoint // Size 0 when they do not verify
+
+	genesisEntry *record.Entry // nil when it can't be read
+	ring         *ring         // nil until opened
+}
+
+// Disk audits the parts of a ledger on disk. Nobody may hold them: the error
+// is store.ErrHeld then. An error means that there was nothing to audit, or
+// that the audit was interrupted; what is wrong with the ledger is in the
+// report.
+//
+// Badger writes its own files when it is opened. Audit a copy where the files
+// themselves are evidence.
+func Disk(ctx context.Context, p Parts, o Options) (_ *Report, err error) {
+	d := &disk{audit: newAudit(o), ctx: ctx, parts: p, edge: map[int64]tree.Hash{}}
+	noted, err := d.readHeadFile()
+	if err != nil {
+		return nil, err
+	}
+	if noted != nil {
+		defer func() { err = errors.Join(err, noted.Close()) }()
+	}
+	d.store, err = store.Open(p.Store, false, slog.New(slog.DiscardHandler))
+	switch {
+	case errors.Is(err, store.ErrHeld):
+		return nil, err
+	case errors.Is(err, store.ErrDamaged):
+		d.fail(whole(Entries, repairStore, "the database doesn't open: its files are damaged or missing"))
+		return d.finish(), nil
+	case err != nil:
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, d.store.Close()) }()
+	if err := d.all(noted); err != nil {
+		return nil, err
+	}
+	return d.finish(), nil
+}
+
+// readHeadFile takes the lock of the ledger.
+func (d *disk) readHeadFile() (*store.HeadFile, error) {
+	if d.parts.Head == "" {
+		d.skip(HeadFile, "no head file was given, so a store that was rolled back can't be told from the newest one")
+		return nil, nil
+	}
+	if _, err := os.Stat(d.parts.Head); err != nil {
+		d.skip(HeadFile, "the directory of the head file is missing, so a store that was rolled back can't be told from the newest one")
+		return nil, nil
+	}
+	return store.LockHead(d.parts.Head)
+}
+
+func (d *disk) all(noted *store.HeadFile) error {
+	d.readGenesis()
+	d.openHead(noted)
+	outside := d.outside()
+	if err := d.scanEdge(); err != nil {
+		return err
+	}
+	wanted := []int64{d.headFile.Size}
+	for _, cp := range outside {
+		wanted = append(wanted, cp.Size)
+	}
+	d.replay = newReplay(d.ctx, d.audit, d, d.head.Size, wanted...)
+	d.replay.postings, d.replay.identities = newRows(d.head.Size), newRows(d.head.Size)
+	if err := d.replay.run(); err != nil {
+		return err
+	}
+	whole := d.replay.settle(d.headRow.Size > 0, d.headRow.Root)
+	d.replay.summary()
+	d.checkHeadFile()
+	d.checkOutside(outside, d.replay)
+	if err := d.checkRows(); err != nil {
+		return err
+	}
+	if err := d.checkCounts(); err != nil {
+		return err
+	}
+	if d.opt.Deep {
+		if err := d.deep(); err != nil {
+			return err
+		}
+	}
+	// The mirror also tells which record was altered when nothing else does.
+	if d.opt.Deep || !whole {
+		if err := d.checkMirror(); err != nil {
+			return err
+		}
+	}
+	return d.name()
+}
+
+func (d *disk) readGenesis() {
+	for b := range d.store.EntryBlocks(0, 1) {
+		if b.First == 0 && b.Err == nil && len(b.Items) > 0 {
+			d.genesis(b.Items[0], nil)
+			if l, err := record.ParseLeaf(b.Items[0]); err == nil {
+				d.genesisEntry = l.Entry
+			}
+			return
+		}
+		if b.First == 0 {
+			d.genesis(nil, b.Err)
+			return
+		}
+	}
+	d.genesis(nil, nil)
+}
+
+// openHead reads the head row and the head file, and decides how many records
+// there have to be.
+func (d *disk) openHead(noted *store.HeadFile) {
+	head, ok, err := d.store.Head()
+	if err == nil && ok {
+		d.head = head
+	} else {
+		d.fail(whole(Counts, repairStore, "the head row is missing or can't be read"))
+	}
+	if d.policy == nil {
+		d.skip(Signature, "whose signature counts is not known: the genesis record can't be read, and no trust file was given")
+		d.skip(HeadFile, "whose signature counts is not known")
+	} else {
+		for _, demand := range d.policy.Unsupported {
+			d.skip(Signature, "the trust file asks for %s, which this audit can't check", demand)
+		}
+	}
+	if ok && err == nil && d.policy != nil {
+		cp, err := d.policy.OpenCheckpoint(head.Note)
+		switch {
+		case err != nil:
+			d.fail(whole(Signature, repairStore, "the store's own checkpoint: %v", err))
+		case cp.Size != head.Size:
+			d.fail(whole(Signature, repairStore, "the store's own checkpoint is of %d records, its head row of %d", cp.Size, head.Size))
+		default:
+			d.headRow = cp
+			d.pass(Signature, "%d records, signed by a key that may", cp.Size)
+		}
+	}
+	if noted != nil && d.policy != nil {
+		signed, err := noted.Read()
+		switch {
+		case errors.Is(err, store.ErrNoHead):
+			d.skip(HeadFile, "the head file is missing, so a store that was rolled back can't be told from the newest one; put it back, or see docs/operators.md")
+		case err != nil:
+			d.skip(HeadFile, "the head file can't be read: %v", err)
+		default:
+			if d.headFile, err = d.policy.OpenCheckpoint(signed); err != nil {
+				d.fail(whole(HeadFile, "restore the head file from where it was last copied to, and check the keys", "the head file: %v", err))
+			}
+		}
+	}
+	if d.head.Size == 0 {
+		d.head.Size = d.headFile.Size
+	}
+	if d.head.Size == 0 { // nobody says how many there are: as many as are found
+		for b := range d.store.EntryBlocks(0, 1<<62) {
+			d.head.Size = max(d.head.Size, b.First+int64(len(b.Items)))
+		}
+	}
+	d.report.Size = d.head.Size
+}
+
+func (d *disk) checkHeadFile() {
+	cp := d.headFile
+	root, ok := d.replay.roots[cp.Size]
+	switch {
+	case cp.Size == 0:
+		return // said already
+	case cp.Size > d.head.Size:
+		d.fail(Finding{Check: HeadFile, Record: d.head.Size, Last: cp.Size - 1, Checkpoint: cp.Size, Where: "head file", Remedy: repairStore,
+			Text: fmt.Sprintf("checkpoint %d was published, but the store has %d records: it was rolled back", cp.Size, d.head.Size)})
+	case !ok:
+		d.skip(HeadFile, "the root at checkpoint %d can't be computed, because records are missing", cp.Size)
+	case root != cp.Root && d.replay.keptRoots[cp.Size] != cp.Root: // where the tiles have it, records were altered, which is said
+		d.fail(Finding{Check: HeadFile, Record: -1, Last: -1, Checkpoint: cp.Size, Where: "head file", Remedy: repairStore,
+			Text: fmt.Sprintf("the store does not continue checkpoint %d, which was published: it is a fork, another ledger, or altered", cp.Size)})
+	}
+	d.pass(HeadFile, "the store continues checkpoint %d, which was published last", cp.Size)
+}
+
+// bundles implements source.
+func (d *disk) bundles(size int64) iter.Seq[bundle] {
+	return func(yield func(bundle) bool) {
+		// Beyond the end there must be nothing.
+		for b := range d.store.EntryBlocks(0, 1<<62) {
+			load := func(context.Context) ([][]byte, error, error) { return b.Items, b.Err, nil }
+			if !yield(bundle{b.First, load}) {
+				return
+			}
+		}
+	}
+}
+
+// tile implements source. The store keeps full tiles only; for the leaves
+// after the last one the postings keep hashes too.
+func (d *disk) tile(_ context.Context, level int, n int64, width int) ([]tree.Hash, error) {
+	if width == tree.Width {
+		t, err := d.store.ReadTile(level, n)
+		if errors.Is(err, store.ErrDamaged) {
+			return nil, nil
+		}
+		return t.Hashes(), err
+	}
+	if level > 0 {
+		return nil, nil
+	}
+	out := make([]tree.Hash, width)
+	for i := range out {
+		out[i] = d.edge[n*tree.Width+int64(i)]
+	}
+	return out, nil
+}
+
+// scanEdge reads the hashes that postings keep of the newest records.
+func (d *disk) scanEdge() error {
+	first := d.head.Size - d.head.Size%tree.Width
+	var n int64
+	err := d.store.ScanPostings(func(p store.Posting) error {
+		if n++; n%4096 == 0 {
+			d.progress("reading the chains", n, d.head.Entries)
+		}
+		if p.Index >= first && p.Index < d.head.Size {
+			d.edge[p.Index] = p.Leaf
+		}
+		return d.ctx.Err()
+	})
+	if errors.Is(err, store.ErrDamaged) {
+		return nil // found again, and reported, by checkRows
+	}
+	return err
+}
+
+// A table is one kind of rows that the store keeps for entries.
+type table struct {
+	check string
+	rows  *rows
+	scan  func(yield func(index int64, key, value []byte) error) error
+	want  func(index int64, l *readLeaf) (int64, []byte, []byte)
+	// Texts of a record's row that is missing, or other than it should be,
+	// and of one that no record calls for.
+	lacks, extra string
+}
+
+func (d *disk) checkRows() error {
+	r := d.replay
+	tables := []table{
+		{
+			check: Postings, rows: r.postings,
+			scan: func(yield func(int64, []byte, []byte) error) error {
+				return d.store.ScanPostings(func(p store.Posting) error { return yield(postingRow(p)) })
+			},
+			want: func(i int64, l *readLeaf) (int64, []byte, []byte) {
+				e := l.leaf.Entry
+				return postingRow(store.Posting{Term: e.Term, Seq: e.Seq, Index: i, Leaf: l.hash})
+			},
+			lacks: "the row that places it in the chain of its subject is missing or wrong",
+			extra: "a row places this record in a chain in which it is not",
+		},
+		{
+			check: Identities, rows: r.identities,
+			scan: func(yield func(int64, []byte, []byte) error) error {
+				return d.store.ScanIdentities(func(id store.Identity) error { return yield(identityRow(id)) })
+			},
+			want: func(i int64, l *readLeaf) (int64, []byte, []byte) {
+				return identityRow(identityOf(i, l.leaf.Entry))
+			},
+			lacks: "the row of its event identity is missing or names another record: the same event could be accepted again, or two records share one identity",
+			extra: "a row says that this record has an event identity that it does not have",
+		},
+	}
+	for _, t := range tables {
+		var n int64
+		err := t.scan(func(index int64, key, value []byte) error {
+			if n++; n%4096 == 0 {
+				d.progress("reading the rows of "+t.check, n, d.head.Entries)
+			}
+			t.rows.add(index, key, value)
+			return d.ctx.Err()
+		})
+		if errors.Is(err, store.ErrDamaged) {
+			d.fail(whole(t.check, repairStore, "a row can't be read"))
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if err := d.locate(t); err != nil {
+			return err
+		}
+		d.pass(t.check, "%d rows, each that of its record", n)
+	}
+	return nil
+}
+
+// maxLocated bounds the runs of rows that are looked at closely: they are held
+// in memory.
+const maxLocated = 64
+
+// locate finds the rows that differ in the runs whose sums do.
+func (d *disk) locate(t table) error {
+	runs := t.rows.differ()
+	if len(runs) == 0 {
+		return nil
+	}
+	looked := map[int64]bool{}
+	for _, run := range runs[:min(len(runs), maxLocated)] {
+		looked[run] = true
+	}
+	have := map[string]string{}
+	records := map[string]int64{}
+	err := t.scan(func(index int64, key, value []byte) error {
+		if looked[t.rows.run(index)] && !d.replay.isLost(index) {
+			have[string(key)] = string(value)
+			records[string(key)] = index
+		}
+		return d.ctx.Err()
+	})
+	if err != nil {
+		return err
+	}
+	found := false
+	for _, run := range runs[:len(looked)] {
+		first := run * t.rows.width
+		err := d.eachLeaf(first, min(first+t.rows.width, d.head.Size), func(i int64, l *readLeaf) {
+			if l.leaf.Entry == nil || d.replay.isLost(i) {
+				return
+			}
+			_, key, value := t.want(i, l)
+			if got, ok := have[string(key)]; !ok || got != string(value) {
+				found = true
+				d.fail(about(t.check, i, repairStore, "%s", t.lacks))
+			}
+			delete(have, string(key))
+		})
+		if err != nil {
+			return err
+		}
+	}
+	for _, key := range slices.SortedFunc(maps.Keys(have), func(a, b string) int { return cmp.Compare(records[a], records[b]) }) {
+		found = true
+		f := about(t.check, records[key], repairStore, "%s", t.extra)
+		if records[key] < 0 || records[key] >= d.head.Size {
+			f = whole(t.check, repairStore, "a row names record %d, which the ledger does not have", records[key])
+		}
+		d.fail(f)
+	}
+	switch {
+	case len(runs) > maxLocated:
+		d.fail(whole(t.check, repairStore, "rows differ in %d places; the first %d were looked at", len(runs), maxLocated))
+	case !found && len(d.replay.lost) == 0:
+		d.fail(whole(t.check, repairStore, "the rows are not those of the records"))
+	case !found:
+		d.skip(t.check, "the rows of records that are missing or altered can't be checked; the others are right")
+	}
+	return nil
+}
+
+// eachLeaf reads the entries from first up to end that are there.
+func (d *disk) eachLeaf(first, end int64, yield func(int64, *readLeaf)) error {
+	for b := range d.store.EntryBlocks(first, end) {
+		for i, item := range b.Items {
+			index := b.First + int64(i)
+			if index < first || index >= end {
+				continue
+			}
+			l := readLeaf{hash: tree.LeafHash(item)}
+			if l.leaf, l.err = record.ParseLeaf(item); l.err == nil {
+				yield(index, &l)
+			}
+		}
+		if err := d.ctx.Err(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkCounts holds the head row against what was counted.
+func (d *disk) checkCounts() error {
+	census, err := d.store.Census()
+	if err != nil {
+		return err
+	}
+	r, h := d.replay, d.head
+	differ := func(what string, says, is any) {
+		d.fail(whole(Counts, repairStore, "the head row says %s %v, but it is %v", what, says, is))
+	}
+	count := func(what string, says, is int64) {
+		if says != is {
+			differ(what, says, is)
+		}
+	}
+	var tiles int64
+	for n := h.Size / tree.Width; n > 0; n /= tree.Width {
+		tiles += n
+	}
+	if census['t'] > tiles {
+		d.fail(whole(Counts, repairStore, "the store has %d tiles, %d more than its records need", census['t'], census['t']-tiles))
+	}
+	for prefix, n := range census {
+		switch prefix {
+		case 'h', 'e', 'p', 't', 's', 'i', 'k':
+		default:
+			d.fail(whole(Counts, repairStore, "the store has %d keys of a kind (0x%02x) that it has no use for", n, prefix))
+		}
+	}
+	if len(h.Note) == 0 {
+		return nil // the row is missing, which is reported
+	}
+	count("that there are party keys:", h.Keys, census['k'])
+	if len(r.lost) > 0 {
+		d.skip(Counts, "records are missing or altered, so the counts can't be held against them")
+		return nil
+	}
+	count("that there are entries:", h.Entries, r.entries)
+	count("that there are event identities:", h.Identities, r.entries)
+	count("that the last index-root stands at", h.IndexRoot, r.lastRoot)
+	if !h.Recorded.Equal(r.recorded) {
+		differ("that the last record is of", h.Recorded.UTC().Format(record.TimeLayout), r.recorded.UTC().Format(record.TimeLayout))
+	}
+	if h.Fold != r.fold {
+		d.fail(whole(Counts, repairStore, "the sum over all event identities in the head row is not that of the records"))
+	}
+	d.pass(Counts, "%d entries, %d identities and %d party keys, as the head row counts them", h.Entries, h.Identities, h.Keys)
+	return nil
+}
+
+// name completes the findings: whose record it is, and which checkpoint covers
+// it first.
+func (d *disk) name() error {
+	if len(d.list) == 0 {
+		return nil
+	}
+	if err := d.nameSubjects(); err != nil {
+		return err
+	}
+	for _, c := range []struct {
+		size  int64
+		where string
+	}{{d.headRow.Size, "store"}, {d.headFile.Size, "head file"}} {
+		for i := range d.list {
+			d.list[i].covered(c.size, c.where)
+		}
+	}
+	if d.parts.Mirror == "" || d.policy == nil {
+		return nil
+	}
+	last := int64(-1)
+	for _, f := range d.list {
+		last = max(last, f.Record)
+	}
+	for f := range store.ReadMirror(d.parts.Mirror) {
+		if f.Err != nil || len(f.Batch.Head.Note) == 0 {
+			continue
+		}
+		end := f.Batch.First + int64(len(f.Batch.Entries))
+		wanted := false
+		for i := range d.list {
+			wanted = wanted || d.list[i].wants(end)
+		}
+		if wanted {
+			if cp, err := d.policy.OpenCheckpoint(f.Batch.Head.Note); err == nil && cp.Size == end {
+				for i := range d.list {
+					d.list[i].covered(end, "mirror")
+				}
+			}
+		}
+		if end > last {
+			break
+		}
+	}
+	return d.ctx.Err()
+}
+
+// wants reports whether a checkpoint covers the finding's record, and earlier
+// than the one that is known.
+func (f *Finding) wants(size int64) bool {
+	return f.Record >= 0 && size > f.Record && (f.Checkpoint == 0 || size < f.Checkpoint)
+}
+
+func (f *Finding) covered(size int64, where string) {
+	if f.wants(size) {
+		f.Checkpoint, f.Where = size, where
+	}
+}
+
+// nameSubjects finds out whose records the findings are about.
+func (d *disk) nameSubjects() error {
+	type known struct {
+		identity [32]byte
+		subject  string
+	}
+	records := map[int64]*known{}
+	for _, f := range d.list {
+		if f.Record >= 0 && f.Subject == "" {
+			records[f.Record] = &known{}
+		}
+	}
+	if len(records) == 0 {
+		return nil
+	}
+	// What a row says of a record holds also when its entry is gone.
+	err := d.store.ScanPostings(func(p store.Posting) error {
+		if k := records[p.Index]; k != nil {
+			k.subject = termName(p.Term)
+		}
+		return d.ctx.Err()
+	})
+	if err == nil {
+		err = d.store.ScanIdentities(func(id store.Identity) error {
+			if k := records[id.Index]; k != nil {
+				k.identity = id.Digest
+			}
+			return d.ctx.Err()
+		})
+	}
+	if err != nil && !errors.Is(err, store.ErrDamaged) {
+		return err
+	}
+	d.openRing()
+	for i, k := range records {
+		if !d.replay.isLost(i) {
+			err := d.eachLeaf(i, i+1, func(_ int64, l *readLeaf) {
+				if e := l.leaf.Entry; e != nil {
+					k.identity, k.subject = e.Event, termName(e.Term)
+				}
+			})
+			if err != nil {
+				return err
+			}
+		}
+		for b := range d.store.PayloadBlocks(i, i+1) {
+			if at := i - b.First; b.Err == nil && at >= 0 && at < int64(len(b.Items)) {
+				if s, ok := d.ring.subject(k.identity, b.Items[at]); ok {
+					k.subject = s
+				}
+			}
+		}
+	}
+	for i := range d.list {
+		if k := records[d.list[i].Record]; k != nil {
+			d.list[i].Subject = k.subject
+		}
+	}
+	return nil
+}
+
+// termName names a subject that no key opens.
+func termName(t [32]byte) string { return "term " + base64.StdEncoding.EncodeToString(t[:]) }
+
+// exists reports whether a directory is there and holds anything.
+func exists(dir string) bool {
+	names, err := filepath.Glob(filepath.Join(dir, "*"))
+	return dir != "" && err == nil && len(names) > 0
+}
