@@ -3,22 +3,38 @@
 package ledgertest
 
 import (
-	"context"
+	"strings"
 	"testing"
 
 	"github.com/lendlog/lendlog/ledger"
+	"github.com/lendlog/lendlog/ledger/fsck"
+	"github.com/lendlog/lendlog/ledger/proof"
 )
 
-// Check audits the ledger in dir, which nobody may hold, and fails the test
-// when anything is wrong.
+// Parts returns where the parts of the ledger in dir lie, as the audit wants
+// them.
+func Parts(t testing.TB, dir string) fsck.Parts {
+	t.Helper()
+	_, p, err := ledger.Locate(dir)
+	if err != nil {
+		t.Fatalf("couldn't find the parts of the ledger: %v", err)
+	}
+	return fsck.Parts{Store: p.Store, Keys: p.Keys, Vault: p.Vault, Head: p.Head, Mirror: p.Mirror}
+}
+
+// Check audits the ledger in dir, which nobody may hold: everything is derived
+// again from its bytes and compared. The test fails when anything is wrong, or
+// could not be checked.
 func Check(t testing.TB, dir string) {
 	t.Helper()
-	l, err := ledger.Open(context.WithoutCancel(t.Context()), dir, ledger.Options{})
+	report, err := fsck.Disk(t.Context(), Parts(t, dir), fsck.Options{Deep: true})
 	if err != nil {
-		t.Errorf("the ledger doesn't open: %v", err)
+		t.Errorf("couldn't audit the ledger: %v", err)
 		return
 	}
-	if err := l.Close(); err != nil {
-		t.Errorf("the ledger doesn't close: %v", err)
+	if report.Verdict != proof.Valid {
+		var b strings.Builder
+		_ = report.WriteText(&b)
+		t.Errorf("the ledger's audit:\n%s", b.String())
 	}
 }
