@@ -51,7 +51,11 @@ type world struct {
 	records []logged
 	leaves  [][]byte
 	chains  map[term.Term][]int
+	lies    map[int]lie
 }
+
+// A lie is what an operator does to a record before it is hashed.
+type lie func(e *record.Entry, all []seal.Disclosure)
 
 // A logged event is a record of a world with all that its submitter knows of it.
 type logged struct {
@@ -87,9 +91,12 @@ func submitterECDSA(t testing.TB) *ecdsa.PrivateKey {
 	return k
 }
 
-func newWorld(t testing.TB) *world {
+func newWorld(t testing.TB) *world { return newLyingWorld(t, nil) }
+
+// newLyingWorld makes a world with lies in the records of the given indexes.
+func newLyingWorld(t testing.TB, lies map[int]lie) *world {
 	t.Helper()
-	w := &world{t: t, schemas: map[string]*record.Schema{}, chains: map[term.Term][]int{}, index: seal.Key(label("index key"))}
+	w := &world{t: t, lies: lies, schemas: map[string]*record.Schema{}, chains: map[term.Term][]int{}, index: seal.Key(label("index key"))}
 	for _, name := range []string{"genesis", "decided", "restricted", "noted"} {
 		s, err := record.ParseSchema(read(t, "testdata/"+name+".schema.json"))
 		if err != nil {
@@ -121,6 +128,7 @@ func newWorld(t testing.TB) *world {
 	w.add("noted", `{"subject":"case/C-1","id":"C-1","source":"//core.bank.example","causationid":"D-2",
 		"data":{"kind":"fraud","narrative":"Two payslips, one font."}}`, []int64{2})
 	w.leaves = append(w.leaves, record.IndexRoot{Covers: int64(len(w.leaves)), Root: w.mapRoot()}.Bytes())
+	w.records = append(w.records, logged{}) // so that both are numbered alike
 
 	w.trust = proof.Trust{
 		Origin: origin, Genesis: tree.LeafHash(w.leaves[0]), VRF: w.vrf.Public(),
@@ -194,13 +202,16 @@ func (w *world) add(schema, doc string, refs []int64) {
 		g.seeds[group] = seal.Seed(label(fmt.Sprintf("seed of record %d, group %s", index, group)))
 	}
 	g.all = seal.Disclosures(ev, g.outer, g.seeds)
-	e.Sealed = seal.Small(g.all).Root()
 	chain := w.chains[of]
 	e.Seq = int64(len(chain)) + 1
 	if len(chain) > 0 {
 		e.Prev = tree.LeafHash(w.leaves[chain[len(chain)-1]])
 	}
 	w.chains[of] = append(chain, index)
+	if lie := w.lies[index]; lie != nil {
+		lie(&e, g.all)
+	}
+	e.Sealed = seal.Small(g.all).Root()
 	w.records = append(w.records, g)
 	w.leaves = append(w.leaves, e.Bytes())
 }
@@ -342,4 +353,24 @@ func read(t testing.TB, path string) []byte {
 		t.Fatal(err)
 	}
 	return b
+}
+
+func b64(b []byte) string { return base64.StdEncoding.EncodeToString(b) }
+
+func texts(pairs ...string) canon.Value {
+	var members []canon.Member
+	for i := 0; i < len(pairs); i += 2 {
+		members = append(members, canon.Member{Name: pairs[i], Value: canon.Text(pairs[i+1])})
+	}
+	return canon.Map(members...)
+}
+
+// verifierOf returns the C2SP verifier key of an Ed25519 key.
+func verifierOf(t testing.TB, name string, key ed25519.PrivateKey) string {
+	t.Helper()
+	v, err := note.NewEd25519VerifierKey(name, key.Public().(ed25519.PublicKey))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
 }

@@ -153,15 +153,15 @@ func (t *Trust) Bytes() []byte {
 // and a signature of a key that may sign that size.
 func (t *Trust) OpenCheckpoint(signed []byte) (tree.Checkpoint, error) {
 	var known, distinct []note.Verifier // a key may have several ranges
-	for i, k := range t.Keys {
+	for _, k := range t.Keys {
 		v, err := note.NewVerifier(k.Key)
 		if err != nil {
 			return tree.Checkpoint{}, fmt.Errorf("the policy's key is not a verifier key: %w", err)
 		}
-		known = append(known, v)
-		if !slices.ContainsFunc(t.Keys[:i], func(o TrustedKey) bool { return o.Key == k.Key }) {
+		if !slices.ContainsFunc(known, func(o note.Verifier) bool { return o.Name() == v.Name() && o.KeyHash() == v.KeyHash() }) {
 			distinct = append(distinct, v)
 		}
+		known = append(known, v)
 	}
 	cp, n, err := tree.OpenCheckpoint(signed, note.VerifierList(distinct...))
 	if err != nil {

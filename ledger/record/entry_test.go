@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -129,8 +128,6 @@ var leafNotes = map[string]string{
 	"type":      "The record type. All restricted records have the same one here.",
 	"v":         "The format. The last member and the closing brace end the leaf: no line end follows.",
 }
-
-var topMember = regexp.MustCompile(`^[{,]"([a-z]+)":`)
 
 // annotate writes a leaf with one member a line and a comment above each.
 // Without the comments and line ends it is the leaf, byte for byte.
