@@ -4,6 +4,7 @@ package api
 
 import (
 	"bufio"
+	"context"
 	"encoding/base64"
 	"net/http"
 	"slices"
@@ -17,6 +18,7 @@ import (
 // answers writes what became of many events, one line each. It is written by
 // hand because a stream's speed depends on it.
 type answers struct {
+	ctx  context.Context
 	c    *call
 	s    *Server
 	full bool // with proofs
@@ -27,8 +29,8 @@ type answers struct {
 	accepted, repeated, refused int64
 }
 
-func newAnswers(c *call, s *Server, full bool) *answers {
-	a := &answers{c: c, s: s, full: full}
+func newAnswers(ctx context.Context, c *call, s *Server, full bool) *answers {
+	a := &answers{ctx: ctx, c: c, s: s, full: full}
 	a.w = bufio.NewWriterSize(patientWriter{c, http.NewResponseController(c.Writer)}, 32<<10)
 	return a
 }
@@ -73,7 +75,7 @@ func (a *answers) flush() error {
 // answer writes what became of an event, as one JSON object on a line.
 func (a *answers) answer(o outcome) error {
 	if o.err == nil && a.full {
-		o.err = a.s.ledger.AddProof(a.c.ctx(), o.result.Receipt)
+		o.err = a.s.ledger.AddProof(a.ctx, o.result.Receipt)
 	}
 	b := canon.AppendInt(append(a.buf[:0], `{"line":`...), o.number)
 	switch {

@@ -166,6 +166,10 @@ func (p *problem) write(c *call) {
 		h.Set("Retry-After", strconv.Itoa(p.retryAfter))
 	}
 	h.Set("Cache-Control", "no-store")
+	if p.Status == kindGone.status {
+		// net/http ends the context of a connection once and for all.
+		h.Set("Connection", "close")
+	}
 	c.bytes(p.Status, "application/problem+json", b)
 }
 

@@ -80,20 +80,21 @@ func serveLedger(t *testing.T, l *ledgertest.Ledger, change func(*Config)) *test
 			t.Errorf("Serve ended with %v", err)
 		}
 		transport.CloseIdleConnections()
-		noGoroutines(t)
+		noGoroutines(t, "lendlog/api.(*Server)")
 	})
 	return ts
 }
 
-// noGoroutines fails the test when a goroutine of a server is left.
-func noGoroutines(t *testing.T) {
+// noGoroutines fails the test when a goroutine that runs what is named is
+// left.
+func noGoroutines(t *testing.T, name string) {
 	t.Helper()
 	buf := make([]byte, 1<<20)
 	var left []string
 	for range 200 {
 		left = nil
 		for stack := range strings.SplitSeq(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
-			if strings.Contains(stack, "lendlog/api.(*Server)") {
+			if strings.Contains(stack, name) {
 				left = append(left, stack)
 			}
 		}
@@ -102,7 +103,7 @@ func noGoroutines(t *testing.T) {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	t.Errorf("goroutines of the server are left:\n%s", strings.Join(left, "\n\n"))
+	t.Errorf("goroutines of %s are left:\n%s", name, strings.Join(left, "\n\n"))
 }
 
 type lockedBuffer struct {

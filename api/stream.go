@@ -163,7 +163,13 @@ func (s *Server) submitStream(c *call, full bool) error {
 	c.deadline(time.Time{})
 	s.metrics.streams.Inc()
 	defer s.metrics.streams.Dec()
-	w := newAnswers(c, s, full)
+	// Ending the reading, see stop, makes net/http end the context of the
+	// whole connection when the body was read to its end already. So a stream
+	// does not go by that context, nor may another request follow on the
+	// connection. A client that goes away shows in reading and in writing.
+	ctx := context.WithoutCancel(c.ctx())
+	c.Header("Connection", "close")
+	w := newAnswers(ctx, c, s, full)
 	w.begin(typeStream)
 	if err := w.flush(); err != nil {
 		return err
@@ -187,7 +193,7 @@ func (s *Server) submitStream(c *call, full bool) error {
 		case <-ended:
 		}
 	})
-	err := s.pipe(c.ctx(), newLines(c.Request.Body).next, func(o outcome, more bool) error {
+	err := s.pipe(ctx, newLines(c.Request.Body).next, func(o outcome, more bool) error {
 		if errors.Is(o.err, ledger.ErrStopped) {
 			stop(o.err) // every line behind it would fare alike
 		}

@@ -136,7 +136,7 @@ func (s *Server) submitBatch(c *call, full bool) error {
 		n++
 		return line{number: int64(n), text: events[n-1]}, nil
 	}
-	w := newAnswers(c, s, full)
+	w := newAnswers(c.ctx(), c, s, full)
 	w.begin(typeJSON)
 	w.text("[")
 	err = s.pipe(c.ctx(), next, func(o outcome, _ bool) error {

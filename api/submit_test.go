@@ -20,6 +20,7 @@ import (
 	"github.com/lendlog/lendlog/ledger"
 	"github.com/lendlog/lendlog/ledger/proof"
 	"github.com/lendlog/lendlog/ledger/record"
+	"github.com/lendlog/lendlog/ledger/tree"
 )
 
 // marker stands in values that no problem, no log line and no metric may
@@ -123,7 +124,7 @@ func TestRestrictedReceipts(t *testing.T) {
 		t.Errorf("its refs are %+v, want %d", r.Restricted, first.Index)
 	}
 	lines := s.stream("?receipt=full", event(2))
-	s.verifyReceipt(lines[0].receipt(t), event(2))
+	s.verifyReceipt(lines[0].fullReceipt(t), event(2))
 }
 
 // An answerLine is a line of a stream's answer, or an item of a batch's.
@@ -149,13 +150,25 @@ func (l *answerLine) UnmarshalJSON(b []byte) error {
 	return json.Unmarshal(b, (*plain)(l))
 }
 
-// receipt makes a receipt of a line, as openapi.yaml says.
-func (l *answerLine) receipt(t *testing.T) *proof.Receipt {
+// receipt makes a receipt of an answer that carries no proof, as openapi.yaml
+// says, with one that was fetched later.
+func (l *answerLine) receipt(t *testing.T, hashes []tree.Hash, checkpoint string) *proof.Receipt {
+	t.Helper()
+	r := l.fullReceipt(t, "checkpoint", checkpoint)
+	r.Proof = hashes
+	return r
+}
+
+// fullReceipt makes a receipt of an answer, with members added as pairs.
+func (l *answerLine) fullReceipt(t *testing.T, more ...string) *proof.Receipt {
 	t.Helper()
 	m := decode[map[string]json.RawMessage](t, l.raw)
-	m["v"] = json.RawMessage(`"` + proof.ReceiptFormat + `"`)
 	for _, name := range []string{"line", "status", "leaf"} {
 		delete(m, name)
+	}
+	more = append(more, "v", proof.ReceiptFormat)
+	for i := 0; i < len(more); i += 2 {
+		m[more[i]], _ = json.Marshal(more[i+1])
 	}
 	b, err := json.Marshal(m)
 	if err != nil {
@@ -233,7 +246,7 @@ func checkMixed(t *testing.T, s *testServer, events []string, got, want []answer
 			t.Errorf("event %d has a proof: %v, want %v", i+1, g.Proof != nil, full)
 		}
 		if full {
-			s.verifyReceipt(g.receipt(t), events[i])
+			s.verifyReceipt(g.fullReceipt(t), events[i])
 		}
 	}
 }
