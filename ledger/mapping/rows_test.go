@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -33,9 +34,11 @@ const (
 // excerpt is the header and the first 200 rows of the Taiwan file.
 const excerpt = "../../cmd/lendlog/internal/demo/data/uci-taiwan-200.csv"
 
+var builtin = sync.OnceValues(record.Builtin)
+
 func catalogue(t testing.TB) *record.Catalogue {
 	t.Helper()
-	cat, err := record.Builtin()
+	cat, err := builtin()
 	if err != nil {
 		t.Fatal(err)
 	}
