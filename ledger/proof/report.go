@@ -165,7 +165,8 @@ func checks(n int) string {
 // hide text: control characters, invisible ones, and what changes the
 // direction of writing. What a file says is a stranger's text.
 func Printable(s string) string {
-	if strings.IndexFunc(s, hidden) < 0 {
+	// A lone byte 0x9b is a command too, to terminals that are not set to UTF-8.
+	if utf8.ValidString(s) && strings.IndexFunc(s, hidden) < 0 {
 		return s
 	}
 	return string(escape([]byte(s), hidden))

@@ -555,7 +555,7 @@ func (r *Report) event(rc *Receipt, e *record.Entry, ev *record.Event) bool {
 		case !bytes.Equal(e.Open.Bytes(), open.Bytes()):
 			return add(Fail, "its open members are not the event's")
 		case e.Schema != ev.Schema.Hash:
-			return add(Missing, "it was validated with the schema %s, which is not the one at hand; use the version of lendlog that was submitted to", base64.StdEncoding.EncodeToString(e.Schema[:]))
+			return add(Missing, "it was validated with the schema %s, which is not the one at hand; give that one with --schema", base64.StdEncoding.EncodeToString(e.Schema[:]))
 		}
 	}
 	if (ev.Capture == record.Import) != (e.Capture == record.Import) {
