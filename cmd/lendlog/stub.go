@@ -10,5 +10,4 @@ import (
 func stub(name string) *cobra.Command {
 	return &cobra.Command{Use: name, RunE: func(*cobra.Command, []string) error { return nil }}
 }
-func newAudit(c *console.Console) *cobra.Command  { return stub("audit") }
-func newDemo(c *console.Console) *cobra.Command   { return stub("demo") }
+func newAudit(c *console.Console) *cobra.Command { return stub("audit") }
