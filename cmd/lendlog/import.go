@@ -8,7 +8,6 @@ import (
 	"encoding/csv"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"iter"
 	"maps"
@@ -18,7 +17,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 
 	"github.com/spf13/cobra"
 
@@ -70,6 +68,7 @@ refused counts events that the ledger did not take.`,
 			if err != nil {
 				return err
 			}
+			defer im.source.Close()
 			im.summary.Mapping, im.summary.DryRun = name, dryRun
 			if dryRun {
 				return im.finish(im.dryRun(cmd.Context()))
@@ -138,13 +137,13 @@ func loadMapping(name string) (*mapping.Mapping, error) {
 
 // An importer maps one file and keeps count.
 type importer struct {
-	c       *console.Console
-	mapping *mapping.Mapping
-	path    string
+	c      *console.Console
+	source *source
+	file   *mapping.File
 
 	mu      sync.Mutex // guards all below: rows are mapped while others are being answered
 	summary importSummary
-	kept    rejects
+	kept    rejectsFile
 	pending []*mapping.Row // of the events that are not answered yet, in their order
 	last    int64          // number of the last row that was kept
 	noted   int            // rows whose reasons were printed
@@ -163,20 +162,26 @@ type importSummary struct {
 	Rejects  string           `json:"rejects,omitempty"` // file, if there are any
 }
 
-func newImporter(c *console.Console, m *mapping.Mapping, path, rejectsPath string) (*importer, error) {
-	if rejectsPath == "" {
-		rejectsPath = path + ".rejects.csv"
+func newImporter(c *console.Console, m *mapping.Mapping, path, rejects string) (*importer, error) {
+	if rejects == "" {
+		rejects = path + ".rejects.csv"
 	}
-	source, err := os.Stat(path)
+	src, err := openSource(path)
 	if err != nil {
-		return nil, usagef("couldn't read the file: %w", err)
+		return nil, err
 	}
-	old, err := os.Stat(rejectsPath)
-	if err == nil && os.SameFile(source, old) {
-		return nil, usagef("--rejects names the file that is to be imported; it would be overwritten")
-	}
-	im := &importer{c: c, mapping: m, path: path, kept: rejects{path: rejectsPath, stale: err == nil}}
+	im := &importer{c: c, source: src, kept: rejectsFile{path: rejects}}
 	im.summary.File, im.summary.Events = path, map[string]int64{}
+	old, err := os.Stat(rejects)
+	im.kept.stale = err == nil
+	if err == nil && os.SameFile(src.info, old) {
+		err = usagef("--rejects names the file that is to be imported; it would be overwritten")
+	} else if im.file, err = m.Open(filepath.Base(path), src); err != nil {
+		err = im.explain(err)
+	}
+	if err != nil {
+		return nil, errors.Join(err, src.Close())
+	}
 	return im, nil
 }
 
@@ -184,21 +189,10 @@ func newImporter(c *console.Console, m *mapping.Mapping, path, rejectsPath strin
 // order.
 func (im *importer) events(ctx context.Context) iter.Seq2[access.Event, error] {
 	return func(yield func(access.Event, error) bool) {
-		f, err := os.Open(im.path)
-		if err != nil {
-			yield(access.Event{}, err)
-			return
-		}
-		defer f.Close()
-		var size int64
-		if info, err := f.Stat(); err == nil {
-			size = info.Size()
-		}
 		progress := im.c.Progress()
 		defer progress.Done()
-		read := &counter{r: f}
 		var number int64
-		for row, err := range im.mapping.Rows(filepath.Base(im.path), read) {
+		for row, err := range im.file.Rows() {
 			if err == nil {
 				err = ctx.Err()
 			}
@@ -209,7 +203,7 @@ func (im *importer) events(ctx context.Context) iter.Seq2[access.Event, error] {
 				yield(access.Event{}, im.explain(err))
 				return
 			}
-			progress.Set("bytes read", read.n.Load(), size)
+			progress.Set("bytes read", im.source.read, im.source.info.Size())
 			for _, e := range row.Events {
 				number++
 				if !yield(access.Event{Number: number, Document: e.Document}, nil) {
@@ -223,13 +217,14 @@ func (im *importer) events(ctx context.Context) iter.Seq2[access.Event, error] {
 // explain says whose fault it is that the import ended.
 func (im *importer) explain(err error) error {
 	var wrong *mapping.Error
+	var disk *fs.PathError
 	switch {
 	case errors.As(err, &wrong):
 		return usagef("the mapping makes an event that its schema refuses: %w", err)
-	case errors.Is(err, context.Canceled):
+	case errors.As(err, &disk), errors.Is(err, context.Canceled):
 		return err
 	}
-	return fmt.Errorf("couldn't import %s: %w", im.path, err)
+	return usagef("couldn't import %s: %w", im.summary.File, err)
 }
 
 // read takes note of a row.
@@ -264,7 +259,7 @@ func (im *importer) keep(row *mapping.Row, reason string) error {
 		im.c.Notef("… and so on; see %s", im.kept.path)
 	}
 	if im.kept.w == nil {
-		if err := im.kept.create(im.mapping, im.path); err != nil {
+		if err := im.kept.create(im.file); err != nil {
 			return err
 		}
 		im.summary.Rejects = im.kept.path
@@ -352,9 +347,9 @@ func (im *importer) finish(err error) error {
 		s.Rejected, plural(int(s.Rejected), "row was", "rows were"), s.Refused, plural(int(s.Refused), "event was", "events were"), s.Rejects, s.File)
 }
 
-// rejects is the file of the rows that could not be imported: two columns of
-// ours and then the row as it stands in the file, in UTF-8.
-type rejects struct {
+// A rejectsFile has the rows that could not be imported: two columns of ours,
+// and then the row as it stands in the file, in UTF-8.
+type rejectsFile struct {
 	path  string
 	stale bool // there was such a file before
 	file  *os.File
@@ -364,31 +359,23 @@ type rejects struct {
 
 // create begins the file. It holds personal data, so only its owner may read
 // it.
-func (r *rejects) create(m *mapping.Mapping, source string) error {
-	in, err := os.Open(source)
+func (r *rejectsFile) create(source *mapping.File) error {
+	file, err := os.OpenFile(r.path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
-		return err
-	}
-	defer in.Close()
-	header, err := m.Header(in)
-	if err != nil {
-		return err
-	}
-	if r.file, err = os.OpenFile(r.path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600); err != nil {
 		return fmt.Errorf("couldn't keep the rejected rows: %w", err)
 	}
-	r.w, r.comma = bufio.NewWriter(r.file), header.Delimiter
-	if header.Text == "" {
+	r.file, r.w, r.comma = file, bufio.NewWriter(file), source.Delimiter()
+	if source.Header() == "" {
 		return nil
 	}
-	return r.line("rejected_line", "rejected_reason", header.Text)
+	return r.line("rejected_line", "rejected_reason", source.Header())
 }
 
-func (r *rejects) write(line int, reason, row string) error {
+func (r *rejectsFile) write(line int, reason, row string) error {
 	return r.line(strconv.Itoa(line), reason, row)
 }
 
-func (r *rejects) line(line, reason, row string) error {
+func (r *rejectsFile) line(line, reason, row string) error {
 	var b strings.Builder
 	w := csv.NewWriter(&b)
 	w.Comma = r.comma
@@ -403,7 +390,7 @@ func (r *rejects) line(line, reason, row string) error {
 	return nil
 }
 
-func (r *rejects) close() error {
+func (r *rejectsFile) close() error {
 	if r.w == nil {
 		return nil
 	}
@@ -413,15 +400,28 @@ func (r *rejects) close() error {
 	return nil
 }
 
-// counter counts what is read.
-type counter struct {
-	r io.Reader
-	n atomic.Int64
+// A source is the file that is imported, and how much of it was read.
+type source struct {
+	*os.File
+	info fs.FileInfo
+	read int64
+}
+
+func openSource(path string) (*source, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return &source{File: f, info: info}, nil
 }
 
 // Read implements io.Reader.
-func (c *counter) Read(b []byte) (int, error) {
-	n, err := c.r.Read(b)
-	c.n.Add(int64(n))
+func (s *source) Read(b []byte) (int, error) {
+	n, err := s.File.Read(b)
+	s.read += int64(n)
 	return n, err
 }

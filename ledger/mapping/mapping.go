@@ -12,7 +12,7 @@
 // the same events again, byte for byte, and a ledger takes each only once.
 //
 // [Parse] checks a mapping against the schemas of the record types before it
-// has seen a row. [Mapping.Rows] then reads a file of any length in bounded
+// has seen a row. [Mapping.Open] then reads a file of any length in bounded
 // memory. A cell that cannot be read rejects its row and no other; a row is
 // either mapped as a whole or rejected as a whole. What a row contradicts is
 // handed on as it stands.
@@ -37,7 +37,7 @@ type Mapping struct {
 	// Title says in a line what the mapping is for.
 	Title string
 
-	file    file
+	dialect dialect
 	columns []column // the first two are columnRow and columnFile
 	events  []*event
 	cat     *record.Catalogue
@@ -93,8 +93,8 @@ func (c *column) shaped() bool {
 
 func (c *column) number() bool { return c.as == asInteger || c.as == asDecimal }
 
-// A file says how a file is written.
-type file struct {
+// A dialect says how a file is written.
+type dialect struct {
 	delimiter rune
 	encoding  string
 	header    bool // the first line names the columns

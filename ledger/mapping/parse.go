@@ -54,12 +54,23 @@ func document(text []byte) (*yaml.Node, error) {
 	if err := d.Decode(&doc); errors.Is(err, io.EOF) {
 		return nil, &Error{1, "it is empty"}
 	} else if err != nil {
-		return nil, &Error{1, "it is not YAML: " + strings.TrimPrefix(err.Error(), "yaml: ")}
+		return nil, notYAML(err)
 	}
 	if err := d.Decode(&more); !errors.Is(err, io.EOF) {
 		return nil, &Error{max(1, more.Line), "there is more after the first YAML document"}
 	}
 	return doc.Content[0], nil
+}
+
+// notYAML takes the line out of the words of package yaml.
+func notYAML(err error) *Error {
+	reason, line := strings.TrimPrefix(err.Error(), "yaml: "), 1
+	if number, rest, ok := strings.Cut(strings.TrimPrefix(reason, "line "), ": "); ok {
+		if n, err := strconv.Atoi(number); err == nil && n > 0 {
+			reason, line = rest, n
+		}
+	}
+	return &Error{line, "it is not YAML: " + reason}
 }
 
 // A parser collects what is wrong, so that it can be put right in one go.
@@ -185,7 +196,7 @@ func (p *parser) constant(n *yaml.Node, what string) canon.Value {
 		}
 		return canon.Number(i)
 	case "!!float":
-		p.fail(n, "%s: a number with a fraction must be in quotation marks; records have decimals as text", what)
+		p.fail(n, "%s: a number that is no plain integer must be in quotation marks; records have decimals as text", what)
 		return canon.Text("0")
 	case "!!str", "!!timestamp":
 		return canon.Text(p.text(n, what))
@@ -229,8 +240,8 @@ func (p *parser) mapping(n *yaml.Node) {
 			p.eventOrGroup(item)
 		}
 	}
-	for i := columnFirst; i < len(p.m.columns) && !p.m.file.header; i++ {
-		if c := &p.m.columns[i]; c.at == 0 || c.at > p.m.file.width {
+	for i := columnFirst; i < len(p.m.columns) && !p.m.dialect.header; i++ {
+		if c := &p.m.columns[i]; c.at == 0 || c.at > p.m.dialect.width {
 			p.fail(&yaml.Node{Line: c.line}, "the file has no header line, so the column %q needs at: its position, from 1 to file.width", c.name)
 		}
 	}
@@ -252,8 +263,8 @@ func (p *parser) plain(n *yaml.Node) {
 }
 
 func (p *parser) file(n *yaml.Node) {
-	f := &p.m.file
-	*f = file{delimiter: ',', encoding: encodingUTF8, header: true, empty: map[string]bool{"": true}}
+	f := &p.m.dialect
+	*f = dialect{delimiter: ',', encoding: encodingUTF8, header: true, empty: map[string]bool{"": true}}
 	if n == nil {
 		return
 	}
@@ -312,7 +323,7 @@ func (p *parser) column(e entry) {
 	}
 	if n := fields["at"]; n != nil {
 		c.at = p.count(n, what+": at")
-		if p.m.file.header {
+		if p.m.dialect.header {
 			p.fail(n, "%s: at is for files without a header line; say header, and nth when several columns have the same", what)
 		}
 	}

@@ -60,7 +60,7 @@ func TestWrongMappings(t *testing.T) {
 		{"delimiter", "columns:", "file: {delimiter: ';;'}\ncolumns:", "delimiter must be one character"},
 		{"encoding", "columns:", "file: {encoding: ebcdic}\ncolumns:", "encoding must be one of iso-8859-1, iso-8859-15, utf-16, utf-8, windows-1252"},
 		{"reserved name", "  amount: decimal", "  $amount: decimal", "a name has no braces"},
-		{"float", `"{amount}"`, "1.5", "line 12 of the mapping: a value: a number with a fraction must be in quotation marks"},
+		{"float", `"{amount}"`, "1.5", "line 12 of the mapping: a value: a number that is no plain integer must be in quotation marks"},
 		{"big integer", `"{amount}"`, "9007199254740992", "an integer is written in decimal digits and is at most 2^53-1"},
 		{"octal", `"{amount}"`, "0o7", "an integer is written in decimal digits"},
 		{"null", `"{amount}"`, "null", "must be text, an integer, true or false"},

@@ -63,34 +63,59 @@ func (r *Row) Reason() string {
 	return b.String()
 }
 
-// A Header is the first line of a file, if it has one.
-type Header struct {
-	Text      string // as it stands, in UTF-8
-	Delimiter rune
+// A File is a CSV file that is being read. It is read once, and by one
+// goroutine.
+type File struct {
+	m         *Mapping
+	table     *table
+	header    string
+	positions []int // of each column among the cells
+	width     int
+	number    int64         // of the current row
+	values    []canon.Value // of each column, in the current row
 }
 
-// Rows reads a file row by row and yields each with its events, in the order
-// of the mapping. The name of the file, without directories, is what {$file}
-// stands for.
+// Open begins to read a file and finds the mapping's columns in its header
+// line. The name of the file, without directories, is what {$file} stands for.
+func (m *Mapping) Open(name string, r io.Reader) (*File, error) {
+	t, err := newTable(r, m.dialect)
+	if err != nil {
+		return nil, err
+	}
+	f := &File{m: m, table: t, width: m.dialect.width, values: make([]canon.Value, len(m.columns))}
+	f.values[columnFile] = canon.Text(url.PathEscape(name))
+	if f.positions, err = f.locate(); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// Rows is Open, and then Rows of the file.
+func (m *Mapping) Rows(name string, r io.Reader) iter.Seq2[*Row, error] {
+	f, err := m.Open(name, r)
+	if err != nil {
+		return func(yield func(*Row, error) bool) { yield(nil, err) }
+	}
+	return f.Rows()
+}
+
+// Header returns the line that names the columns as it stands in the file, in
+// UTF-8 and without its line end. It is empty when the file has none.
+func (f *File) Header() string { return f.header }
+
+// Delimiter returns what stands between the cells.
+func (f *File) Delimiter() rune { return f.m.dialect.delimiter }
+
+// Rows yields the rows of the file one by one, each with its events in the
+// order of the mapping.
 //
 // The second value is an error that ends everything: the file cannot be read
-// or is not the one that the mapping is for, or, of type *Error, the mapping
-// contradicts a schema. Memory does not grow with the file.
-func (m *Mapping) Rows(name string, r io.Reader) iter.Seq2[*Row, error] {
+// or, of type *Error, the mapping contradicts a schema. Memory does not grow
+// with the file.
+func (f *File) Rows() iter.Seq2[*Row, error] {
 	return func(yield func(*Row, error) bool) {
-		t, err := newTable(r, m.file)
-		if err != nil {
-			yield(nil, fmt.Errorf("couldn't read the file: %w", err))
-			return
-		}
-		s := &reading{Mapping: m, table: t, width: m.file.width, values: make([]canon.Value, len(m.columns))}
-		s.values[columnFile] = canon.Text(url.PathEscape(name))
-		if s.positions, err = s.locate(); err != nil {
-			yield(nil, err)
-			return
-		}
 		for {
-			row, err := s.next()
+			row, err := f.next()
 			if errors.Is(err, io.EOF) {
 				return
 			}
@@ -101,53 +126,30 @@ func (m *Mapping) Rows(name string, r io.Reader) iter.Seq2[*Row, error] {
 	}
 }
 
-// Header reads the line that names the columns. It is empty for a file that
-// has none.
-func (m *Mapping) Header(r io.Reader) (Header, error) {
-	h := Header{Delimiter: m.file.delimiter}
-	if !m.file.header {
-		return h, nil
-	}
-	t, err := newTable(r, m.file)
-	if err == nil {
-		_, _, h.Text, err = t.next()
-	}
-	if err != nil {
-		return h, fmt.Errorf("couldn't read the header line: %w", wordless(err))
-	}
-	return h, nil
-}
-
-// reading is one file being read.
-type reading struct {
-	*Mapping
-	table     *table
-	positions []int // of each column among the cells
-	width     int
-	number    int64
-	values    []canon.Value // of each column, in the current row
-}
-
 // locate finds the columns. Its errors name those that the mapping calls for
 // and nothing of the file: a file without a header line begins with a person.
-func (s *reading) locate() ([]int, error) {
-	positions := make([]int, len(s.columns))
-	if !s.file.header {
-		for i := columnFirst; i < len(s.columns); i++ {
-			positions[i] = s.columns[i].at - 1
+func (f *File) locate() ([]int, error) {
+	positions := make([]int, len(f.m.columns))
+	if !f.m.dialect.header {
+		for i := columnFirst; i < len(f.m.columns); i++ {
+			positions[i] = f.m.columns[i].at - 1
 		}
 		return positions, nil
 	}
-	names, _, _, err := s.table.next()
+	names, _, text, err := f.table.next()
 	if errors.Is(err, io.EOF) {
 		return nil, errors.New("the file is empty; its first line must name the columns")
 	}
-	if err != nil {
-		return nil, fmt.Errorf("couldn't read the header line: %w", wordless(err))
+	var syntax *csv.ParseError
+	if errors.As(err, &syntax) {
+		return nil, fmt.Errorf("the header line %s", quotation(syntax))
 	}
-	s.width = len(names)
-	for i := columnFirst; i < len(s.columns); i++ {
-		c := &s.columns[i]
+	if err != nil {
+		return nil, fmt.Errorf("couldn't read the header line: %w", err)
+	}
+	f.width, f.header = len(names), text
+	for i := columnFirst; i < len(f.m.columns); i++ {
+		c := &f.m.columns[i]
 		var at []int
 		for j, name := range names {
 			if name == c.header {
@@ -167,16 +169,7 @@ func (s *reading) locate() ([]int, error) {
 	return positions, nil
 }
 
-// wordless keeps what encoding/csv knows of a place and drops its name for
-// the file's reader, which nobody needs.
-func wordless(err error) error {
-	var syntax *csv.ParseError
-	if !errors.As(err, &syntax) {
-		return err
-	}
-	return fmt.Errorf("line %d: %s", syntax.Line, quotation(syntax))
-}
-
+// quotation says what encoding/csv stumbled over.
 func quotation(err *csv.ParseError) string {
 	if errors.Is(err.Err, csv.ErrBareQuote) {
 		return "has a quotation mark within a cell that is not in quotation marks"
@@ -184,10 +177,10 @@ func quotation(err *csv.ParseError) string {
 	return "has a quotation mark that is not closed, or is followed by other text than the delimiter"
 }
 
-func (s *reading) next() (*Row, error) {
-	cells, line, text, err := s.table.next()
-	s.number++
-	row := &Row{Number: s.number, Line: line, Text: text}
+func (f *File) next() (*Row, error) {
+	cells, line, text, err := f.table.next()
+	f.number++
+	row := &Row{Number: f.number, Line: line, Text: text}
 	var syntax *csv.ParseError
 	switch {
 	case errors.As(err, &syntax):
@@ -196,37 +189,16 @@ func (s *reading) next() (*Row, error) {
 	case errors.Is(err, io.EOF):
 		return nil, err
 	case err != nil:
-		return nil, fmt.Errorf("couldn't read the file after row %d: %w", s.number-1, err)
-	case len(cells) != s.width:
-		row.Rejected = []Reason{{Line: line, Cause: fmt.Sprintf("has %d cells and should have %d", len(cells), s.width)}}
+		return nil, fmt.Errorf("couldn't read the file after row %d: %w", f.number-1, err)
+	case len(cells) != f.width:
+		row.Rejected = []Reason{{Line: line, Cause: fmt.Sprintf("has %d cells and should have %d", len(cells), f.width)}}
 		return row, nil
 	}
-	if row.Rejected = s.convert(cells); row.Rejected != nil {
+	if row.Rejected = f.convert(cells); row.Rejected != nil {
 		return row, nil
 	}
-	for _, e := range s.events {
-		if !e.applies(s.values) {
-			continue
-		}
-		doc, _ := e.doc.fill(s.values)
-		if _, err := record.NewEvent(doc, s.cat); err != nil {
-			var vs record.Violations
-			if !errors.As(err, &vs) {
-				return nil, err
-			}
-			if wrong := s.blame(e, vs); wrong != nil {
-				return nil, wrong
-			}
-			for _, v := range vs {
-				row.Rejected = append(row.Rejected, s.reason(e, v))
-			}
-			continue
-		}
-		b := doc.Bytes()
-		if len(b) > record.MaxEvent {
-			row.Rejected = append(row.Rejected, Reason{Line: line, Cause: "makes an event of more than 256 KiB"})
-		}
-		row.Events = append(row.Events, Event{e.typ, b})
+	if err := f.fill(row); err != nil {
+		return nil, err
 	}
 	if row.Rejected != nil {
 		row.Events = nil
@@ -234,19 +206,59 @@ func (s *reading) next() (*Row, error) {
 	return row, nil
 }
 
+// maxReasons is about how many reasons are given for one row.
+const maxReasons = 16
+
+// fill makes the events of a row out of the current values.
+func (f *File) fill(row *Row) error {
+	identities := make([][2]string, 0, len(f.m.events))
+	for _, e := range f.m.events {
+		if !e.applies(f.values) || len(row.Rejected) >= maxReasons {
+			continue
+		}
+		doc, _ := e.doc.fill(f.values)
+		event, err := record.NewEvent(doc, f.m.cat)
+		var vs record.Violations
+		switch {
+		case errors.As(err, &vs):
+			if wrong := f.m.blame(e, vs); wrong != nil {
+				return wrong
+			}
+			for _, v := range vs {
+				row.Rejected = append(row.Rejected, f.reason(e, v))
+			}
+			continue
+		case err != nil:
+			return err
+		}
+		identity := [2]string{event.Source, event.ID}
+		if slices.Contains(identities, identity) {
+			cause := fmt.Sprintf("makes two events with one source and id; in line %d of the mapping give the event an id of its own", e.line)
+			row.Rejected = append(row.Rejected, Reason{Line: row.Line, Cause: cause})
+		}
+		identities = append(identities, identity)
+		b := doc.Bytes()
+		if len(b) > record.MaxEvent {
+			row.Rejected = append(row.Rejected, Reason{Line: row.Line, Cause: "makes an event of more than 256 KiB"})
+		}
+		row.Events = append(row.Events, Event{e.typ, b})
+	}
+	return nil
+}
+
 // convert reads the cells of a row into values and returns all that could not
 // be read.
-func (s *reading) convert(cells []string) []Reason {
-	s.values[columnRow] = canon.Number(s.number)
+func (f *File) convert(cells []string) []Reason {
+	f.values[columnRow] = canon.Number(f.number)
 	var rejected []Reason
-	for i := columnFirst; i < len(s.columns); i++ {
-		c := &s.columns[i]
-		cell := cells[s.positions[i]]
+	for i := columnFirst; i < len(f.m.columns); i++ {
+		c := &f.m.columns[i]
+		cell := cells[f.positions[i]]
 		v, ok, want := canon.Value{}, true, c.want
 		switch {
-		case !s.readable(cell):
+		case !f.readable(cell):
 			ok, want = false, "text in the encoding of the file"
-		case s.file.empty[cell] || c.as != asText && s.file.empty[strings.Trim(cell, blank)]:
+		case f.m.dialect.empty[cell] || c.as != asText && f.m.dialect.empty[strings.Trim(cell, blank)]:
 		default:
 			v, ok = c.read(cell)
 		}
@@ -254,17 +266,17 @@ func (s *reading) convert(cells []string) []Reason {
 			ok, want = false, "filled"
 		}
 		if !ok {
-			line, _ := s.table.csv.FieldPos(s.positions[i])
+			line, _ := f.table.csv.FieldPos(f.positions[i])
 			rejected = append(rejected, Reason{line, c.name, "must be " + want})
 		}
-		s.values[i] = v
+		f.values[i] = v
 	}
 	return rejected
 }
 
 // readable reports whether a cell could be decoded.
-func (s *reading) readable(cell string) bool {
-	if s.file.encoding == encodingUTF8 {
+func (f *File) readable(cell string) bool {
+	if f.m.dialect.encoding == encodingUTF8 {
 		return utf8.ValidString(cell)
 	}
 	return !strings.ContainsRune(cell, utf8.RuneError)
@@ -272,20 +284,20 @@ func (s *reading) readable(cell string) bool {
 
 // reason names the column that a violation comes from: one that is empty if
 // there is one, else the first that the member is made of.
-func (s *reading) reason(e *event, v record.Violation) Reason {
+func (f *File) reason(e *event, v record.Violation) Reason {
 	n, _ := e.doc.find(v.Pointer)
-	line, _ := s.table.csv.FieldPos(0)
+	line, _ := f.table.csv.FieldPos(0)
 	columns := n.placeholders()
 	if len(columns) == 0 {
 		return Reason{Line: line, Cause: fmt.Sprintf("makes an event %s of which %s", e.typ, v.Error())}
 	}
 	c := columns[0]
-	if i := slices.IndexFunc(columns, func(c int) bool { return s.values[c].Kind == canon.Null }); i >= 0 {
+	if i := slices.IndexFunc(columns, func(c int) bool { return f.values[c].Kind == canon.Null }); i >= 0 {
 		c = columns[i]
-		return Reason{line, s.columns[c].name, fmt.Sprintf("is empty, and %s of %s needs it", v.Pointer, e.typ)}
+		return Reason{line, f.m.columns[c].name, fmt.Sprintf("is empty, and %s of %s needs it", v.Pointer, e.typ)}
 	}
 	if c >= columnFirst {
-		line, _ = s.table.csv.FieldPos(s.positions[c])
+		line, _ = f.table.csv.FieldPos(f.positions[c])
 	}
-	return Reason{line, s.columns[c].name, fmt.Sprintf("does not fit: %s of %s %s", v.Pointer, e.typ, v.Message)}
+	return Reason{line, f.m.columns[c].name, fmt.Sprintf("does not fit: %s of %s %s", v.Pointer, e.typ, v.Message)}
 }

@@ -140,14 +140,14 @@ type table struct {
 	bytes *recorder
 }
 
-func newTable(r io.Reader, f file) (*table, error) {
-	text, err := decode(r, f.encoding)
+func newTable(r io.Reader, d dialect) (*table, error) {
+	text, err := decode(r, d.encoding)
 	if err != nil {
 		return nil, err
 	}
 	t := &table{bytes: &recorder{r: &lineEnds{r: bufio.NewReaderSize(text, 64<<10)}}}
 	t.csv = csv.NewReader(t.bytes)
-	t.csv.Comma = f.delimiter
+	t.csv.Comma = d.delimiter
 	t.csv.FieldsPerRecord = -1
 	t.csv.ReuseRecord = true
 	return t, nil

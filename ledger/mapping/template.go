@@ -167,7 +167,7 @@ func (m *Mapping) blame(e *event, vs record.Violations) *Error {
 		n, found := e.doc.find(v.Pointer)
 		ours := false
 		switch v.Code {
-		case record.CodeUnknown, record.CodeUnknownType, record.CodeReservedType, record.CodeAttribute, record.CodeType, record.CodeConst:
+		case record.CodeUnknown, record.CodeUnknownType, record.CodeReservedType, record.CodeAttribute, record.CodeType:
 			ours = true
 		case record.CodeRequired:
 			ours = !found

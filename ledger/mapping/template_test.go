@@ -162,6 +162,15 @@ events:
 	}
 }
 
+// Two events of a row that would be taken for one are found without a ledger.
+func TestIdentityTwice(t *testing.T) {
+	text := strings.Replace(small, "events:\n", "events:\n  - {type: org.lendlog.loan.closed.v1, id: \"{other}\", source: urn:example, subject: file/1, time: 2026-01-01T00:00:00Z, data: {reason: paid}}\n", 1)
+	got := rows(t, parse(t, text), strings.NewReader("id,amount,due,other\n1,2,2016-01-01,2\n1,2,2016-01-01,1\n"))
+	if len(got) != 2 || len(got[0].Events) != 2 || !strings.Contains(got[1].Reason(), "in line 7 of the mapping give the event an id of its own") {
+		t.Errorf("%+v", got)
+	}
+}
+
 // The events of one row of each shipped mapping, as they are hashed. The
 // LendingClub rows are made up; the Taiwan row is row 2 of the excerpt.
 func TestGoldenEvents(t *testing.T) {
