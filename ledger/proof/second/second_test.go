@@ -1,0 +1,831 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package second is a second verifier, written from docs/formats.md and the
+// specifications that it names: that the page is enough is shown by nothing
+// else. It uses no package of lendlog, reads the golden files of ledger/proof,
+// and is only a test.
+package second
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"go/parser"
+	"go/token"
+	"io"
+	"math/big"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"sort"
+	"strconv"
+	"strings"
+	"testing"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"github.com/gtank/ristretto255"
+)
+
+const (
+	valid      = "VALID"
+	invalid    = "INVALID"
+	incomplete = "INCOMPLETE"
+)
+
+// A refusal ends a verification; it is thrown and caught in judge.
+type refusal struct{ verdict, why string }
+
+func check(ok bool, why string, args ...any) {
+	if !ok {
+		panic(refusal{invalid, fmt.Sprintf(why, args...)})
+	}
+}
+
+func need(ok bool, why string) {
+	if !ok {
+		panic(refusal{incomplete, why})
+	}
+}
+
+func judge(f func()) (verdict, why string) {
+	defer func() {
+		if r := recover(); r != nil {
+			ref, ok := r.(refusal)
+			if !ok {
+				panic(r)
+			}
+			verdict, why = ref.verdict, ref.why
+		}
+	}()
+	f()
+	return valid, ""
+}
+
+// Section 1: the JSON profile.
+
+type object = map[string]any
+
+var integer = regexp.MustCompile(`^(0|-?[1-9][0-9]*)$`)
+
+func parse(b []byte) any {
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.UseNumber()
+	v, err := value(d)
+	check(err == nil, "JSON: %v", err)
+	_, err = d.Token()
+	check(err == io.EOF, "more than one JSON value")
+	check(utf8.Valid(b), "UTF-8")
+	return v
+}
+
+// value reads tokens, because json.Unmarshal lets duplicate members through.
+func value(d *json.Decoder) (any, error) {
+	t, err := d.Token()
+	if err != nil {
+		return nil, err
+	}
+	switch t {
+	case json.Delim('{'):
+		o := object{}
+		for d.More() {
+			name, err := d.Token()
+			if err != nil {
+				return nil, err
+			}
+			if _, twice := o[name.(string)]; twice {
+				return nil, errors.New("duplicate member")
+			}
+			if o[name.(string)], err = value(d); err != nil {
+				return nil, err
+			}
+		}
+		_, err = d.Token()
+		return o, err
+	case json.Delim('['):
+		list := []any{}
+		for d.More() {
+			v, err := value(d)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, v)
+		}
+		_, err = d.Token()
+		return list, err
+	}
+	if n, ok := t.(json.Number); ok {
+		i, err := strconv.ParseInt(n.String(), 10, 64)
+		if err != nil || !integer.MatchString(n.String()) || i > 1<<53-1 || i < -(1<<53-1) {
+			return nil, errors.New("not an integer in its shortest spelling")
+		}
+	}
+	return t, nil
+}
+
+func canonical(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return "null"
+	case bool:
+		return strconv.FormatBool(v)
+	case json.Number:
+		return v.String()
+	case string:
+		var b strings.Builder
+		b.WriteByte('"')
+		for _, r := range v {
+			switch i := strings.IndexRune("\"\\\b\t\n\f\r", r); {
+			case i >= 0:
+				b.WriteString(`\` + `"\btnfr`[i:i+1])
+			case r < ' ':
+				fmt.Fprintf(&b, `\u%04x`, r)
+			default:
+				b.WriteRune(r)
+			}
+		}
+		return b.String() + `"`
+	case []any:
+		var items []string
+		for _, item := range v {
+			items = append(items, canonical(item))
+		}
+		return "[" + strings.Join(items, ",") + "]"
+	}
+	o := v.(object)
+	var names []string
+	for name := range o {
+		names = append(names, name)
+	}
+	sort.Slice(names, func(i, j int) bool {
+		return slices.Compare(utf16.Encode([]rune(names[i])), utf16.Encode([]rune(names[j]))) < 0
+	})
+	for i, name := range names {
+		names[i] = canonical(name) + ":" + canonical(o[name])
+	}
+	return "{" + strings.Join(names, ",") + "}"
+}
+
+func parseCanonical(b []byte) any {
+	v := parse(b)
+	check(canonical(v) == string(b), "not canonical: %s", b)
+	return v
+}
+
+// get takes a member out of an object; what is left at the end is unknown.
+func get[T any](o object, name string) T {
+	v, ok := o[name].(T)
+	check(ok, "member %s is missing or of another type", name)
+	delete(o, name)
+	return v
+}
+
+func has(o object, name string) bool { _, ok := o[name]; return ok }
+
+func done(o object) { check(len(o) == 0, "unknown members: %v", o) }
+
+func number(o object, name string) int64 {
+	n, _ := get[json.Number](o, name).Int64()
+	return n
+}
+
+func unbase64(s string, size int) []byte {
+	b, err := base64.StdEncoding.DecodeString(s)
+	check(err == nil && len(b) == size && base64.StdEncoding.EncodeToString(b) == s, "not %d bytes in base64: %q", size, s)
+	return b
+}
+
+// Section 2: leaves.
+
+func leafHash(b []byte) []byte { h := sha256.Sum256(append([]byte{0}, b...)); return h[:] }
+
+func nodeHash(l, r []byte) []byte {
+	h := sha256.Sum256(slices.Concat([]byte{1}, l, r))
+	return h[:]
+}
+
+// included verifies as RFC 9162, section 2.1.3.2 says.
+func included(leaf []byte, index, size int64, proof [][]byte, root []byte) bool {
+	if index < 0 || index >= size {
+		return false
+	}
+	fn, sn, r := index, size-1, leaf
+	for _, p := range proof {
+		if sn == 0 {
+			return false
+		}
+		if fn&1 == 1 || fn == sn {
+			r = nodeHash(p, r)
+			for fn&1 == 0 && fn != 0 {
+				fn, sn = fn>>1, sn>>1
+			}
+		} else {
+			r = nodeHash(r, p)
+		}
+		fn, sn = fn>>1, sn>>1
+	}
+	return sn == 0 && bytes.Equal(r, root)
+}
+
+func hashes(v []any) [][]byte {
+	check(len(v) <= 63, "too many hashes")
+	var out [][]byte
+	for _, item := range v {
+		s, ok := item.(string)
+		check(ok, "a hash is a string")
+		out = append(out, unbase64(s, 32))
+	}
+	return out
+}
+
+const (
+	typeGenesis    = "org.lendlog.genesis.v1"
+	typeRestricted = "org.lendlog.restricted.v1"
+	typeIndexRoot  = "org.lendlog.index-root.v1"
+)
+
+var (
+	recordedForm = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$`)
+	timeForm     = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$`)
+	printable    = regexp.MustCompile(`^[!-~]+$`)
+)
+
+type entry struct {
+	capture, recorded, submitter, time, typ string
+	open                                    object
+	prev, schema, sealed, term              []byte
+	refs                                    []int64
+	seq                                     int64
+}
+
+// parseLeaf returns nil for an index-root.
+func parseLeaf(b []byte, index int64) *entry {
+	check(len(b) <= 65535, "an entry of %d bytes", len(b))
+	o, ok := parseCanonical(b).(object)
+	check(ok, "a leaf is an object")
+	check(get[string](o, "v") == "lendlog/1", "another version")
+	e := &entry{typ: get[string](o, "type")}
+	if e.typ == typeIndexRoot {
+		check(number(o, "covers") == index, "covers")
+		unbase64(get[string](o, "root"), 32)
+		done(o)
+		return nil
+	}
+	e.capture, e.recorded = get[string](o, "capture"), get[string](o, "recorded")
+	check(slices.Contains([]string{"live", "late", "import"}, e.capture), "capture")
+	check(recordedForm.MatchString(e.recorded), "recorded")
+	unbase64(get[string](o, "event"), 32)
+	e.open = get[object](o, "open")
+	e.schema, e.sealed, e.term = unbase64(get[string](o, "schema"), 32), unbase64(get[string](o, "sealed"), 32), unbase64(get[string](o, "term"), 32)
+	e.seq = number(o, "seq")
+	check(e.seq >= 1, "seq")
+	if e.seq > 1 {
+		e.prev = unbase64(get[string](o, "prev"), 32)
+	}
+	if e.typ == typeRestricted {
+		check(len(e.open) == 0, "open members of a restricted record")
+		done(o)
+		return e
+	}
+	check(printable.MatchString(e.typ) && len(e.typ) <= 128, "type")
+	e.submitter, e.time = get[string](o, "submitter"), get[string](o, "time")
+	check(printable.MatchString(e.submitter) && len(e.submitter) <= 64, "submitter")
+	check(timeForm.MatchString(e.time), "time")
+	if has(o, "refs") {
+		for _, r := range get[[]any](o, "refs") {
+			n, err := r.(json.Number).Int64()
+			check(err == nil && n >= 0 && n < index && (len(e.refs) == 0 || n > e.refs[len(e.refs)-1]), "refs")
+			e.refs = append(e.refs, n)
+		}
+		check(len(e.refs) > 0, "empty refs")
+	}
+	done(o)
+	return e
+}
+
+// Section 3: sealed members.
+
+type schema struct {
+	typ        string
+	restricted bool
+	open       map[string]bool
+	groups     map[string]string // of every sealable pointer
+	pointers   []string
+}
+
+func parseSchema(text []byte) schema {
+	o := parse(text).(object)
+	s := schema{typ: strings.TrimPrefix(o["$id"].(string), "urn:lendlog:schema:"), open: map[string]bool{}, groups: map[string]string{}}
+	s.restricted, _ = o["x-restricted"].(bool)
+	for _, p := range strings.Fields("/causationid /extensions /id /parent /party /sequence /signature /source /subject") {
+		s.groups[p] = "party"
+	}
+	if s.restricted {
+		for _, p := range strings.Fields("/refs /schema /submitter /time /type") {
+			s.groups[p] = "institution"
+		}
+	}
+	for name, m := range o["properties"].(object) {
+		m := m.(object)
+		switch key := m["x-key"].(type) {
+		case nil:
+			s.open[name] = true
+		case string:
+			s.groups["/data/"+name] = key
+		case object:
+			s.groups["/data/"+name] = key["group"].(string)
+		}
+	}
+	for p := range s.groups {
+		s.pointers = append(s.pointers, p)
+	}
+	slices.Sort(s.pointers)
+	return s
+}
+
+// disclose verifies disclosures and returns the values by pointer, nil for
+// members that are absent.
+func disclose(e *entry, list []any, schemas map[string][]byte) (schema, map[string]any) {
+	values := map[string]any{}
+	type opened struct {
+		bytes []byte
+		proof [][]byte
+	}
+	all := map[string]opened{}
+	for _, item := range list {
+		o := item.(object)
+		b := []byte(get[string](o, "disclosure"))
+		d, ok := parseCanonical(b).([]any)
+		check(ok && (len(d) == 2 || len(d) == 3), "a disclosure has two or three items")
+		salt, ok1 := d[0].(string)
+		pointer, ok2 := d[1].(string)
+		check(ok1 && ok2, "salt and pointer are strings")
+		unbase64(salt, 16)
+		_, twice := all[pointer]
+		check(!twice, "%s twice", pointer)
+		all[pointer] = opened{b, hashes(get[[]any](o, "proof"))}
+		done(o)
+		values[pointer] = nil
+		if len(d) == 3 {
+			check(d[2] != nil, "null")
+			values[pointer] = d[2]
+		}
+	}
+	hash, typ := e.schema, e.typ
+	if e.typ == typeRestricted {
+		inner, ok := values["/schema"].(string)
+		need(ok, "/schema")
+		typ, ok = values["/type"].(string)
+		need(ok, "/type")
+		hash = unbase64(inner, 32)
+	}
+	text, ok := schemas[string(hash)]
+	need(ok, "schema")
+	s := parseSchema(text)
+	check(s.typ == typ && s.restricted == (e.typ == typeRestricted), "the schema is of another type")
+	for name := range e.open {
+		check(s.open[name], "%s is not open", name)
+	}
+	for pointer, d := range all {
+		at, ok := slices.BinarySearch(s.pointers, pointer)
+		check(ok && included(leafHash(d.bytes), int64(at), int64(len(s.pointers)), d.proof, e.sealed), "%s is not what was committed", pointer)
+	}
+	return s, values
+}
+
+// sealed computes the root over all disclosures from seeds and values.
+func sealed(s schema, values map[string]any, seeds map[string][]byte) []byte {
+	var leaves [][]byte
+	for _, p := range s.pointers {
+		seed, ok := seeds[s.groups[p]]
+		need(ok, "a seed")
+		salt := sha256.Sum256(append(slices.Clone(seed), p...))
+		d := []any{base64.StdEncoding.EncodeToString(salt[:16]), p}
+		if v, ok := values[p]; ok {
+			d = append(d, v)
+		}
+		leaves = append(leaves, leafHash([]byte(canonical(d))))
+	}
+	return root(leaves)
+}
+
+func root(leaves [][]byte) []byte {
+	if len(leaves) == 1 {
+		return leaves[0]
+	}
+	k := 1
+	for 2*k < len(leaves) {
+		k *= 2
+	}
+	return nodeHash(root(leaves[:k]), root(leaves[k:]))
+}
+
+// Section 4: terms.
+
+func part(s string) string { return string(binary.BigEndian.AppendUint16(nil, uint16(len(s)))) + s }
+
+// termOf verifies a proof of C2SP vrf-r255 and returns the term it proves.
+func termOf(public []byte, subject string, proof []byte) []byte {
+	kind, id, ok := strings.Cut(subject, "/")
+	check(ok && kind != "" && id != "", "subject")
+	const suite = "\xffc2sp.org/vrf-r255"
+	hash := func(parts ...[]byte) []byte {
+		h := sha512.Sum512(bytes.Join(parts, nil))
+		return h[:]
+	}
+	element := func(b []byte) *ristretto255.Element {
+		e, err := ristretto255.NewIdentityElement().SetCanonicalBytes(b)
+		check(err == nil, "not an element")
+		return e
+	}
+	scalar := func(b []byte) *ristretto255.Scalar {
+		s, err := ristretto255.NewScalar().SetCanonicalBytes(b)
+		check(err == nil, "not a scalar")
+		return s
+	}
+	check(!bytes.Equal(public, make([]byte, 32)), "the identity")
+	y, gamma := element(public), element(proof[:32])
+	c, s := scalar(append(slices.Clone(proof[32:48]), make([]byte, 16)...)), scalar(proof[48:])
+	alpha := part("lendlog/term") + part(kind) + part(id)
+	h, err := ristretto255.NewIdentityElement().SetUniformBytes(hash([]byte(suite+"\x82"), public, []byte(alpha)))
+	check(err == nil, "hash to curve")
+	minus := ristretto255.NewScalar().Negate(c)
+	mul := func(e *ristretto255.Element, s *ristretto255.Scalar) *ristretto255.Element {
+		return ristretto255.NewIdentityElement().ScalarMult(s, e)
+	}
+	add := func(a, b *ristretto255.Element) []byte { return ristretto255.NewIdentityElement().Add(a, b).Bytes() }
+	u := add(ristretto255.NewIdentityElement().ScalarBaseMult(s), mul(y, minus))
+	v := add(mul(h, s), mul(gamma, minus))
+	again := hash([]byte(suite+"\x02"), public, h.Bytes(), proof[:32], u, v, []byte{0})
+	check(bytes.Equal(again[:16], proof[32:48]), "the proof of the subject")
+	return hash([]byte(suite+"\x03"), proof[:32], []byte{0})[:32]
+}
+
+// Sections 6 and 8: checkpoints and the trust policy.
+
+type key struct {
+	name     string
+	hash     []byte
+	public   ed25519.PublicKey
+	from, to int64
+}
+
+type trust struct {
+	origin       string
+	genesis, vrf []byte
+	keys         []key
+	submitters   map[string][]object
+	reserved     bool
+}
+
+func parseTrust(b []byte) trust {
+	o := parse(b).(object)
+	check(get[string](o, "v") == "lendlog-trust/1", "version")
+	t := trust{origin: get[string](o, "origin"), genesis: unbase64(get[string](o, "genesis"), 32), vrf: unbase64(get[string](o, "vrf"), 32)}
+	for _, item := range get[[]any](o, "keys") {
+		ko := item.(object)
+		parts := strings.SplitN(get[string](ko, "key"), "+", 3)
+		check(len(parts) == 3, "verifier key")
+		b, err := base64.StdEncoding.DecodeString(parts[2])
+		check(err == nil && len(b) == 33 && b[0] == 1, "an Ed25519 verifier key")
+		h := sha256.Sum256([]byte(parts[0] + "\n" + string(b)))
+		check(fmt.Sprintf("%x", h[:4]) == strings.ToLower(parts[1]) && parts[0] == t.origin, "key hash and name")
+		k := key{parts[0], h[:4], b[1:], 0, 1<<63 - 1}
+		if has(ko, "from") {
+			k.from = number(ko, "from")
+		}
+		if has(ko, "to") {
+			k.to = number(ko, "to")
+		}
+		done(ko)
+		t.keys = append(t.keys, k)
+	}
+	if has(o, "submitters") {
+		t.submitters = map[string][]object{}
+		for _, item := range get[[]any](o, "submitters") {
+			s := item.(object)
+			id := get[string](s, "id")
+			t.submitters[id] = append(t.submitters[id], get[object](s, "jwk"))
+			done(s)
+		}
+	}
+	for _, name := range []string{"witnesses", "chains", "maxAgeSeconds"} {
+		t.reserved = t.reserved || has(o, name)
+		delete(o, name)
+	}
+	done(o)
+	return t
+}
+
+// open verifies a signed note (C2SP signed-note) that holds a checkpoint.
+func (t trust) open(note string) (size int64, root []byte) {
+	i := strings.LastIndex(note, "\n\n")
+	check(i >= 0 && strings.HasSuffix(note, "\n"), "not a signed note")
+	text, inRange := note[:i+1], false
+	for _, line := range strings.Split(strings.TrimSuffix(note[i+2:], "\n"), "\n") {
+		line, ok := strings.CutPrefix(line, "— ")
+		name, sig, ok2 := strings.Cut(line, " ")
+		check(ok && ok2, "signature line")
+		b, err := base64.StdEncoding.DecodeString(sig)
+		check(err == nil && len(b) >= 5, "signature line")
+		for _, k := range t.keys {
+			if name != k.name || !bytes.Equal(b[:4], k.hash) {
+				continue
+			}
+			check(ed25519.Verify(k.public, []byte(text), b[4:]) && base64.StdEncoding.EncodeToString(b) == sig, "the signature is wrong")
+			lines := strings.Split(text, "\n")
+			check(len(lines) == 4 && lines[0] == t.origin, "a checkpoint of this ledger")
+			size, err = strconv.ParseInt(lines[1], 10, 64)
+			check(err == nil && strconv.FormatInt(size, 10) == lines[1] && size >= 0, "size")
+			root = unbase64(lines[2], 32)
+			inRange = inRange || size >= k.from && size <= k.to
+		}
+	}
+	check(inRange, "no key of the policy signed this size")
+	return size, root
+}
+
+// Section 7 and 10: evidence.
+
+func verify(t trust, doc []byte) {
+	o := parse(doc).(object)
+	check(get[string](o, "v") == "lendlog-evidence/1", "version")
+	size, root := t.open(get[string](o, "checkpoint"))
+	g := get[object](o, "genesis")
+	first := []byte(get[string](g, "entry"))
+	check(bytes.Equal(leafHash(first), t.genesis) && included(t.genesis, 0, size, hashes(get[[]any](g, "proof")), root), "genesis")
+	done(g)
+	ge := parseLeaf(first, 0)
+	check(ge != nil && ge.typ == typeGenesis && ge.open["origin"] == t.origin &&
+		ge.open["vrfKey"] == base64.StdEncoding.EncodeToString(t.vrf), "the policy is of another ledger")
+	schemas := map[string][]byte{}
+	for _, s := range get[[]any](o, "schemas") {
+		h := sha256.Sum256([]byte(s.(string)))
+		schemas[string(h[:])] = []byte(s.(string))
+	}
+	records := get[[]any](o, "records")
+	check(len(records) > 0, "no record")
+	missing := ""
+	entries := map[int64]*entry{}
+	leaves := map[int64][]byte{}
+	for _, r := range records {
+		// A check that cannot be made must not hide one that fails.
+		if v, why := judge(func() { verifyRecord(t, r.(object), size, root, schemas, entries, leaves) }); v == incomplete {
+			missing = why
+		} else {
+			check(v == valid, "%s", why)
+		}
+	}
+	for i, a := range entries {
+		for j, b := range entries {
+			if i >= j {
+				continue
+			}
+			check(a.recorded <= b.recorded, "recorded")
+			if bytes.Equal(a.term, b.term) {
+				check(a.seq < b.seq && (a.seq+1 < b.seq || bytes.Equal(b.prev, leaves[i])), "chain")
+			}
+		}
+	}
+	need(missing == "", missing)
+	need(len(o) == 0, "unknown sections")
+	need(!t.reserved, "the policy")
+}
+
+func verifyRecord(t trust, r object, size int64, root []byte, schemas map[string][]byte, entries map[int64]*entry, leaves map[int64][]byte) {
+	index, b := number(r, "index"), []byte(get[string](r, "entry"))
+	e := parseLeaf(b, index)
+	check(included(leafHash(b), index, size, hashes(get[[]any](r, "proof")), root), "inclusion")
+	list := get[[]any](r, "disclosures")
+	if e == nil {
+		check(len(list) == 0, "an index-root discloses nothing")
+		done(r)
+		return
+	}
+	entries[index], leaves[index] = e, leafHash(b)
+	var s schema
+	values := map[string]any{}
+	if len(list) > 0 {
+		s, values = disclose(e, list, schemas)
+	}
+	shown, isShown := values["/subject"]
+	if has(r, "subject") {
+		sub := get[object](r, "subject")
+		name := get[string](sub, "subject")
+		check(!isShown || shown == name, "another subject is disclosed")
+		check(bytes.Equal(termOf(t.vrf, name, unbase64(get[string](sub, "proof"), 80)), e.term), "another subject's record")
+		done(sub)
+		isShown = false
+	}
+	done(r)
+	need(!isShown, "the subject's proof")
+	if t.submitters != nil {
+		need(len(list) > 0 && len(values) == len(s.pointers), "all members")
+		signed(t, e, s, values)
+	}
+}
+
+// Section 11: the submitter's signature.
+
+func signed(t trust, e *entry, s schema, values map[string]any) {
+	at, id := e.time, e.submitter
+	if e.typ == typeRestricted {
+		at, id = values["/time"].(string), values["/submitter"].(string)
+	}
+	data := object{}
+	event := object{"specversion": "1.0", "type": s.typ, "time": at, "data": data}
+	for name, v := range e.open {
+		data[name] = v
+	}
+	for p, v := range values {
+		name, isData := strings.CutPrefix(p, "/data/")
+		switch {
+		case v == nil:
+		case isData:
+			data[name] = v
+		case p == "/extensions":
+			for name, v := range v.(object) {
+				event[name] = v
+			}
+		case p != "/signature" && s.groups[p] == "party":
+			event[p[1:]] = v
+		}
+	}
+	signature, ok := values["/signature"].(string)
+	need(ok, "no signature")
+	need(len(t.submitters[id]) > 0, "no key of the submitter")
+	header, sig, ok := strings.Cut(signature, "..")
+	raw, err := base64.RawURLEncoding.DecodeString(sig)
+	check(ok && err == nil && len(raw) == 64 && base64.RawURLEncoding.EncodeToString(raw) == sig, "JWS")
+	h, err := base64.RawURLEncoding.DecodeString(header)
+	check(err == nil, "JWS")
+	o := parse(h).(object)
+	alg := get[string](o, "alg")
+	check(get[string](o, "kid") == id && get[string](o, "origin") == t.origin, "kid or origin")
+	done(o)
+	input := []byte(header + "." + base64.RawURLEncoding.EncodeToString([]byte(canonical(event))))
+	good := false
+	for _, jwk := range t.submitters[id] {
+		coordinate := func(name string) []byte {
+			b, err := base64.RawURLEncoding.DecodeString(jwk[name].(string))
+			check(err == nil && len(b) == 32, "JWK")
+			return b
+		}
+		switch alg + "/" + jwk["kty"].(string) + "/" + jwk["crv"].(string) {
+		case "EdDSA/OKP/Ed25519":
+			good = good || ed25519.Verify(coordinate("x"), input, raw)
+		case "ES256/EC/P-256":
+			k, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), slices.Concat([]byte{4}, coordinate("x"), coordinate("y")))
+			check(err == nil, "JWK")
+			d := sha256.Sum256(input)
+			good = good || ecdsa.Verify(k, d[:], new(big.Int).SetBytes(raw[:32]), new(big.Int).SetBytes(raw[32:]))
+		}
+	}
+	check(good, "the submitter's signature is wrong")
+}
+
+// Section 9: receipts.
+
+func verifyReceipt(t trust, doc, eventDoc, schemaText []byte) {
+	o := parse(doc).(object)
+	check(get[string](o, "v") == "lendlog-receipt/1", "version")
+	size, root := t.open(get[string](o, "checkpoint"))
+	index, b := number(o, "index"), []byte(get[string](o, "entry"))
+	e := parseLeaf(b, index)
+	check(e != nil, "an index-root")
+	need(has(o, "proof"), "proof")
+	check(included(leafHash(b), index, size, hashes(get[[]any](o, "proof")), root), "inclusion")
+	seeds := map[string][]byte{}
+	for group, v := range get[object](o, "seeds") {
+		seeds[group] = unbase64(v.(string), 32)
+	}
+	s := parseSchema(schemaText)
+	h := sha256.Sum256(schemaText)
+	event := parse(eventDoc).(object)
+	values, open, extensions := map[string]any{}, object{}, object{}
+	for name, v := range event["data"].(object) {
+		if s.open[name] {
+			open[name] = v
+		} else {
+			values["/data/"+name] = v
+		}
+	}
+	for name, v := range event {
+		switch _, placed := s.groups["/"+name]; {
+		case slices.Contains([]string{"specversion", "data", "time", "type"}, name):
+		case placed:
+			values["/"+name] = v
+		default:
+			extensions[name] = v
+		}
+	}
+	if len(extensions) > 0 {
+		values["/extensions"] = extensions
+	}
+	check(event["type"] == s.typ && (event["capture"] == "import") == (e.capture == "import"), "type or capture")
+	if s.restricted {
+		check(e.typ == typeRestricted, "written openly")
+		need(has(o, "restricted"), "restricted")
+		x := get[object](o, "restricted")
+		values["/submitter"], values["/schema"] = get[string](x, "submitter"), base64.StdEncoding.EncodeToString(h[:])
+		values["/type"], values["/time"] = event["type"], event["time"]
+		if refs := get[[]any](x, "refs"); len(refs) > 0 {
+			values["/refs"] = refs
+		}
+		done(x)
+	} else {
+		check(e.typ == s.typ && e.time == event["time"] && canonical(e.open) == canonical(open), "type, time or open")
+		need(bytes.Equal(e.schema, h[:]), "schema")
+	}
+	done(o)
+	check(bytes.Equal(sealed(s, values, seeds), e.sealed), "sealed")
+}
+
+func read(t *testing.T, name string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join("..", "testdata", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func want(t *testing.T, name, verdict string, f func()) {
+	t.Helper()
+	if got, why := judge(f); got != verdict {
+		t.Errorf("%s is %s (%s), want %s", name, got, why, verdict)
+	}
+}
+
+func TestEvidence(t *testing.T) {
+	plain, signedOnly := parseTrust(read(t, "trust.json")), parseTrust(read(t, "trust-submitters.json"))
+	for name, withKeys := range map[string]string{
+		"evidence.json": incomplete, "evidence-plain.json": incomplete, "evidence-signed.json": incomplete, "evidence-restricted.json": incomplete,
+	} {
+		want(t, name, valid, func() { verify(plain, read(t, name)) })
+		want(t, name, withKeys, func() { verify(signedOnly, read(t, name)) })
+	}
+	// Of evidence-signed.json the second record is signed and disclosed whole.
+	o := parse(read(t, "evidence-signed.json")).(object)
+	o["records"] = o["records"].([]any)[1:]
+	one := []byte(canonical(o))
+	want(t, "the signed record", valid, func() { verify(signedOnly, one) })
+	other := bytes.Replace(one, []byte("..bPN"), []byte("..cPN"), 1)
+	if bytes.Equal(one, other) {
+		t.Fatal("the signature is another than this test expects")
+	}
+	want(t, "another signature", invalid, func() { verify(signedOnly, other) })
+	o["later"] = true
+	want(t, "a section", incomplete, func() { verify(plain, []byte(canonical(o))) })
+}
+
+func TestReceipts(t *testing.T) {
+	p := parseTrust(read(t, "trust.json"))
+	event, restricted := read(t, "event.json"), read(t, "event-restricted.json")
+	decided, noted := read(t, "decided.schema.json"), read(t, "noted.schema.json")
+	want(t, "receipt.json", valid, func() { verifyReceipt(p, read(t, "receipt.json"), event, decided) })
+	want(t, "receipt-restricted.json", valid, func() { verifyReceipt(p, read(t, "receipt-restricted.json"), restricted, noted) })
+	other := bytes.Replace(event, []byte("12000.00"), []byte("12000.01"), 1)
+	want(t, "a receipt of another event", invalid, func() { verifyReceipt(p, read(t, "receipt.json"), other, decided) })
+}
+
+// Most bits are tried by the first verifier; here every seventh.
+func TestBits(t *testing.T) {
+	p, doc := parseTrust(read(t, "trust.json")), read(t, "evidence.json")
+	for bit := 0; bit < len(doc)*8; bit += 7 {
+		changed := bytes.Clone(doc)
+		changed[bit/8] ^= 1 << (bit % 8)
+		func() {
+			defer func() { _ = recover() }() // a wrong type of JSON value
+			if v, _ := judge(func() { verify(p, changed) }); v == valid {
+				t.Errorf("VALID with bit %d changed", bit)
+			}
+		}()
+	}
+}
+
+// A verifier that shared code with the first would share its errors.
+func TestImports(t *testing.T) {
+	f, err := parser.ParseFile(token.NewFileSet(), "second_test.go", nil, parser.ImportsOnly)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, i := range f.Imports {
+		path, _ := strconv.Unquote(i.Path.Value)
+		if strings.Contains(path, ".") && path != "github.com/gtank/ristretto255" {
+			t.Errorf("the second verifier imports %s", path)
+		}
+	}
+	if len(f.Imports) == 0 {
+		t.Error("no imports were found")
+	}
+}
