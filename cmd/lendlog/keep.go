@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/access"
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/console"
 	"github.com/lendlog/lendlog/ledger"
+	"github.com/lendlog/lendlog/ledger/proof"
 )
 
 // dirFlag adds --dir, which the command cannot do without.
@@ -112,22 +114,9 @@ trusts the lender for it; see docs/auditors.md.`,
 		Example: "  lendlog trust --dir ledger > trust.json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if _, _, err := ledger.Locate(dir); err != nil {
-				return usagef("%w", err)
-			}
-			// The file that init wrote does not need the ledger open.
-			b, err := os.ReadFile(filepath.Join(dir, "trust.json"))
-			if errors.Is(err, os.ErrNotExist) {
-				l, err := access.Open(cmd.Context(), dir, ledger.Options{})
-				if err != nil {
-					return err
-				}
-				b = l.Trust().Bytes()
-				if err := l.Close(); err != nil {
-					return err
-				}
-			} else if err != nil {
-				return fmt.Errorf("couldn't read the trust file: %w", err)
+			b, err := trustFile(cmd.Context(), dir)
+			if err != nil {
+				return err
 			}
 			_, err = c.Out.Write(b)
 			return err
@@ -135,6 +124,31 @@ trusts the lender for it; see docs/auditors.md.`,
 	}
 	dirFlag(cmd, &dir)
 	return cmd
+}
+
+// trustFile returns the file that init wrote, which does not need the ledger
+// open, or what is in the ledger when the file is lost.
+func trustFile(ctx context.Context, dir string) ([]byte, error) {
+	origin, _, err := ledger.Locate(dir)
+	if err != nil {
+		return nil, usagef("%w", err)
+	}
+	path := filepath.Join(dir, "trust.json")
+	b, err := os.ReadFile(path)
+	if err == nil {
+		if t, err := proof.ParseTrust(b); err != nil || t.Origin != origin {
+			return nil, fmt.Errorf("%s is not the trust file of %s; move it away, and this command takes it from the ledger", path, origin)
+		}
+		return b, nil
+	}
+	if !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("couldn't read the trust file: %w", err)
+	}
+	l, err := access.Open(ctx, dir, ledger.Options{})
+	if err != nil {
+		return nil, err
+	}
+	return l.Trust().Bytes(), l.Close()
 }
 
 func newRepair(c *console.Console) *cobra.Command {
