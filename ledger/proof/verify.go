@@ -5,6 +5,7 @@ package proof
 import (
 	"bytes"
 	"cmp"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -61,14 +62,10 @@ func Verify(t *Trust, e *Evidence) Report {
 	// Of a checkpoint that is not signed nothing more can be said.
 	if cp, ok := r.checkpoint(t, e.Checkpoint); ok {
 		r.genesis(t, e.Genesis, cp)
-		v := verifier{Report: &r, trust: t, checkpoint: cp, schemas: map[[32]byte]*record.Schema{}}
-		for i, text := range e.Schemas {
+		v := verifier{Report: &r, trust: t, checkpoint: cp, schemas: map[[32]byte]schema{}}
+		for _, text := range e.Schemas {
 			s, err := record.ParseSchema(text)
-			if err != nil {
-				r.add("schema", -1, Missing, "schema %d of the file cannot be read by this verifier: %v", i, err)
-				continue
-			}
-			v.schemas[s.Hash] = s
+			v.schemas[sha256.Sum256(text)] = schema{s, err}
 		}
 		for i := range e.Records {
 			v.record(&e.Records[i])
@@ -163,8 +160,15 @@ type verifier struct {
 	*Report
 	trust      *Trust
 	checkpoint tree.Checkpoint
-	schemas    map[[32]byte]*record.Schema
+	schemas    map[[32]byte]schema
 	links      []link // of the records that lie under the checkpoint
+}
+
+// A schema is a schema of the file, or why it cannot be read. One that no
+// record needs may be of a later profile.
+type schema struct {
+	*record.Schema
+	err error
 }
 
 // A link is a record in the chain of its subject.
@@ -252,8 +256,8 @@ func (v *verifier) disclosures(rec *Record, e *record.Entry) (disclosed, bool) {
 		v.add(name, rec.Index, Fail, format, args...)
 		return d, false
 	}
-	for i, s := range rec.Disclosures {
-		x, err := seal.ParseDisclosure(s.Disclosure)
+	for i, m := range rec.Disclosures {
+		x, err := seal.ParseDisclosure(m.Disclosure)
 		if err != nil {
 			return bad("disclosure", "disclosure %d cannot be read: %v", i, err)
 		}
@@ -268,24 +272,28 @@ func (v *verifier) disclosures(rec *Record, e *record.Entry) (disclosed, bool) {
 		v.add("schema", rec.Index, Missing, "members of a restricted record can be verified only together with its members /schema and /type; ask for evidence that discloses them")
 		return d, false
 	}
-	schema, ok := v.schemas[hash]
-	if !ok {
+	s, ok := v.schemas[hash]
+	switch {
+	case !ok:
 		v.add("schema", rec.Index, Missing, "the file lacks the schema %s, so its disclosures cannot be placed; ask for evidence with it", base64.StdEncoding.EncodeToString(hash[:]))
 		return d, false
+	case s.err != nil:
+		v.add("schema", rec.Index, Missing, "this verifier cannot read its schema, so its disclosures cannot be placed; use a newer one: %v", s.err)
+		return d, false
 	}
-	if err := d.fits(schema, e); err != nil {
+	if err := d.fits(s.Schema, e); err != nil {
 		return bad("schema", "%v", err)
 	}
-	v.add("schema", rec.Index, Pass, "%s, by its hash", schema.Type)
-	d.schema = schema
-	pointers := schema.Pointers()
-	for i, s := range rec.Disclosures {
+	v.add("schema", rec.Index, Pass, "%s, by its hash", s.Type)
+	d.schema = s.Schema
+	pointers := d.schema.Pointers()
+	for i, m := range rec.Disclosures {
 		ptr := d.order[i]
 		at := slices.Index(pointers, ptr)
 		if at < 0 {
-			return bad("disclosure", "%s is not a sealed member of %s", clip(ptr), schema.Type)
+			return bad("disclosure", "%s is not a sealed member of %s", clip(ptr), s.Type)
 		}
-		err := tree.VerifyInclusion(s.Proof, int64(at), int64(len(pointers)), tree.LeafHash(s.Disclosure), tree.Hash(e.Sealed))
+		err := tree.VerifyInclusion(m.Proof, int64(at), int64(len(pointers)), tree.LeafHash(m.Disclosure), tree.Hash(e.Sealed))
 		if err != nil {
 			return bad("disclosure", "%s is not what the entry committed to", ptr)
 		}

@@ -5,6 +5,7 @@ package proof_test
 import (
 	"bytes"
 	"crypto/ed25519"
+	"crypto/sha256"
 	"fmt"
 	"runtime"
 	"slices"
@@ -191,7 +192,8 @@ func TestVerifyAltered(t *testing.T) {
 		{"no schema", func(e *proof.Evidence) { e.Schemas = nil }, proof.Incomplete, "schema", "lacks the schema"},
 		{"another schema text", func(e *proof.Evidence) { replace(&e.Schemas[0], "small", "Small") }, proof.Incomplete, "schema", "lacks the schema"},
 		{"a schema with a line end more", func(e *proof.Evidence) { e.Schemas[0] = append(bytes.Clone(e.Schemas[0]), '\n') }, proof.Incomplete, "schema", "lacks the schema"},
-		{"a schema that cannot be read", func(e *proof.Evidence) { e.Schemas[0] = []byte("{}") }, proof.Incomplete, "schema", "cannot be read"},
+		{"garbage for the schema", func(e *proof.Evidence) { e.Schemas[0] = []byte("{}") }, proof.Incomplete, "schema", "lacks the schema"},
+		{"garbage beside the schema", func(e *proof.Evidence) { e.Schemas = append(e.Schemas, []byte("{}")) }, proof.Valid, "", ""},
 		{"a schema twice", func(e *proof.Evidence) { e.Schemas = append(e.Schemas, e.Schemas[0]) }, proof.Valid, "", ""},
 		{"a schema that no record has", func(e *proof.Evidence) { e.Schemas = append(e.Schemas, w.schemas["noted"].Text) }, proof.Valid, "", ""},
 		{"a section", func(e *proof.Evidence) { e.Sections = []string{"anchors"} }, proof.Incomplete, "sections", `"anchors"`},
@@ -414,6 +416,13 @@ func TestVerifyLies(t *testing.T) {
 			wantVerdict(t, proof.Verify(policy, lying.evidence(tt.shown)), tt.verdict, tt.check, tt.words)
 		})
 	}
+	t.Run("a schema of a later profile", func(t *testing.T) {
+		later := bytes.Replace(w.schemas["decided"].Text, []byte(`"x-subject"`), []byte(`"x-later": true, "x-subject"`), 1)
+		lying := newLyingWorld(t, map[int]lie{2: func(e *record.Entry, _ []seal.Disclosure) { e.Schema = sha256.Sum256(later) }})
+		e := lying.evidence(all2)
+		e.Schemas = append(e.Schemas, later)
+		wantVerdict(t, proof.Verify(&lying.trust, e), proof.Incomplete, "schema", "cannot read its schema")
+	})
 	t.Run("an index-root that covers other leaves", func(t *testing.T) {
 		for _, covers := range []int64{0, 3, 5, canon.MaxInt} {
 			lying := newWorld(t)
