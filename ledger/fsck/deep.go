@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -131,7 +132,7 @@ func (d *disk) deep() error {
 		}
 		return nil
 	}
-	o := &opener{disk: d, terms: newTerms(d.ring.own.VRF)}
+	o := &opener{disk: d, terms: newTerms(d.ring.own.VRF), closed: closed{first: map[int64]int64{}, count: map[int64]int64{}}}
 	if e := d.genesisEntry; e != nil {
 		late, _ := e.Open.Get("lateAfterSeconds")
 		o.lateAfter = time.Duration(late.Int) * time.Second
@@ -153,6 +154,16 @@ func (d *disk) deep() error {
 	if err != nil {
 		return err
 	}
+	var closed int64
+	for _, key := range slices.Sorted(maps.Keys(o.closed.first)) {
+		closed += o.closed.count[key]
+		d.fail(about(Keys, o.closed.first[key], repairStore, "party key %d, which opens a group of its payload, is missing or does not unwrap; so it is with %d groups in all", key, o.closed.count[key]))
+	}
+	if closed > 0 {
+		for _, name := range []string{Payloads, Seals, Events, Terms, Refs} {
+			d.skip(name, "%d groups of payloads can't be opened, because party keys are missing", closed)
+		}
+	}
 	n := o.opened.Load()
 	d.pass(Payloads, "%d payloads open under the keys of those whose data they are", n)
 	d.pass(Seals, "%d seals are those of the members", n)
@@ -168,6 +179,23 @@ type opener struct {
 	terms     *terms
 	lateAfter time.Duration
 	opened    atomic.Int64
+	closed    closed
+}
+
+// closed are the records that do not open because a party key is missing: one
+// finding for each key.
+type closed struct {
+	mu    sync.Mutex // guards the maps
+	first map[int64]int64
+	count map[int64]int64
+}
+
+func (c *closed) add(key, index int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.count[key]++; c.count[key] == 1 || index < c.first[key] {
+		c.first[key] = index
+	}
 }
 
 // block checks the records of one block of entries.
@@ -197,8 +225,6 @@ func (o *opener) block(_ context.Context, b store.Block) (found []Finding) {
 		default:
 			if f := o.check(index, leaf.Entry, payloads[i]); f != nil {
 				found = append(found, *f)
-			} else {
-				o.opened.Add(1)
 			}
 		}
 	}
@@ -224,7 +250,8 @@ func (o *opener) check(index int64, e *record.Entry, payload []byte) *Finding {
 	for _, g := range parts {
 		key, ok := o.ring.party[g.KeyID]
 		if !ok {
-			return bad(Payloads, repairStore, "the key that opens its group %q is missing", g.Name)
+			o.closed.add(g.KeyID, index)
+			return nil
 		}
 		seed, members, err := g.Open(key.Key, e.Event)
 		if err != nil {
@@ -293,6 +320,7 @@ func (o *opener) check(index int64, e *record.Entry, payload []byte) *Finding {
 	if text := o.refs(index, e, ev, values); text != "" {
 		return bad(Refs, askOperator, "%s", text)
 	}
+	o.opened.Add(1)
 	return nil
 }
 

@@ -103,30 +103,30 @@ func deepOnly(name string) bool {
 }
 
 // genesis reads leaf 0 and takes from it whose checkpoints are believed,
-// unless the auditor said so.
-func (a *audit) genesis(entry []byte, err error) {
+// unless the auditor said so. It returns nil where there is no such record.
+func (a *audit) genesis(entry []byte, err error) *record.Entry {
 	switch {
 	case err != nil:
 		a.fail(about(Genesis, 0, repairStore, "the genesis record can't be read"))
-		return
+		return nil
 	case entry == nil:
 		a.fail(about(Genesis, 0, repairStore, "the genesis record is missing"))
-		return
+		return nil
 	}
 	leaf, err := record.ParseLeaf(entry)
 	if err != nil || leaf.Entry == nil || leaf.Entry.Type != record.TypeGenesis {
 		a.fail(about(Genesis, 0, repairStore, "leaf 0 is not a genesis record"))
-		return
+		return nil
 	}
 	own, err := policyOf(leaf.Entry, tree.LeafHash(entry))
 	if err != nil {
 		a.fail(about(Genesis, 0, askOperator, "the genesis record doesn't name what a ledger needs: %v", err))
-		return
+		return nil
 	}
 	if a.policy == nil {
 		a.policy = own
 		a.pass(Genesis, "leaf 0 is the genesis record of %s; no trust file was given, so the keys that it names are believed", own.Origin)
-		return
+		return leaf.Entry
 	}
 	switch {
 	case own.Genesis != a.policy.Genesis:
@@ -136,6 +136,7 @@ func (a *audit) genesis(entry []byte, err error) {
 	default:
 		a.pass(Genesis, "leaf 0 is the genesis record that the trust file pins")
 	}
+	return leaf.Entry
 }
 
 // outside opens the checkpoints that the auditor brought.

@@ -242,8 +242,8 @@ func (m *mirrored) checkKeys() error {
 	switch {
 	case err != nil: // reported with the keys
 	case len(m.keys.differ()) == 0 && n == m.nKeys:
-	case m.blind || m.next < m.head.Size:
-		m.skip(Mirror, "batches of the mirror are missing, and party keys with them")
+	case m.blind || m.next != m.head.Size: // one of them lacks records, which is told, and keys with them
+		m.skip(Mirror, "party keys can't be compared, because records are missing")
 	default:
 		m.fail(whole(Mirror, "find out whether keys were swapped: what they open tells; then repair whichever of store and mirror is wrong",
 			"the store has %d party keys and the mirror %d, and they are not the same", n, m.nKeys))
