@@ -45,7 +45,8 @@ type Config struct {
 	Registry *prometheus.Registry // what /metrics shows; nil makes one
 	// Remote says that the listener can be reached from other machines.
 	// Tiles, which hold pseudonymous data, are then refused unless the ledger
-	// was opened to the public.
+	// was opened to the public. Otherwise requests that name a host other than
+	// this machine are refused.
 	Remote  bool
 	Version string // of the program; shown in /metrics
 	// DrainTimeout bounds how long Serve waits for requests to end; 0 means

@@ -11,7 +11,9 @@ import (
 	"io"
 	"log/slog"
 	"mime"
+	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"runtime/debug"
 	"slices"
@@ -68,10 +70,24 @@ func (s *Server) guarded(c *call) (err error) {
 			err = errPanic
 		}
 	}()
+	if !s.conf.Remote && !isLoopback(c.Request.Host) {
+		return errHost
+	}
 	if err := c.checkQuery(); err != nil {
 		return err
 	}
 	return c.route.handler(c)
+}
+
+// isLoopback reports whether a Host header names this machine. A web page
+// whose own name is made to resolve to a loopback address would otherwise read
+// the ledger with its visitor's browser.
+func isLoopback(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	addr, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return err == nil && addr.IsLoopback() || strings.EqualFold(host, "localhost")
 }
 
 // fail answers a call with the problem that an error stands for.

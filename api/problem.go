@@ -26,6 +26,7 @@ type kind struct {
 var (
 	kindBadRequest  = kind{"bad-request", 400, "The request cannot be understood"}
 	kindTilesClosed = kind{"tiles-closed", 403, "The log's tiles are not public"}
+	kindWrongHost   = kind{"wrong-host", 421, "This server does not answer to that host"}
 	kindNotFound    = kind{"not-found", 404, "There is no such thing here"}
 	kindMethod      = kind{"method-not-allowed", 405, "This path does not take that method"}
 	kindConflict    = kind{"conflict", 409, "Another event was accepted under this source and id"}
@@ -67,6 +68,7 @@ func tooLarge(limit int64) error {
 var (
 	errNoRoute  = faultf(kindNotFound, "nothing lies at this path; GET /openapi.yaml lists what there is")
 	errNoMethod = faultf(kindMethod, "the header Allow lists the methods of this path")
+	errHost     = faultf(kindWrongHost, "it listens on this machine only; name it localhost or by a loopback address, or start it with lendlog serve --allow-remote")
 	errStopping = faultf(kindStopped, "the server is stopping; send the same event again later or to another server")
 )
 

@@ -237,6 +237,9 @@ func (s *Server) getSubject(c *call) error {
 	if limit > timelineMax {
 		return badRequest("the query parameter limit is at most %d; read on with from", timelineMax)
 	}
+	if strings.Contains(kind, "/") {
+		return ledger.ErrNotFound // a subject has one path
+	}
 	t, err := s.ledger.Timeline(c.ctx(), kind, id, from, limit)
 	if err != nil {
 		return err
@@ -325,9 +328,9 @@ func (s *Server) verify(c *call) error {
 	if trust == nil {
 		trust = s.ledger.Trust()
 	}
-	report, err := verifyDocument(trust, doc)
+	report, err := proof.VerifyDocument(trust, doc, nil)
 	if err != nil {
-		return err
+		return unreadable("", err)
 	}
 	return c.json(http.StatusOK, report)
 }
@@ -355,25 +358,6 @@ func splitVerify(body []byte) (doc []byte, trust *proof.Trust, err error) {
 		}
 	}
 	return inner.Bytes(), trust, nil
-}
-
-func verifyDocument(t *proof.Trust, doc []byte) (proof.Report, error) {
-	format, err := proof.KindOf(doc)
-	if err != nil {
-		return proof.Report{}, unreadable("", err)
-	}
-	if format == proof.ReceiptFormat {
-		r, err := proof.ParseReceipt(doc)
-		if err != nil {
-			return proof.Report{}, unreadable("", err)
-		}
-		return proof.VerifyReceipt(t, r, nil), nil
-	}
-	e, err := proof.ParseEvidence(doc)
-	if err != nil {
-		return proof.Report{}, unreadable("", err)
-	}
-	return proof.Verify(t, e), nil
 }
 
 // maxReason bounds what is said of a document that cannot be read: the name

@@ -319,7 +319,7 @@ func TestSubjects(t *testing.T) {
 	for query, k := range map[string]kind{"?from=0": kindBadRequest, "?limit=0": kindBadRequest, "?limit=1001": kindBadRequest, "?from=": kindBadRequest, "?from=1.0": kindBadRequest} {
 		s.wantProblem(s.get(path+query), k)
 	}
-	for _, p := range []string{"/v1/subjects/file/nobody", "/v1/subjects/line/A%2F2026%20+1%252F%3F", "/v1/subjects/nothing/x", "/v1/subjects/file/A%2F2026%20%2B1%2F%3F"} {
+	for _, p := range []string{"/v1/subjects/file/nobody", "/v1/subjects/line/A%2F2026%20+1%252F%3F", "/v1/subjects/nothing/x", "/v1/subjects/file%2FA/2026%20+1%252F%3F", "/v1/subjects/file/A%2F2026%20%2B1%2F%3F"} {
 		s.wantProblem(s.get(p), kindNotFound)
 	}
 }
@@ -389,6 +389,8 @@ func TestVerify(t *testing.T) {
 		"receipt":                      {receipt, "VALID"},
 		"receipt and its trust":        {with(receipt, trust), "VALID"},
 		"receipt and another trust":    {with(receipt, strangers), "INVALID"},
+		"missing members":              {[]byte(`{"v":"lendlog-evidence/1"}`), "INVALID"},
+		"a strange member":             {bytes.Replace(receipt, []byte("{"), []byte(`{"`+strings.Repeat("x", 1<<20)+`":1,`), 1), "INVALID"},
 	} {
 		if got := s.verdict(c.doc); got != c.want {
 			t.Errorf("%s is %s, want %s", name, got, c.want)
@@ -401,11 +403,10 @@ func TestVerify(t *testing.T) {
 		"no version":       `{}`,
 		"an array":         `[]`,
 		"a later version":  `{"v":"lendlog-evidence/2"}`,
-		"missing members":  `{"v":"lendlog-evidence/1"}`,
 		"bad trust":        string(with(evidence, []byte(`{"v":"lendlog-trust/1"}`))),
 		"no trust":         string(with(evidence, []byte(`null`))),
 		"unknown member":   `{"evidence":` + string(evidence) + `,"thrust":{}}`,
-		"a strange member": `{"v":"lendlog-receipt/1","index":0,"entry":"","checkpoint":"","seeds":{},"` + strings.Repeat("x", 1<<20) + `":1}`,
+		"a strange member": `{"evidence":{},"trust":{"` + strings.Repeat("x", 1<<20) + `":1}}`,
 		"nested":           `{"evidence":{"evidence":{}}}`,
 	} {
 		a := s.do(http.MethodPost, "/v1/verify", strings.NewReader(doc), "Content-Type", typeJSON)

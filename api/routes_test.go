@@ -5,6 +5,8 @@ package api
 import (
 	"bytes"
 	"context"
+	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"os"
@@ -182,4 +184,35 @@ func TestPanics(t *testing.T) {
 	if log := s.log.String(); strings.Contains(log, marker) || !strings.Contains(log, "panicked") {
 		t.Errorf("the log says %s", log)
 	}
+}
+
+// A server of this machine alone does not answer to the names of others.
+func TestHosts(t *testing.T) {
+	for _, remote := range []bool{false, true} {
+		t.Run(fmt.Sprint(remote), func(t *testing.T) {
+			s := serve(t, ledger.CreateOptions{}, func(c *Config) { c.Remote = remote })
+			for host, local := range map[string]bool{
+				"localhost": true, "LocalHost:1": true, "127.0.0.1": true, "127.9.9.9:80": true, "[::1]": true, "[::1]:80": true,
+				"evil.example": false, "evil.example:80": false, "localhost.evil.example": false, "10.0.0.1": false, "0.0.0.0": false, "127.0.0.1.evil.example:1": false,
+			} {
+				req := request(t, s.url+"/v1/records/0", "Accept", "*/*")
+				req.Host = host
+				resp, err := http.DefaultClient.Do(req)
+				if err != nil {
+					t.Fatal(err)
+				}
+				body, err := io.ReadAll(resp.Body)
+				_ = resp.Body.Close()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if a := (answer{resp.StatusCode, resp.Header, body}); local || remote {
+					s.want(a, http.StatusOK)
+				} else {
+					s.wantProblem(a, kindWrongHost)
+				}
+			}
+		})
+	}
+	http.DefaultClient.CloseIdleConnections()
 }
