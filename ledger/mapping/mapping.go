@@ -69,6 +69,7 @@ type column struct {
 
 	as       string // one of the kinds below
 	required bool   // an empty cell rejects the row
+	trim     bool   // white space around the cell is dropped
 	read     func(cell string) (v canon.Value, ok bool)
 	want     string        // what read accepts, following "must be"
 	samples  []canon.Value // such as read could give; all of them when listed

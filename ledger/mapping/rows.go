@@ -254,11 +254,14 @@ func (f *File) convert(cells []string) []Reason {
 	for i := columnFirst; i < len(f.m.columns); i++ {
 		c := &f.m.columns[i]
 		cell := cells[f.positions[i]]
+		if c.trim {
+			cell = strings.Trim(cell, blank)
+		}
 		v, ok, want := canon.Value{}, true, c.want
 		switch {
 		case !f.readable(cell):
 			ok, want = false, "text in the encoding of the file"
-		case f.m.dialect.empty[cell] || c.as != asText && f.m.dialect.empty[strings.Trim(cell, blank)]:
+		case f.m.dialect.empty[cell]:
 		default:
 			v, ok = c.read(cell)
 		}
