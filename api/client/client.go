@@ -34,7 +34,6 @@ package client
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
@@ -58,7 +57,7 @@ type Client struct {
 	firstUse bool
 	memory   Memory
 	retries  int
-	stall    time.Duration
+	stall    time.Duration // after which a silent stream is given up
 	sleep    func(context.Context, time.Duration) error
 	builtin  *record.Catalogue
 	schemas  sync.Map // of [32]byte to *record.Schema, checked by their hash
@@ -104,7 +103,7 @@ func Dial(ctx context.Context, server string, options ...Option) (*Client, error
 		return nil, err
 	}
 	c := &Client{
-		base: strings.TrimRight(u.String(), "/"), retries: 8, stall: 2 * time.Minute, sleep: sleep,
+		base: strings.TrimRight(u.String(), "/"), retries: 8, stall: 20 * time.Second, sleep: sleep,
 		builtin: builtin, turn: make(chan struct{}, 1), accepted: map[string]tree.Checkpoint{},
 	}
 	c.newest.Store(&Checkpoint{})
@@ -127,6 +126,10 @@ func Dial(ctx context.Context, server string, options ...Option) (*Client, error
 	}
 	return c, c.identify(ctx)
 }
+
+// Close lets go of connections that are not in use. A client may be used again
+// after it, and need not be closed.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
 
 // Trust returns the policy that the client verifies with. It must not be
 // changed.
@@ -152,23 +155,8 @@ func (c *Client) fetchTrust(ctx context.Context) (*proof.Trust, error) {
 
 // identify has the server show that it holds the ledger of the policy.
 func (c *Client) identify(ctx context.Context) error {
-	e, cp, err := c.evidence(ctx, 0, []string{})
-	if err != nil {
-		return err
-	}
-	if !c.firstUse {
-		return nil
-	}
-	// A policy that the server made up must at least be that of the ledger:
-	// the genesis record names the key that terms are proved with.
-	leaf, err := record.ParseLeaf(e.Genesis.Entry)
-	if err == nil && leaf.Entry != nil {
-		key, _ := leaf.Entry.Open.Get("vrfKey")
-		if key.Str == base64.StdEncoding.EncodeToString(c.trust.VRF[:]) {
-			return nil
-		}
-	}
-	return lie(0, "its trust policy is not that of its genesis record").with(cp.Note)
+	_, err := c.Prove(ctx, 0, []string{})
+	return err
 }
 
 // A LieError says that an answer of the server does not verify. It is

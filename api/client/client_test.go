@@ -18,6 +18,7 @@ import (
 	"github.com/lendlog/lendlog/api/client"
 	"github.com/lendlog/lendlog/ledger"
 	"github.com/lendlog/lendlog/ledger/canon"
+	"github.com/lendlog/lendlog/ledger/fsck"
 	"github.com/lendlog/lendlog/ledger/ledgertest"
 	"github.com/lendlog/lendlog/ledger/proof"
 	"github.com/lendlog/lendlog/ledger/record"
@@ -57,7 +58,7 @@ func TestDialTrust(t *testing.T) {
 	}
 	s.lie.Store(&lie)
 	_, err = client.Dial(t.Context(), s.url)
-	wantLie(t, err, "not that of its genesis record")
+	wantLie(t, err, "VRF key of the policy")
 
 	for _, bad := range []string{"", "ledger.bank.example", "ftp://ledger.bank.example", "http://", "http://ledger.bank.example/?x=1", "http://a b"} {
 		if _, err := client.Dial(t.Context(), bad); err == nil {
@@ -69,7 +70,7 @@ func TestDialTrust(t *testing.T) {
 func TestSubmit(t *testing.T) {
 	s := serve(t)
 	c := s.dial()
-	for _, ev := range append(events(1, 40), restricted(t)) {
+	for _, ev := range append(events(0, 40), restricted(t)) {
 		first, err := c.Submit(t.Context(), ev)
 		if err != nil {
 			t.Fatal(err)
@@ -99,7 +100,7 @@ func TestSubmit(t *testing.T) {
 func TestSubmitOwnTypes(t *testing.T) {
 	s := serve(t)
 	c := s.dial(client.WithoutTypes())
-	for _, ev := range append(events(2, 10), restricted(t)) {
+	for _, ev := range append(events(0, 10), restricted(t)) {
 		r, err := c.Submit(t.Context(), ev)
 		if err != nil {
 			t.Fatal(err)
@@ -110,7 +111,7 @@ func TestSubmitOwnTypes(t *testing.T) {
 	}
 	// Schemas are kept: that they are asked for once shows on the way.
 	before := s.requests.Load()
-	if _, err := c.Submit(t.Context(), events(2, 1)[0]); err != nil {
+	if _, err := c.Submit(t.Context(), events(0, 1)[0]); err != nil {
 		t.Fatal(err)
 	}
 	if n := s.requests.Load() - before; n > 2 {
@@ -124,7 +125,7 @@ func TestSubmitOwnTypes(t *testing.T) {
 		return body
 	}
 	s.lie.Store(&lie)
-	_, err := s.dial(client.WithoutTypes()).Submit(t.Context(), events(3, 1)[0])
+	_, err := s.dial(client.WithoutTypes()).Submit(t.Context(), events(20, 1)[0])
 	wantLie(t, err, "schema")
 	lie = func(r *http.Request, _ *http.Response, body []byte) []byte {
 		if strings.HasPrefix(r.URL.Path, "/v1/schemas/") {
@@ -133,29 +134,29 @@ func TestSubmitOwnTypes(t *testing.T) {
 		return body
 	}
 	s.lie.Store(&lie)
-	_, err = s.dial(client.WithoutTypes()).Submit(t.Context(), events(3, 1)[0])
+	_, err = s.dial(client.WithoutTypes()).Submit(t.Context(), events(20, 1)[0])
 	wantLie(t, err, "does not have the hash")
 }
 
 func TestRefusals(t *testing.T) {
 	s := serve(t)
 	c := s.dial()
-	ev := events(1, 1)[0]
+	ev := events(0, 1)[0]
 	if _, err := c.Submit(t.Context(), ev); err != nil {
 		t.Fatal(err)
 	}
 	first := s.ledger.Head().Size - 1
 
-	_, err := c.Submit(t.Context(), bytes.Replace(ev, []byte(`"channel":"web"`), []byte(`"channel":"branch"`), 1))
+	_, err := c.Submit(t.Context(), with(mustParse(t, ev), "note", canon.Text("another content")).Bytes())
 	var p *client.Problem
 	if !errors.As(err, &p) || p.Status != 409 || p.Type != "urn:lendlog:problem:conflict" || p.Index == nil || *p.Index != first {
 		t.Errorf("a conflict gave %v", err)
 	}
 
 	before := s.requests.Load()
-	_, err = c.Submit(t.Context(), bytes.Replace(ev, []byte(`"specversion":"1.0"`), []byte(`"specversion":"1.0","nosuch":1`), 1))
-	if !errors.As(err, &p) || p.Status != 422 || len(p.Errors) == 0 || p.Errors[0].Pointer != "/nosuch" {
-		t.Errorf("an unknown member gave %v", err)
+	_, err = c.Submit(t.Context(), with(mustParse(t, ev), "time", canon.Text("yesterday")).Bytes())
+	if !errors.As(err, &p) || p.Status != 422 || len(p.Errors) == 0 || p.Errors[0].Pointer != "/time" {
+		t.Errorf("a time without a date gave %v", err)
 	}
 	if n := s.requests.Load() - before; n != 1 {
 		t.Errorf("a refusal was asked for %d times", n)
@@ -181,7 +182,7 @@ func TestRefusals(t *testing.T) {
 func TestRead(t *testing.T) {
 	s := serve(t)
 	c := s.dial()
-	docs := append(events(4, 150), restricted(t))
+	docs := append(events(0, 150), restricted(t))
 	at := map[string][]int64{} // by subject
 	for i, o := range must(stream(t, c, docs, client.StreamOptions{})) {
 		if o.Refused != nil {
@@ -234,7 +235,7 @@ func TestRead(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if want := len(pointers) + min(1, len(pointers)); len(e.Records[0].Disclosures) != want { // and /schema
+		if want := len(pointers) + 2*min(1, len(pointers)); len(e.Records[0].Disclosures) != want { // and /schema, /type
 			t.Errorf("evidence with %v discloses %d members", pointers, len(e.Records[0].Disclosures))
 		}
 	}
@@ -293,17 +294,23 @@ func TestTimelinePages(t *testing.T) {
 	}
 }
 
-func TestTiles(t *testing.T) {
+var _ fsck.Log = (*client.Log)(nil)
+
+func TestLog(t *testing.T) {
 	s := serve(t)
 	c := s.dial()
-	if _, err := stream(t, c, events(1, 300), client.StreamOptions{}); err != nil {
+	log := c.Log()
+	if _, err := stream(t, c, events(0, 300), client.StreamOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	leaves, err := c.HashTile(t.Context(), 0, 0, 256)
+	if note, err := log.Checkpoint(t.Context()); err != nil || !bytes.Equal(note, s.ledger.Head().Note) {
+		t.Errorf("the checkpoint is %q: %v", note, err)
+	}
+	leaves, err := log.HashTile(t.Context(), 0, 0, 256)
 	if err != nil {
 		t.Fatal(err)
 	}
-	entries, err := c.EntryBundle(t.Context(), 0, 256)
+	entries, err := log.EntryBundle(t.Context(), 0, 256)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -314,10 +321,10 @@ func TestTiles(t *testing.T) {
 		}
 		entries = entries[2+n:]
 	}
-	if b, err := c.HashTile(t.Context(), 0, 1, 3); err != nil || len(b) != 96 {
+	if b, err := log.HashTile(t.Context(), 0, 1, 3); err != nil || len(b) != 96 {
 		t.Errorf("a tile that is not full gave %d bytes: %v", len(b), err)
 	}
-	if b, err := c.HashTile(t.Context(), 1, 0, 1); err != nil || len(b) != 32 {
+	if b, err := log.HashTile(t.Context(), 1, 0, 1); err != nil || len(b) != 32 {
 		t.Errorf("a tile of level 1 gave %d bytes: %v", len(b), err)
 	}
 }
@@ -326,7 +333,7 @@ func TestMemory(t *testing.T) {
 	s := serve(t)
 	name := filepath.Join(t.TempDir(), "checkpoint")
 	c := s.dial(client.WithMemory(client.File(name)))
-	if _, err := c.Submit(t.Context(), events(1, 1)[0]); err != nil {
+	if _, err := c.Submit(t.Context(), events(0, 1)[0]); err != nil {
 		t.Fatal(err)
 	}
 	note, err := os.ReadFile(name)
@@ -344,7 +351,7 @@ func TestMemory(t *testing.T) {
 
 	// An older state under the same keys, with a history of its own since.
 	s.restart(old)
-	s.ledger.Submit(ledgertest.NewEvents(9).Take(5)...)
+	s.record(events(100, 5))
 	_, err = client.Dial(t.Context(), s.url, client.WithTrust(s.ledger.Trust()), client.WithMemory(client.File(name)))
 	lie := wantLie(t, err, "rolled back")
 	if len(lie.Checkpoints) != 2 {
@@ -355,7 +362,7 @@ func TestMemory(t *testing.T) {
 			t.Errorf("the evidence does not verify: %v", err)
 		}
 	}
-	s.ledger.Submit(ledgertest.NewEvents(10).Take(400)...)
+	s.record(events(105, 100))
 	_, err = client.Dial(t.Context(), s.url, client.WithTrust(s.ledger.Trust()), client.WithMemory(client.File(name)))
 	if lie := wantLie(t, err, "forked"); len(lie.Checkpoints) != 2 {
 		t.Fatalf("the evidence is %d checkpoints", len(lie.Checkpoints))
@@ -385,7 +392,7 @@ func TestFork(t *testing.T) {
 	other := copyOf(t, s.ledger.Dir)
 	s.restart(s.ledger.Dir)
 	c := s.dial()
-	for _, ev := range events(1, 5) {
+	for _, ev := range events(0, 5) {
 		if _, err := c.Submit(t.Context(), ev); err != nil {
 			t.Fatal(err)
 		}
@@ -394,7 +401,7 @@ func TestFork(t *testing.T) {
 	_, err := c.Checkpoint(t.Context())
 	wantLie(t, err, "rolled back")
 	var last error
-	for _, ev := range events(2, 10) {
+	for _, ev := range events(50, 10) {
 		_, last = c.Submit(t.Context(), ev)
 	}
 	if lie := wantLie(t, last, "forked"); len(lie.Checkpoints) != 2 {
@@ -406,7 +413,7 @@ func TestConsistency(t *testing.T) {
 	s := serve(t)
 	c := s.dial()
 	older := c.Newest()
-	if _, err := stream(t, c, events(1, 20), client.StreamOptions{}); err != nil {
+	if _, err := stream(t, c, events(0, 20), client.StreamOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	p, err := c.Consistency(t.Context(), older, c.Newest())
@@ -433,7 +440,7 @@ func TestContext(t *testing.T) {
 	s.before.Store(&down)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := c.Submit(ctx, events(1, 1)[0]); !errors.Is(err, context.Canceled) {
+	if _, err := c.Submit(ctx, events(0, 1)[0]); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 	ctx, cancel = context.WithCancel(t.Context())

@@ -15,6 +15,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -147,6 +148,7 @@ func (s *server) dial(options ...client.Option) *client.Client {
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	s.t.Cleanup(c.Close)
 	return c
 }
 
@@ -159,6 +161,15 @@ func copyOf(t *testing.T, dir string) string {
 	if err := os.CopyFS(to, os.DirFS(dir)); err != nil {
 		t.Fatal(err)
 	}
+	err := filepath.WalkDir(to, func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		return os.Chmod(path, 0o600)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	return to
 }
 
@@ -169,23 +180,27 @@ func (s *server) restart(dir string) {
 	s.use(ledgertest.Start(s.t, dir, ledger.Options{}))
 }
 
-// events returns n events that will be accepted, with repeats between them.
-func events(seed uint64, n int) [][]byte {
-	e := ledgertest.NewEvents(seed)
-	var out [][]byte
-	for accepted := 0; accepted < n; {
-		ev := e.Next()
-		switch ev.Want {
-		case ledgertest.Conflict:
-			continue
-		case ledgertest.Accepted:
-			accepted++
-		}
-		out = append(out, ev.Document)
+// record appends events without the server.
+func (s *server) record(documents [][]byte) {
+	s.t.Helper()
+	var all []ledgertest.Event
+	for _, d := range documents {
+		all = append(all, ledgertest.Event{Document: d, Submitter: "another", Want: ledgertest.Accepted})
 	}
-	return out
+	s.ledger.Submit(all...)
 }
 
+// events returns n events that are accepted, each once, after the first from.
+func events(from, n int) [][]byte {
+	e := ledgertest.NewEvents(1)
+	var out [][]byte
+	for len(out) < from+n {
+		if ev := e.Next(); ev.Want == ledgertest.Accepted {
+			out = append(out, ev.Document)
+		}
+	}
+	return out[from:]
+}
 
 // replace is a lie: one part of a body for another. The test fails when there
 // is no such part.

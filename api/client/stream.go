@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"github.com/lendlog/lendlog/ledger/canon"
 )
@@ -35,7 +36,8 @@ type Outcome struct {
 }
 
 const (
-	inFlight  = 4096    // events that wait for their answers
+	inFlight  = 4096    // events that wait for their answers, at most
+	slowStart = 64      // of them on a good new connection; each answer makes room for one more
 	maxAnswer = 2 << 20 // bytes of one: an entry, every byte escaped, and proofs
 )
 
@@ -62,7 +64,7 @@ func (c *Client) Stream(ctx context.Context, events iter.Seq[[]byte], o StreamOp
 	return func(yield func(Outcome, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
-		s := &stream{c: c, proofs: o.Proofs, input: make(chan *flight, 64), top: -1, yield: yield}
+		s := &stream{c: c, proofs: o.Proofs, input: make(chan *flight, 64), top: -1, start: slowStart, yield: yield}
 		go s.take(ctx, events)
 		if err := s.run(ctx); err != nil && !errors.Is(err, errEnough) {
 			yield(Outcome{}, err)
@@ -82,6 +84,7 @@ type stream struct {
 
 	unanswered []*flight // to be sent again before anything new
 	top        int64     // largest index answered
+	start      int       // events sent on a new connection before any answer
 }
 
 // A flight is an event on its way.
@@ -122,8 +125,12 @@ func (s *stream) run(ctx context.Context) error {
 		if !errors.As(err, &again) {
 			return err
 		}
+		// A connection that keeps breaking off must not be used up by what
+		// was sent before.
 		if answered {
-			attempt = 0
+			attempt, s.start = 0, min(2*s.start, slowStart)
+		} else {
+			s.start = max(1, s.start/2)
 		}
 		if err := s.c.pause(ctx, attempt, again); err != nil {
 			return err
@@ -138,22 +145,30 @@ func (s *stream) connect(ctx context.Context) (answered bool, err error) {
 	defer cancel()
 	floor := s.c.Newest()
 	body, w := io.Pipe()
-	sent := make(chan *flight, inFlight)
+	sent, room := make(chan *flight, inFlight), make(chan struct{}, inFlight)
+	for range s.start {
+		room <- struct{}{}
+	}
 	sender := make(chan unsent, 1)
-	go func() { sender <- s.send(ctx, w, sent, s.unanswered) }()
+	go func() { sender <- s.send(ctx, w, sent, room, s.unanswered) }()
 
 	r := request{method: http.MethodPost, path: "/v1/records", contentType: typeStream, accept: typeStream}
 	if s.proofs {
 		r.path += "?receipt=full"
 	}
+	// A connection that dies before its answer begins is noticed by writing
+	// only, and there may be nothing to write.
+	silent := time.AfterFunc(s.c.stall, func() { w.CloseWithError(errSilent) })
+	stop := context.AfterFunc(ctx, func() { w.CloseWithError(context.Cause(ctx)) })
+	defer stop()
 	resp, err := s.c.send(ctx, r, body)
+	silent.Stop()
 	var waiting *flight
 	if err == nil {
-		answered, waiting, err = s.read(ctx, resp, sent, floor)
+		answered, waiting, err = s.read(ctx, resp, sent, room, floor)
 		resp.Body.Close()
 	}
 	cancel()
-	body.CloseWithError(context.Canceled)
 	rest := <-sender
 	close(sent)
 
@@ -184,7 +199,7 @@ type unsent struct {
 
 // send writes what has to be sent again, and then what comes. Whatever it
 // writes goes to sent first.
-func (s *stream) send(ctx context.Context, w *io.PipeWriter, sent chan<- *flight, again []*flight) unsent {
+func (s *stream) send(ctx context.Context, w *io.PipeWriter, sent chan<- *flight, room <-chan struct{}, again []*flight) unsent {
 	b := bufio.NewWriterSize(w, 32<<10)
 	for {
 		var f *flight
@@ -212,17 +227,18 @@ func (s *stream) send(ctx context.Context, w *io.PipeWriter, sent chan<- *flight
 			return unsent{ended: ended}
 		}
 		select {
-		case sent <- f:
+		case <-room:
 		default:
 			if b.Flush() != nil {
 				return unsent{flights: append([]*flight{f}, again...)}
 			}
 			select {
-			case sent <- f:
+			case <-room:
 			case <-ctx.Done():
 				return unsent{flights: append([]*flight{f}, again...)}
 			}
 		}
+		sent <- f
 		if _, err := b.Write(f.line); err != nil {
 			return unsent{flights: slices.Clone(again)}
 		}
@@ -231,17 +247,19 @@ func (s *stream) send(ctx context.Context, w *io.PipeWriter, sent chan<- *flight
 
 // read reads answers and yields outcomes. It returns the event that it could
 // not finish.
-func (s *stream) read(ctx context.Context, resp *http.Response, sent <-chan *flight, floor Checkpoint) (answered bool, waiting *flight, err error) {
+func (s *stream) read(ctx context.Context, resp *http.Response, sent <-chan *flight, room chan<- struct{}, floor Checkpoint) (answered bool, waiting *flight, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	var came atomic.Int64 // lines
-	go s.watch(ctx, resp, sent, &came)
+	var w watch
+	go w.run(ctx, s.c.stall, sent, resp.Body)
 	lines := bufio.NewReaderSize(resp.Body, 64<<10)
 	var line int64
 	var counted [3]int64 // accepted, repeated, refused
 	last := int64(-1)    // index of what was accepted last
 	for {
+		w.reading.Store(true)
 		text, err := readLine(lines)
+		w.reading.Store(false)
 		switch {
 		case errors.Is(err, errLongLine):
 			return answered, nil, lie(-1, "a line of it has more than %d bytes", maxAnswer)
@@ -251,7 +269,7 @@ func (s *stream) read(ctx context.Context, resp *http.Response, sent <-chan *fli
 			}
 			return answered, nil, &attemptError{err: fmt.Errorf("the stream broke off: %w", err)}
 		}
-		came.Add(1)
+		w.lines.Add(1)
 		a, err := parseAnswer(text)
 		if err != nil {
 			return answered, nil, lie(-1, "line %d: %w", line+1, err)
@@ -291,22 +309,32 @@ func (s *stream) read(ctx context.Context, resp *http.Response, sent <-chan *fli
 			counted[2]++
 		}
 		answered = true
+		room <- struct{}{}
+		if line <= inFlight-slowStart {
+			room <- struct{}{}
+		}
 		if !s.yield(out, nil) {
 			return answered, nil, errEnough
 		}
 	}
 }
 
-// watch breaks off a connection on which answers are due and none comes.
-func (s *stream) watch(ctx context.Context, resp *http.Response, sent <-chan *flight, came *atomic.Int64) {
-	for before := int64(-1); ; before = came.Load() {
-		if sleep(ctx, s.c.stall) != nil {
+var errSilent = errors.New("the server does not answer")
+
+// A watch breaks off a connection on which answers are due and none comes.
+type watch struct {
+	reading atomic.Bool  // waiting for a line, not for who takes the outcomes
+	lines   atomic.Int64 // that came
+}
+
+func (w *watch) run(ctx context.Context, stall time.Duration, sent <-chan *flight, conn io.Closer) {
+	for before := int64(-1); sleep(ctx, stall) == nil; {
+		now := w.lines.Load()
+		if now == before && w.reading.Load() && len(sent) > 0 {
+			conn.Close()
 			return
 		}
-		if came.Load() == before && len(sent) > 0 {
-			resp.Body.Close()
-			return
-		}
+		before = now
 	}
 }
 
