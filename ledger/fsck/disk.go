@@ -181,7 +181,7 @@ func (d *disk) openHead(noted *store.HeadFile) {
 			d.fail(whole(Signature, repairStore, "the store's own checkpoint is of %d records, its head row of %d", cp.Size, head.Size))
 		default:
 			d.headRow = cp
-			d.pass(Signature, "%d records, signed by a key that may", cp.Size)
+			d.pass(Signature, "the checkpoint of %d records is signed by a key that may sign it", cp.Size)
 		}
 	}
 	if noted != nil && d.policy != nil {

@@ -177,7 +177,7 @@ func (a *audit) checkOutside(list []tree.Checkpoint, r *replay) {
 		}
 	}
 	if len(list) > 0 {
-		a.pass(Outside, "%d checkpoints from outside are of this history", len(list))
+		a.pass(Outside, "what was brought from outside (%d) is of this history", len(list))
 	}
 }
 

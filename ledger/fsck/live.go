@@ -121,7 +121,7 @@ func (l *live) checkpoint(ctx context.Context, signed []byte) (size int64, root 
 		l.fail(whole(Signature, askOperator, "the server's checkpoint: %v", err))
 		return 0, root, false, nil
 	}
-	l.pass(Signature, "%d records, signed by a key that may", cp.Size)
+	l.pass(Signature, "the checkpoint of %d records is signed by a key that may sign it", cp.Size)
 	return cp.Size, cp.Root, true, nil
 }
 

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lendlog/lendlog/api/client"
+	"github.com/lendlog/lendlog/cmd/lendlog/internal/console"
+	"github.com/lendlog/lendlog/ledger"
+	"github.com/lendlog/lendlog/ledger/fsck"
+	"github.com/lendlog/lendlog/ledger/proof"
+	"github.com/lendlog/lendlog/ledger/store"
+)
+
+func newAudit(c *console.Console) *cobra.Command {
+	var dir, server, trustFile string
+	var checkpoints []string
+	o := fsck.Options{}
+	cmd := &cobra.Command{
+		Use:   "audit [--deep] {--dir DIR | --server URL}",
+		Short: "Audit a ledger from its bytes",
+		Long: `Derive everything of a ledger again from its bytes, and compare: one line per
+check, a block for everything that is wrong (which record, whose, the first signed
+checkpoint over it, and what to do), and a verdict.
+
+  VALID       every check passed (exit code 0)
+  INVALID     a check failed: tampering or damage (exit code 3)
+  INCOMPLETE  nothing failed, but a check could not be made (exit code 4)
+
+Without --deep: signatures, every record against the signed root, the tiles, the
+chains of all subjects, their map, the clock, and the rows beside the records. With
+it also: every payload is opened, every event validated again, seals, terms, keys
+and refs are computed again, and the mirror is compared byte for byte.
+
+--dir wants a ledger that no server holds, or a copy of one; parts that a copy lacks
+(keys, vault, head file, mirror) are reported as not checked. Opening a database
+writes to its files: audit a copy where the files themselves are evidence. --server
+reads the log of a running server; what is sealed cannot be seen there.
+
+Somebody who has all keys can sign another ledger that is as right as this one.
+Only checkpoints that they do not hold tell the two apart: pass those that you kept
+with --checkpoint.
+
+With --json, one line: {"verdict", "origin", "size", "deep", "checks": [{"name",
+"result", "text"}], "findings": [{"check", "record", "last", "subject",
+"checkpoint", "where", "text", "remedy"}], "more"}.`,
+		Example: `  lendlog audit --deep --dir ledger
+  lendlog audit --server https://ledger.bank.example --trust trust.json --checkpoint kept-in-june`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if trustFile != "" {
+				b, err := os.ReadFile(trustFile)
+				if err != nil {
+					return err
+				}
+				if o.Trust, err = proof.ParseTrust(b); err != nil {
+					return usagef("%s: %w", trustFile, err)
+				}
+			}
+			for _, name := range checkpoints {
+				b, err := readNote(name)
+				if err != nil {
+					return err
+				}
+				o.Checkpoints = append(o.Checkpoints, b)
+			}
+			progress := c.Progress()
+			o.Progress = progress.Set
+			var report *fsck.Report
+			var err error
+			switch {
+			case server != "":
+				report, err = auditServer(cmd.Context(), server, o)
+			case dir != "":
+				report, err = auditDir(cmd.Context(), dir, o)
+			default:
+				err = usagef("say which ledger: --dir DIR, or --server URL when a server holds it")
+			}
+			progress.Done()
+			if err != nil {
+				return err
+			}
+			if c.JSON {
+				err = c.Emit(report)
+			} else {
+				err = report.WriteText(c.Out)
+			}
+			if err != nil {
+				return err
+			}
+			return exit(report.Verdict.ExitCode())
+		},
+	}
+	f := cmd.Flags()
+	f.BoolVar(&o.Deep, "deep", false, "open every payload, validate every event again, compare the mirror")
+	f.StringVar(&dir, "dir", "", "directory of a ledger that no server holds, or of a copy")
+	f.StringVar(&server, "server", "", "URL of a server, such as http://127.0.0.1:8080")
+	f.StringVar(&trustFile, "trust", "", "trust file, pinned outside the ledger (default: the keys in its genesis record, believed)")
+	f.StringArrayVar(&checkpoints, "checkpoint", nil, "file with a signed checkpoint that was kept outside; may be given several times")
+	f.IntVar(&o.Limit, "limit", 100, "findings that are listed; the others are counted")
+	_ = cmd.MarkFlagDirname("dir")
+	_ = cmd.MarkFlagFilename("trust", "json")
+	cmd.MarkFlagsMutuallyExclusive("dir", "server")
+	return cmd
+}
+
+// maxNote bounds a file with a checkpoint.
+const maxNote = 1 << 20
+
+func readNote(name string) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxNote))
+	if err != nil {
+		return nil, fmt.Errorf("couldn't read %s: %w", name, err)
+	}
+	return b, nil
+}
+
+func auditDir(ctx context.Context, dir string, o fsck.Options) (*fsck.Report, error) {
+	_, p, err := ledger.Locate(dir)
+	if err != nil {
+		return nil, usagef("%w", err)
+	}
+	report, err := fsck.Disk(ctx, fsck.Parts{Store: p.Store, Keys: p.Keys, Vault: p.Vault, Head: p.Head, Mirror: p.Mirror}, o)
+	switch {
+	case err == nil || ctx.Err() != nil:
+		return report, err
+	case errors.Is(err, store.ErrHeld):
+		return nil, coded{exitStore, fmt.Errorf("%w: stop it, or audit what it serves with --server URL", err)}
+	}
+	return nil, coded{exitStore, fmt.Errorf("couldn't audit the ledger: %w", err)}
+}
+
+func auditServer(ctx context.Context, server string, o fsck.Options) (*fsck.Report, error) {
+	var options []client.Option
+	if o.Trust != nil {
+		options = append(options, client.WithTrust(o.Trust))
+	}
+	l, err := client.Dial(ctx, server, options...)
+	if err != nil {
+		return nil, serverError(ctx, err)
+	}
+	defer l.Close()
+	report, err := fsck.Live(ctx, l.Log(), o)
+	if err != nil {
+		return nil, serverError(ctx, err)
+	}
+	return report, nil
+}
+
+// serverError says how an audit ends that could not read the server's log.
+func serverError(ctx context.Context, err error) error {
+	var lie *client.LieError
+	switch {
+	case ctx.Err() != nil:
+		return err
+	case errors.As(err, &lie):
+		return coded{exitInvalid, fmt.Errorf("INVALID: %w", err)}
+	case errors.Is(err, client.ErrUnreachable):
+		return coded{exitNetwork, err}
+	}
+	return fmt.Errorf("couldn't audit the server's log: %w", err)
+}
