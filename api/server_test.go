@@ -33,7 +33,7 @@ import (
 // the test. Its client holds every answer against openapi.yaml.
 type testServer struct {
 	*Server
-	t      *testing.T
+	t      testing.TB
 	ledger *ledgertest.Ledger
 	url    string
 	client *http.Client
@@ -42,13 +42,13 @@ type testServer struct {
 }
 
 // serve starts a server. change, if not nil, adapts its configuration.
-func serve(t *testing.T, o ledger.CreateOptions, change func(*Config)) *testServer {
+func serve(t testing.TB, o ledger.CreateOptions, change func(*Config)) *testServer {
 	t.Helper()
 	l := ledgertest.Start(t, ledgertest.Create(t, o), ledger.Options{})
 	return serveLedger(t, l, change)
 }
 
-func serveLedger(t *testing.T, l *ledgertest.Ledger, change func(*Config)) *testServer {
+func serveLedger(t testing.TB, l *ledgertest.Ledger, change func(*Config)) *testServer {
 	t.Helper()
 	var log lockedBuffer
 	conf := Config{Ledger: l.Ledger, Logger: slog.New(slog.NewJSONHandler(&log, nil)), Version: "test"}
@@ -87,7 +87,7 @@ func serveLedger(t *testing.T, l *ledgertest.Ledger, change func(*Config)) *test
 
 // noGoroutines fails the test when a goroutine that runs what is named is
 // left.
-func noGoroutines(t *testing.T, name string) {
+func noGoroutines(t testing.TB, name string) {
 	t.Helper()
 	buf := make([]byte, 1<<20)
 	var left []string
@@ -182,7 +182,7 @@ func (s *testServer) wantProblem(a answer, k kind) problem {
 	return p
 }
 
-func decode[T any](t *testing.T, b []byte) (v T) {
+func decode[T any](t testing.TB, b []byte) (v T) {
 	t.Helper()
 	if err := json.Unmarshal(b, &v); err != nil {
 		t.Fatalf("%v: %s", err, b)
@@ -267,7 +267,7 @@ func operation(method, path string) (*openapi3.PathItem, *openapi3.Operation) {
 // checkedTransport holds every response that is read to its end against
 // openapi.yaml.
 type checkedTransport struct {
-	t *testing.T
+	t testing.TB
 	http.RoundTripper
 }
 
@@ -296,7 +296,7 @@ func (b *checkedBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func checkResponse(t *testing.T, req *http.Request, resp *http.Response, body []byte) {
+func checkResponse(t testing.TB, req *http.Request, resp *http.Response, body []byte) {
 	t.Helper()
 	item, op := operation(req.Method, req.URL.EscapedPath())
 	err := openapi3filter.ValidateResponse(context.Background(), &openapi3filter.ResponseValidationInput{

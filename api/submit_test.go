@@ -56,7 +56,7 @@ func (s *testServer) binaryMode(event string, more ...string) answer {
 	return s.do(http.MethodPost, "/v1/records", strings.NewReader(body), append(headers, more...)...)
 }
 
-func toBinary(t *testing.T, event string) (headers []string, body string) {
+func toBinary(t testing.TB, event string) (headers []string, body string) {
 	t.Helper()
 	for name, value := range decode[map[string]json.RawMessage](t, []byte(event)) {
 		if name == "data" {
@@ -189,7 +189,7 @@ func (s *testServer) stream(query string, lines ...string) []answerLine {
 	return parseLines(s.t, a.body)
 }
 
-func parseLines(t *testing.T, body []byte) (out []answerLine) {
+func parseLines(t testing.TB, body []byte) (out []answerLine) {
 	t.Helper()
 	for line := range bytes.Lines(body) {
 		out = append(out, decode[answerLine](t, line))
