@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/spf13/cobra"
+
+	"github.com/lendlog/lendlog/cmd/lendlog/internal/console"
+	"github.com/lendlog/lendlog/ledger/record"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"lendlog": main})
+}
+
+// TestScripts runs the program as a person does: testdata/script holds what
+// they type and what they see.
+func TestScripts(t *testing.T) {
+	data, err := filepath.Abs("internal/demo/data")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bin := t.TempDir()
+	if out, err := exec.Command("go", "build", "-o", bin, "../lendlog-verify").CombinedOutput(); err != nil {
+		t.Fatalf("go build lendlog-verify: %v\n%s", err, out)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("DATA", data)
+			e.Setenv("PATH", bin+string(os.PathListSeparator)+e.Getenv("PATH"))
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits": exits, "serve": serveInBackground, "terminate": stopServer, "post": post, "change": change, "same-records": sameRecords,
+		},
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+	})
+}
+
+// exits runs a command and holds its exit code against the one that is given:
+// exits 2 lendlog show.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE COMMAND [ARGUMENT...]")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		var ee *exec.ExitError
+		if !errors.As(err, &ee) {
+			ts.Fatalf("%v", err)
+		}
+		got = ee.ExitCode()
+	}
+	if got != want {
+		ts.Fatalf("%s ended with %d, want %d", strings.Join(args[1:], " "), got, want)
+	}
+}
+
+// running is the server of a script.
+type running struct {
+	*exec.Cmd
+	errs bytes.Buffer
+}
+
+var servers = map[*testscript.TestScript]*running{}
+
+// serveInBackground starts a server and sets SERVER to its URL and ADDRESS to
+// its address: serve DIR.
+func serveInBackground(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 1 {
+		ts.Fatalf("usage: serve DIR [FLAG...]")
+	}
+	bin, err := exec.LookPath("lendlog")
+	ts.Check(err)
+	s := &running{Cmd: exec.Command(bin, append([]string{"serve", "--json", "--listen", "127.0.0.1:0", "--dir"}, args...)...)}
+	s.Dir, s.Stderr = ts.MkAbs("."), &s.errs
+	out, err := s.StdoutPipe()
+	ts.Check(err)
+	ts.Check(s.Start())
+	ts.Defer(func() { _ = s.Process.Kill(); _ = s.Wait() })
+	var ready struct {
+		URL string `json:"url"`
+	}
+	if err := json.NewDecoder(out).Decode(&ready); err != nil {
+		_ = s.Wait()
+		ts.Fatalf("the server doesn't start: %v\n%s", err, &s.errs)
+	}
+	ts.Setenv("SERVER", ready.URL)
+	ts.Setenv("ADDRESS", strings.TrimPrefix(ready.URL, "http://"))
+	servers[ts] = s
+}
+
+// stopServer sends the server of the script SIGTERM and wants exit code 0. What
+// the server logged is in the file that is named.
+func stopServer(ts *testscript.TestScript, neg bool, args []string) {
+	s := servers[ts]
+	if neg || s == nil || len(args) > 1 {
+		ts.Fatalf("usage: terminate [FILE], after serve")
+	}
+	delete(servers, ts)
+	ts.Check(s.Process.Signal(syscall.SIGTERM))
+	if err := s.Wait(); err != nil {
+		ts.Fatalf("the server ended with %v\n%s", err, &s.errs)
+	}
+	if len(args) == 1 {
+		ts.Check(os.WriteFile(ts.MkAbs(args[0]), s.errs.Bytes(), 0o600))
+	}
+}
+
+// post submits the event in a file to the server, in plain HTTP, and wants it
+// accepted: post FILE.
+func post(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: post FILE, after serve")
+	}
+	resp, err := http.Post(ts.Getenv("SERVER")+"/v1/records", "application/cloudevents+json", strings.NewReader(ts.ReadFile(args[0])))
+	ts.Check(err)
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusCreated {
+		ts.Fatalf("%s", resp.Status)
+	}
+}
+
+// change replaces the last occurrence of a text in a file: change FILE OLD NEW.
+func change(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: change FILE OLD NEW")
+	}
+	text := ts.ReadFile(args[0])
+	at := strings.LastIndex(text, args[1])
+	if at < 0 {
+		ts.Fatalf("%s does not hold %q", args[0], args[1])
+	}
+	text = text[:at] + args[2] + text[at+len(args[1]):]
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o600))
+}
+
+// sameRecords holds two files of `lendlog timeline --json` against each other,
+// leaving out what may differ between two ways of asking.
+func sameRecords(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: same-records FILE FILE")
+	}
+	var docs [2]string
+	for i, name := range args {
+		for line := range strings.Lines(ts.ReadFile(name)) {
+			var doc map[string]any
+			ts.Check(json.Unmarshal([]byte(line), &doc))
+			delete(doc, "proof")
+			delete(doc, "checkpoint")
+			b, err := json.Marshal(doc)
+			ts.Check(err)
+			docs[i] += string(b) + "\n"
+		}
+	}
+	if (docs[0] == docs[1]) == neg || docs[0] == "" {
+		ts.Fatalf("%s\n%s", docs[0], docs[1])
+	}
+}
+
+// TestHelp wants of every command a sentence, a text, and an example that
+// calls the command itself with flags that it has.
+func TestHelp(t *testing.T) {
+	root := newRoot(console.New(nil, &bytes.Buffer{}, &bytes.Buffer{}))
+	n := 0
+	var visit func(cmd *cobra.Command)
+	visit = func(cmd *cobra.Command) {
+		for _, sub := range cmd.Commands() {
+			visit(sub)
+		}
+		if cmd.HasParent() && cmd.Parent().Name() == "completion" || cmd.Name() == "help" {
+			return // cobra's own
+		}
+		n++
+		if cmd.Short == "" || cmd.Long == "" || strings.HasSuffix(cmd.Short, ".") {
+			t.Errorf("%s: no help, or a Short that is not a title", cmd.CommandPath())
+		}
+		if !strings.Contains(cmd.Example, cmd.CommandPath()) {
+			t.Errorf("%s: no example of itself", cmd.CommandPath())
+		}
+		for line := range strings.Lines(cmd.Long) {
+			if len(line) > 88 {
+				t.Errorf("%s: a line of its help has %d characters: %s", cmd.CommandPath(), len(line), line)
+			}
+		}
+		example := strings.ReplaceAll(cmd.Example, "\\\n", " ")
+		for line := range strings.Lines(example) {
+			_, call, ok := strings.Cut(line, root.Name()+" ")
+			if !ok {
+				continue
+			}
+			call, _, _ = strings.Cut(call, " > ")
+			call, _, _ = strings.Cut(call, "|")
+			called, rest, err := root.Find(strings.Fields(strings.TrimSuffix(strings.TrimSpace(call), ")")))
+			if err != nil {
+				t.Errorf("%s: its example %q calls no command: %v", cmd.CommandPath(), call, err)
+				continue
+			}
+			if err := called.ParseFlags(rest); err != nil {
+				t.Errorf("%s: its example %q: %v", cmd.CommandPath(), call, err)
+			}
+		}
+	}
+	visit(root)
+	if n < 17 {
+		t.Errorf("there are %d commands only", n)
+	}
+}
+
+// TestExampleEvents wants the event that `lendlog types show` prints of each
+// type to be one that is accepted.
+func TestExampleEvents(t *testing.T) {
+	cat, err := record.Builtin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, s := range cat.All() {
+		if s.Own {
+			continue
+		}
+		n++
+		if len(s.Examples) == 0 {
+			t.Errorf("%s has no example", s.Type)
+			continue
+		}
+		if _, err := record.ParseEvent(exampleEvent(s).Bytes(), cat); err != nil {
+			t.Errorf("%s: %v", s.Type, err)
+		}
+	}
+	if n == 0 {
+		t.Error("there is no type")
+	}
+}
+
+func TestExitCodes(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		err  error
+		want int
+	}{
+		{"nothing", nil, exitOK},
+		{"a wrong call", usagef("x"), exitUsage},
+		{"a file that is not there", &fs.PathError{Op: "open", Path: "x", Err: fs.ErrNotExist}, exitUsage},
+		{"a disk that is full", &fs.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC}, exitFailed},
+		{"anything else", errors.New("x"), exitFailed},
+		{"said already", exit(exitIncomplete), exitIncomplete},
+	} {
+		if got := exitCode(tc.err); got != tc.want {
+			t.Errorf("%s: %d, want %d", tc.name, got, tc.want)
+		}
+	}
+	for _, tc := range []struct{ a, b, want int }{
+		{exitOK, exitIncomplete, exitIncomplete},
+		{exitIncomplete, exitInvalid, exitInvalid},
+		{exitInvalid, exitIncomplete, exitInvalid},
+		{exitInvalid, exitOK, exitInvalid},
+	} {
+		if got := worse(tc.a, tc.b); got != tc.want {
+			t.Errorf("worse(%d, %d) = %d, want %d", tc.a, tc.b, got, tc.want)
+		}
+	}
+}
+
+// TestFullDisk wants a result that could not be written to be a failure.
+func TestFullDisk(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer full.Close()
+	var errs bytes.Buffer
+	if code := run([]string{"types"}, nil, full, &errs); code != exitFailed {
+		t.Errorf("exit code %d, want %d", code, exitFailed)
+	}
+	if !strings.Contains(errs.String(), "couldn't write the result") {
+		t.Errorf("stderr = %q", errs.String())
+	}
+}
+
+// FuzzDocuments wants every input to end, and what was yielded to be pieces of
+// it in their order.
+func FuzzDocuments(f *testing.F) {
+	for _, s := range []string{
+		`{"a":1}`, `[{"a":1},{"a":2}]`, "{\"a\":1}\n{\"a\":2}\n", "", " [", "[]", "[1,]", "[1] 2", "{", "nul", "\xff", "1 2 3", `[{"a":"]"}]`,
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, in []byte) {
+		at, number := 0, int64(0)
+		for ev, err := range documents(bytes.NewReader(in)) {
+			if err != nil {
+				return
+			}
+			if number++; ev.Number != number {
+				t.Fatalf("event %d is called %d", number, ev.Number)
+			}
+			i := bytes.Index(in[at:], ev.Document)
+			if i < 0 || len(ev.Document) == 0 || !json.Valid(ev.Document) {
+				t.Fatalf("event %d, %q, is no piece of the input after byte %d", number, ev.Document, at)
+			}
+			at += i + len(ev.Document)
+		}
+	})
+}
