@@ -81,8 +81,7 @@ type story struct {
 	Summary
 
 	events []event
-	middle int   // events of the older copy
-	older  int64 // records of it
+	middle int // events of the older copy
 
 	// What an outsider holds.
 	trust      *proof.Trust
