@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/lendlog/lendlog/ledger/canon"
+	"github.com/lendlog/lendlog/ledger/proof"
 	"github.com/lendlog/lendlog/ledger/record"
 	"github.com/lendlog/lendlog/ledger/seal"
 	"github.com/lendlog/lendlog/ledger/store"
@@ -127,7 +128,7 @@ func (r *ring) subject(identity [32]byte, payload []byte) (string, bool) {
 func (d *disk) deep() error {
 	d.openRing()
 	if d.ring.why != "" {
-		for _, name := range []string{Keys, Payloads, Seals, Events, Terms, Refs} {
+		for _, name := range []string{Keys, Payloads, Seals, Events, Terms, Refs, Submitters} {
 			d.skip(name, "%s", d.ring.why)
 		}
 		return nil
@@ -160,7 +161,7 @@ func (d *disk) deep() error {
 		d.fail(about(Keys, o.closed.first[key], repairStore, "party key %d, which opens a group of its payload, is missing or does not unwrap; so it is with %d groups in all", key, o.closed.count[key]))
 	}
 	if closed > 0 {
-		for _, name := range []string{Payloads, Seals, Events, Terms, Refs} {
+		for _, name := range []string{Payloads, Seals, Events, Terms, Refs, Submitters} {
 			d.skip(name, "%d groups of payloads can't be opened, because party keys are missing", closed)
 		}
 	}
@@ -170,6 +171,14 @@ func (d *disk) deep() error {
 	d.pass(Events, "%d events are valid, and their entries say what they say", n)
 	d.pass(Terms, "%d records stand under the term of their subject", n)
 	d.pass(Refs, "%d records name what their events say they follow from", n)
+	switch unsigned := o.unsigned.Load(); {
+	case len(d.policy.Submitters) == 0:
+		d.note(Submitters, "no trust file lists submitters' keys, so who submitted is the operator's claim")
+	case unsigned > 0:
+		d.skip(Submitters, "%d events bear no signature of a submitter whose key the trust file lists", unsigned)
+	default:
+		d.pass(Submitters, "every event is signed by who submitted it")
+	}
 	return nil
 }
 
@@ -180,6 +189,7 @@ type opener struct {
 	lateAfter time.Duration
 	opened    atomic.Int64
 	closed    closed
+	unsigned  atomic.Int64 // events that no listed submitter signed
 }
 
 // closed are the records that do not open because a party key is missing: one
@@ -320,8 +330,36 @@ func (o *opener) check(index int64, e *record.Entry, payload []byte) *Finding {
 	if text := o.refs(index, e, ev, values); text != "" {
 		return bad(Refs, askOperator, "%s", text)
 	}
+	if text := o.submitter(e, ev, values); text != "" {
+		return bad(Submitters, askOperator, "%s", text)
+	}
 	o.opened.Add(1)
 	return nil
+}
+
+// submitter verifies the submitter's signature where the policy lists keys.
+func (o *opener) submitter(e *record.Entry, ev *record.Event, values map[string]canon.Value) string {
+	if len(o.policy.Submitters) == 0 || ev.Schema.Own {
+		return ""
+	}
+	id := e.Submitter
+	if e.Type == record.TypeRestricted {
+		id = values["/submitter"].Str
+	}
+	var wrong error
+	for _, s := range o.policy.Submitters {
+		if s.ID != id || ev.Signature == "" {
+			continue
+		}
+		if wrong = proof.VerifySignature(ev.Document(), ev.Signature, o.policy.Origin, id, s.Key); wrong == nil {
+			return ""
+		}
+	}
+	if wrong != nil {
+		return wrong.Error()
+	}
+	o.unsigned.Add(1)
+	return ""
 }
 
 // schemaOf returns the schema of an entry's members.
@@ -352,6 +390,9 @@ func (o *opener) event(e *record.Entry, ev *record.Event, values map[string]cano
 	if e.Type == record.TypeRestricted && values["/type"].Str != ev.Type {
 		return "it is restricted, and its type within is not that of its schema"
 	}
+	if ev.Type == record.TypeConflicted && !o.conflict(e) {
+		return "it says that an event was in conflict with a record that does not have that identity"
+	}
 	want := record.Live
 	switch {
 	case ev.Capture == record.Import:
@@ -363,6 +404,19 @@ func (o *opener) event(e *record.Entry, ev *record.Event, values map[string]cano
 		return fmt.Sprintf("the entry says that it was captured %s, but by its times it is %s", e.Capture, want)
 	}
 	return ""
+}
+
+// conflict reports whether the record that a conflict is with has the identity
+// that both claim.
+func (o *opener) conflict(e *record.Entry) bool {
+	index, _ := e.Open.Get("index")
+	digest, _ := e.Open.Get("eventHash")
+	identity, ok := decode32(digest.Str)
+	if !ok {
+		return false
+	}
+	row, ok, err := o.store.Identity(identity)
+	return err == nil && ok && row.Index == index.Int
 }
 
 // refs holds the records that it follows from against the event's causes.

@@ -5,6 +5,7 @@ package fsck_test
 import (
 	"bytes"
 	"context"
+	"crypto/ed25519"
 	"encoding/binary"
 	"encoding/json"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lendlog/lendlog/ledger"
 	"github.com/lendlog/lendlog/ledger/canon"
 	"github.com/lendlog/lendlog/ledger/fsck"
 	"github.com/lendlog/lendlog/ledger/ledgertest"
@@ -56,9 +58,9 @@ func TestIntact(t *testing.T) {
 		opt  fsck.Options
 		not  int // checks that are only noted
 	}{
-		{"shallow", fsck.Options{}, 9},
-		{"deep", fsck.Options{Deep: true}, 1},
-		{"deep, one worker, trust and checkpoints", fsck.Options{Deep: true, Workers: 1, Trust: trustOf(t, p), Checkpoints: notes(t, p)}, 0},
+		{"shallow", fsck.Options{}, 10},
+		{"deep", fsck.Options{Deep: true}, 2},
+		{"deep, one worker, trust and checkpoints", fsck.Options{Deep: true, Workers: 1, Trust: trustOf(t, p), Checkpoints: notes(t, p)}, 1},
 	} {
 		r := audit(t, p, tc.opt)
 		if r.Verdict != proof.Valid || len(r.Findings) > 0 {
@@ -70,8 +72,8 @@ func TestIntact(t *testing.T) {
 				noted++
 			}
 		}
-		if noted != tc.not || len(r.Checks) != 22 {
-			t.Errorf("%s: %d of %d checks are only noted, want %d of 22:\n%s", tc.name, noted, len(r.Checks), tc.not, text(r))
+		if noted != tc.not || len(r.Checks) != 23 {
+			t.Errorf("%s: %d of %d checks are only noted, want %d of 23:\n%s", tc.name, noted, len(r.Checks), tc.not, text(r))
 		}
 	}
 }
@@ -401,9 +403,9 @@ func TestIncomplete(t *testing.T) {
 		missing []string
 	}{
 		{"no keys", func(_ *testing.T, p *fsck.Parts) { p.Keys = "" },
-			[]string{fsck.Keys, fsck.Payloads, fsck.Seals, fsck.Events, fsck.Terms, fsck.Refs}},
+			[]string{fsck.Keys, fsck.Payloads, fsck.Seals, fsck.Events, fsck.Terms, fsck.Refs, fsck.Submitters}},
 		{"no vault", func(_ *testing.T, p *fsck.Parts) { p.Vault = filepath.Join(p.Vault, "none") },
-			[]string{fsck.Keys, fsck.Payloads, fsck.Seals, fsck.Events, fsck.Terms, fsck.Refs}},
+			[]string{fsck.Keys, fsck.Payloads, fsck.Seals, fsck.Events, fsck.Terms, fsck.Refs, fsck.Submitters}},
 		{"no head file", func(_ *testing.T, p *fsck.Parts) { p.Head = "" }, []string{fsck.HeadFile}},
 		{"head file removed", func(t *testing.T, p *fsck.Parts) {
 			if err := os.Remove(filepath.Join(p.Head, "checkpoint")); err != nil {
@@ -423,6 +425,7 @@ func TestIncomplete(t *testing.T) {
 		}, []string{fsck.Mirror}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
 			p := copyOf(t)
 			tc.remove(t, &p)
 			r := audit(t, p, fsck.Options{Deep: true})
@@ -587,6 +590,7 @@ func TestMirror(t *testing.T) {
 		}, fsck.Mirror, 0},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
 			p := copyOf(t)
 			tc.attack(t, p)
 			r := audit(t, p, fsck.Options{Deep: true})
@@ -723,11 +727,18 @@ func TestSignedLies(t *testing.T) {
 				it.entry.Time = it.entry.Recorded.Format(time.RFC3339)
 			}
 		}}, fsck.Events, false},
+		{"a conflict with another record", lie{before: func(it *item) {
+			if it.entry != nil && it.entry.Type == record.TypeConflicted {
+				hash, _ := it.entry.Open.Get("eventHash")
+				it.entry.Open = canon.Map(canon.Member{Name: "index", Value: canon.Number(1)}, canon.Member{Name: "eventHash", Value: hash})
+			}
+		}}, fsck.Events, false},
 		{"an open member made up", lie{before: at(func(it *item) {
 			it.entry.Open = canon.Map(canon.Member{Name: "made", Value: canon.Text("up")})
 		})}, fsck.Events, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
 			f := forge(t, p, tc.lie)
 			for _, deep := range []bool{false, true} {
 				if tc.check != "" && tc.shallow && deep {
@@ -772,6 +783,64 @@ func TestTrustPolicy(t *testing.T) {
 			t.Errorf("%s: want a finding of %s:\n%s", tc.name, tc.check, text(r))
 		}
 	}
+}
+
+// Where the trust file lists submitters' keys, every event has to be signed.
+func TestSubmitters(t *testing.T) {
+	public, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, _, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const id = "key-branch"
+	l := ledgertest.New(t)
+	submit := func(sign bool) {
+		t.Helper()
+		events := ledgertest.NewEvents(uint64(len(id)))
+		for range 30 {
+			ev := events.Next()
+			doc, err := canon.Parse(ev.Document, canon.Limits{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if ev.Want != ledgertest.Accepted {
+				continue
+			}
+			if sign {
+				signature, err := proof.SignEvent(doc, ledgertest.Origin, id, private)
+				if err != nil {
+					t.Fatal(err)
+				}
+				doc.Members = append(doc.Members, canon.Member{Name: "signature", Value: canon.Text(signature)})
+			} else {
+				source, _ := doc.Get("source")
+				doc.Members = slices.DeleteFunc(doc.Members, func(m canon.Member) bool { return m.Name == "source" })
+				doc.Members = append(doc.Members, canon.Member{Name: "source", Value: canon.Text(source.Str + ":unsigned")})
+			}
+			l.Submit(ledgertest.Event{Document: canon.Map(doc.Members...).Bytes(), Submitter: id})
+		}
+	}
+	trust := l.Trust()
+	check := func(name string, want proof.Verdict, keys ...proof.SubmitterKey) {
+		t.Helper()
+		l.Stop()
+		trust.Submitters = keys
+		r := audit(t, ledgertest.Parts(t, l.Dir), fsck.Options{Deep: true, Trust: trust})
+		if _, found := find(r, fsck.Submitters, -1); r.Verdict != want || found != (want == proof.Invalid) {
+			t.Errorf("%s: want %v:\n%s", name, want, text(r))
+		}
+	}
+	submit(true)
+	check("all are signed", proof.Valid, proof.SubmitterKey{ID: id, Key: public})
+	check("by one of two keys", proof.Valid, proof.SubmitterKey{ID: id, Key: other}, proof.SubmitterKey{ID: id, Key: public})
+	check("by another key", proof.Invalid, proof.SubmitterKey{ID: id, Key: other})
+	check("by a key that is not listed", proof.Incomplete, proof.SubmitterKey{ID: "key-web", Key: public})
+	l = ledgertest.Start(t, l.Dir, ledger.Options{})
+	submit(false)
+	check("some are not signed", proof.Incomplete, proof.SubmitterKey{ID: id, Key: public})
 }
 
 // A flood of findings is counted, not listed.
@@ -832,7 +901,7 @@ func TestReportJSON(t *testing.T) {
 	if err := json.Unmarshal(b, &out); err != nil {
 		t.Fatal(err)
 	}
-	if out.Verdict != "INVALID" || out.Origin != ledgertest.Origin || len(out.Checks) != 22 {
+	if out.Verdict != "INVALID" || out.Origin != ledgertest.Origin || len(out.Checks) != 23 {
 		t.Errorf("%s", b)
 	}
 	if f := out.Findings[0]; f.Check != fsck.Entries || f.Record == nil || *f.Record != index || f.Subject == "" || f.Checkpoint == 0 {
