@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -23,6 +24,9 @@ func TestVerifyReceipt(t *testing.T) {
 	for i := range 4 {
 		rc := w.receipt(i)
 		wantVerdict(t, proof.VerifyReceipt(&w.trust, rc, w.records[i].event), proof.Valid, "", "")
+		if err := rc.Match(w.records[i].event); err != nil {
+			t.Error(err)
+		}
 		r := proof.VerifyReceipt(&w.trust, rc, nil)
 		wantVerdict(t, r, proof.Valid, "", "")
 		if !slices.ContainsFunc(r.Checks, func(c proof.Check) bool { return c.Name == "event" && c.Result == proof.Note }) {
@@ -144,6 +148,9 @@ func TestVerifyReceiptOfAnotherEvent(t *testing.T) {
 				t.Fatal(err)
 			}
 			wantVerdict(t, proof.VerifyReceipt(&w.trust, w.receipt(tt.index), changed), proof.Invalid, "event", tt.words)
+			if err := w.receipt(tt.index).Match(changed); err == nil || !strings.Contains(err.Error(), tt.words) {
+				t.Errorf("Match says %v", err)
+			}
 		})
 	}
 	// A restricted event whose record is another restricted type's.
@@ -193,6 +200,9 @@ func TestVerifyReceiptLies(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			lying := newLyingWorld(t, map[int]lie{2: tt.lie})
 			wantVerdict(t, proof.VerifyReceipt(&lying.trust, lying.receipt(2), w.records[2].event), tt.verdict, "event", tt.words)
+			if err := lying.receipt(2).Match(w.records[2].event); (err == nil) != (tt.verdict == proof.Valid) {
+				t.Errorf("Match says %v", err)
+			}
 		})
 	}
 }
@@ -209,6 +219,17 @@ func TestVerifyReceiptSubmitter(t *testing.T) {
 	wantVerdict(t, proof.VerifyReceipt(p, w.receipt(2), w.records[2].event), proof.Invalid, "submitter", "signature is wrong")
 	p.Submitters = p.Submitters[1:]
 	wantVerdict(t, proof.VerifyReceipt(p, w.receipt(2), w.records[2].event), proof.Incomplete, "submitter", "no key of submitter core-banking")
+}
+
+func TestMatchRefuses(t *testing.T) {
+	w := newWorld(t)
+	for name, entry := range map[string][]byte{"an index-root": w.leaves[4], "no leaf": []byte("{}"), "another record": w.leaves[1]} {
+		rc := w.receipt(2)
+		rc.Entry = entry
+		if rc.Match(w.records[2].event) == nil {
+			t.Errorf("%s matches", name)
+		}
+	}
 }
 
 func TestParseReceiptRefuses(t *testing.T) {
