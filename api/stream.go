@@ -9,6 +9,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -168,6 +169,7 @@ func (s *Server) submitStream(c *call, full bool) error {
 	// does not go by that context, nor may another request follow on the
 	// connection. A client that goes away shows in reading and in writing.
 	ctx := context.WithoutCancel(c.ctx())
+	c.sendContinue() // with the headers so far
 	c.Header("Connection", "close")
 	w := newAnswers(ctx, c, s, full)
 	w.begin(typeStream)
@@ -220,6 +222,15 @@ func (s *Server) submitStream(c *call, full bool) error {
 	}
 	w.summary(s.ledger.Head().Note, err)
 	return w.flush()
+}
+
+// sendContinue asks for the body where the client waits for that. net/http
+// does so only when the body is read before the answer begins, and gin keeps
+// such a status to itself.
+func (c *call) sendContinue() {
+	if w, ok := c.Writer.(interface{ Unwrap() http.ResponseWriter }); ok && strings.EqualFold(c.GetHeader("Expect"), "100-continue") {
+		w.Unwrap().WriteHeader(http.StatusContinue)
+	}
 }
 
 // lines cuts a body into lines.

@@ -146,6 +146,19 @@ func TestAnswersAreFlushed(t *testing.T) {
 	d.end()
 }
 
+// A client that waits to be told before it sends its body is told.
+func TestExpectContinue(t *testing.T) {
+	s := serve(t, ledger.CreateOptions{}, nil)
+	s.client.Transport.(*checkedTransport).RoundTripper.(*http.Transport).ExpectContinueTimeout = time.Hour
+	a := s.post(typeStream, decision(1)+"\n"+decision(2), "Expect", "100-continue")
+	if lines := parseLines(t, s.want(a, http.StatusOK).body); len(lines) != 3 || lines[2].Accepted != 2 {
+		t.Errorf("answered %s", a.body)
+	}
+	// Whoever is refused is not asked for it.
+	s.wantProblem(s.post("text/csv", decision(3), "Expect", "100-continue"), kindMediaType)
+	s.want(s.post(typeEvent, decision(3), "Expect", "100-continue"), http.StatusCreated)
+}
+
 // A client that goes away in the middle of a line: what it sent before is
 // recorded, the half line is not, and nothing of the stream is left.
 func TestDisconnect(t *testing.T) {
