@@ -241,8 +241,8 @@ type disclosed struct {
 }
 
 func (d disclosed) text(pointer string) (string, bool) {
-	x, ok := d.values[pointer]
-	return x.Value.Str, ok && x.Present && x.Value.Kind == canon.String
+	x := d.values[pointer]
+	return x.Value.Str, x.Present && x.Value.Kind == canon.String
 }
 
 // disclosures verifies every disclosure against the seal.

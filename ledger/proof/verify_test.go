@@ -59,6 +59,22 @@ func TestVerify(t *testing.T) {
 			t.Errorf("evidence is read as other evidence (-want +got):\n%s", diff)
 		}
 	}
+	// What the policy does not ask for is said.
+	for policy, want := range map[*proof.Trust][]string{
+		&w.trust:        {"disclosure", "submitter", "time"},
+		w.signedTrust(): {"disclosure", "time"},
+		{Origin: w.trust.Origin, Keys: w.trust.Keys, Genesis: w.trust.Genesis, VRF: w.trust.VRF, Unsupported: []string{"witnesses"}}: {"disclosure", "submitter"},
+	} {
+		var got []string
+		for _, c := range proof.Verify(policy, w.evidence(map[int][]string{2: nil})).Checks {
+			if c.Result == proof.Note {
+				got = append(got, c.Name)
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("notes (-want +got):\n%s", diff)
+		}
+	}
 	// With submitters' keys, only a signed record that is disclosed whole is VALID.
 	signed := w.signedTrust()
 	wantVerdict(t, proof.Verify(signed, w.evidence(map[int][]string{2: {"*"}})), proof.Valid, "", "")
@@ -72,6 +88,51 @@ func TestVerify(t *testing.T) {
 	wantVerdict(t, proof.Verify(signed, w.evidence(map[int][]string{2: {"*"}})), proof.Valid, "", "")
 	signed.Submitters = signed.Submitters[:1]
 	wantVerdict(t, proof.Verify(signed, w.evidence(map[int][]string{2: {"*"}})), proof.Invalid, "submitter", "signature is wrong")
+}
+
+// What is shown is what the entries say in the clear and what was disclosed.
+func TestShown(t *testing.T) {
+	w := newWorld(t)
+	tests := map[string]struct {
+		shown map[int][]string
+		want  []string
+	}{
+		"open": {map[int][]string{2: shown}, []string{
+			`2 type "com.example.loan.decided.v1"`, `2 time "2026-01-31T10:02:00+01:00"`, `2 submitter "core-banking"`,
+			`2 recorded "2026-01-31T09:02:00.123Z"`, `2 capture "live"`, `2 /data/outcome "approved"`,
+			`2 /data/amount "12000.00"`, `2 /data/officerId "staff-7"`, `2 /parent absent`, `2 /subject "file/L-1"`,
+		}},
+		"restricted": {map[int][]string{3: {"/refs"}}, []string{
+			`3 type "org.lendlog.restricted.v1"`, `3 recorded "2026-01-31T09:03:00.123Z"`, `3 capture "live"`,
+			`3 /refs [2]`, `3 /schema "rO//BVgBqKed9HCdmpca8Q34OeG1jvTSeMQzr+iBGvs="`, `3 /type "com.example.case.noted.v1"`,
+		}},
+		"index-root": {map[int][]string{4: nil}, []string{`4 type "org.lendlog.index-root.v1"`, `4 covers 4`}},
+	}
+	for name, tt := range tests {
+		var got []string
+		for _, s := range proof.Verify(&w.trust, w.evidence(tt.shown)).Shown {
+			value := string(s.Value.Bytes())
+			if s.Absent {
+				value = "absent"
+			}
+			got = append(got, fmt.Sprintf("%d %s %s", s.Record, s.What, value))
+		}
+		if diff := cmp.Diff(tt.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+	// A receipt's entry is shown too; one that is not the event's is not.
+	if r := proof.VerifyReceipt(&w.trust, w.receipt(2), w.records[2].event); len(r.Shown) != 6 {
+		t.Errorf("of a receipt is shown: %v", r.Shown)
+	}
+	// Of a record that could not be checked nothing is shown.
+	e := w.evidence(map[int][]string{1: nil, 2: shown})
+	e.Schemas = nil
+	for _, s := range proof.Verify(&w.trust, e).Shown {
+		if s.Record != 1 {
+			t.Errorf("shown: %v", s)
+		}
+	}
 }
 
 // index of the disclosure of a pointer in the evidence's first record.
