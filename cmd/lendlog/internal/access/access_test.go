@@ -144,6 +144,23 @@ func TestSubmitEndsEarly(t *testing.T) {
 	if !errors.Is(last, context.Canceled) {
 		t.Errorf("the last error is %v", last)
 	}
+	// So is one whose context ends while the input gives nothing.
+	ctx, cancel = context.WithCancel(t.Context())
+	defer cancel()
+	silent := make(chan struct{})
+	defer close(silent)
+	for _, err := range l.Submit(ctx, func(yield func(Event, error) bool) {
+		for ev := range payments(1) {
+			yield(ev, nil)
+		}
+		<-silent
+	}, SubmitOptions{}) {
+		cancel()
+		last = err
+	}
+	if !errors.Is(last, context.Canceled) {
+		t.Errorf("the last error is %v", last)
+	}
 	broken := errors.New("the input is broken")
 	var outcomes int
 	for _, err := range l.Submit(t.Context(), func(yield func(Event, error) bool) {

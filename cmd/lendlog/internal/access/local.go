@@ -108,7 +108,22 @@ func (l *local) Submit(ctx context.Context, events iter.Seq2[Event, error], o Su
 				}
 			}
 		}()
-		for w := range queue {
+		for {
+			// Whoever reads events from a terminal may be waiting for a line
+			// that never comes.
+			var w waiting
+			var more bool
+			select {
+			case w, more = <-queue:
+			case <-ctx.Done():
+			}
+			if err := ctx.Err(); err != nil {
+				yield(Outcome{}, err)
+				return
+			}
+			if !more {
+				return
+			}
 			if w.err == nil && w.pending != nil {
 				w.out, w.err = l.wait(ctx, w.out, w.pending, o)
 			}
