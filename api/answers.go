@@ -21,7 +21,8 @@ type answers struct {
 	ctx  context.Context
 	c    *call
 	s    *Server
-	full bool // with proofs
+	full bool   // with proofs
+	end  string // behind every answer
 	w    *bufio.Writer
 	buf  []byte
 	err  error // the first
@@ -72,7 +73,7 @@ func (a *answers) flush() error {
 	return a.err
 }
 
-// answer writes what became of an event, as one JSON object on a line.
+// answer writes what became of an event, as one JSON object.
 func (a *answers) answer(o outcome) error {
 	if o.err == nil && a.full {
 		o.err = a.s.ledger.AddProof(a.ctx, o.result.Receipt)
@@ -96,10 +97,7 @@ func (a *answers) answer(o outcome) error {
 		a.accepted++
 		b = a.receipt(append(b, `,"status":201`...), o.result.Receipt)
 	}
-	a.buf = append(b, '}')
-	if a.c.route != nil {
-		a.buf = append(a.buf, '\n')
-	}
+	a.buf = append(append(b, '}'), a.end...)
 	_, err := a.w.Write(a.buf)
 	a.note(err)
 	return a.err

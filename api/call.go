@@ -56,20 +56,23 @@ func (s *Server) handle(r route) gin.HandlerFunc {
 // never shown.
 var errPanic = errors.New("a handler panicked")
 
+// rescue, deferred, turns a panic into errPanic: an event that the program
+// cannot take must not take it down with it.
+func (s *Server) rescue(ctx context.Context, err *error, attrs ...any) {
+	switch v := recover(); v {
+	case nil:
+	case http.ErrAbortHandler:
+		panic(v)
+	default:
+		// The value may hold what was submitted; its place does not.
+		s.log.ErrorContext(ctx, "a handler panicked", append(attrs, slog.String("stack", string(debug.Stack())))...)
+		*err = errPanic
+	}
+}
+
 // guarded runs the handler of a call.
 func (s *Server) guarded(c *call) (err error) {
-	defer func() {
-		switch v := recover(); v {
-		case nil:
-		case http.ErrAbortHandler:
-			panic(v)
-		default:
-			// The value may hold what was submitted; its place does not.
-			s.log.ErrorContext(c.ctx(), "a handler panicked", slog.String("route", c.route.name),
-				slog.String("request", c.id), slog.String("stack", string(debug.Stack())))
-			err = errPanic
-		}
-	}()
+	defer s.rescue(c.ctx(), &err, slog.String("route", c.route.name), slog.String("request", c.id))
 	if !s.conf.Remote && !isLoopback(c.Request.Host) {
 		return errHost
 	}

@@ -5,6 +5,7 @@ package api
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
@@ -19,6 +20,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/lendlog/lendlog/ledger"
+	"github.com/lendlog/lendlog/ledger/record"
 )
 
 func TestOpenAPIIsValid(t *testing.T) {
@@ -98,6 +100,34 @@ func TestProblemsAreDescribed(t *testing.T) {
 	}
 }
 
+// The limits and the example that openapi.yaml gives are those of the code.
+func TestLimitsAreDescribed(t *testing.T) {
+	limits, ok := spec().Info.Extensions["x-limits"].(map[string]any)
+	if !ok {
+		t.Fatal("x-limits is missing")
+	}
+	got := map[string]int64{}
+	for name, v := range limits {
+		got[name] = int64(v.(float64))
+	}
+	want := map[string]int64{
+		"eventBytes": record.MaxEvent, "batchBytes": maxBatch, "batchEvents": maxBatchEvents,
+		"verifyBytes": maxVerify, "timelineRecords": timelineMax,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the limits (-want +got):\n%s", diff)
+	}
+}
+
+func TestExampleIsAccepted(t *testing.T) {
+	example, err := json.Marshal(spec().Paths.Find("/v1/records").Post.RequestBody.Value.Content[typeEvent].Example)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := serve(t, ledger.CreateOptions{}, nil)
+	s.verifyReceipt(s.submit(string(example)), string(example))
+}
+
 func TestDescriptionIsServed(t *testing.T) {
 	s := serve(t, ledger.CreateOptions{}, nil)
 	a := s.want(s.get("/openapi.yaml"), http.StatusOK)
@@ -173,15 +203,20 @@ func TestRequestIDs(t *testing.T) {
 func TestPanics(t *testing.T) {
 	s := serve(t, ledger.CreateOptions{}, nil)
 	s.engine.GET("/panic", s.handle(route{name: "panic", handler: func(*call) error { panic(marker) }}))
-	resp, err := http.Get(s.url + "/panic")
-	if err != nil {
-		t.Fatal(err)
+	s.engine.GET("/panic-in-stream", s.handle(route{name: "panicInStream", handler: func(c *call) error {
+		return s.pipe(c.ctx(), func() (line, error) { panic(marker) }, func(outcome, bool) error { return nil })
+	}}))
+	for _, path := range []string{"/panic", "/panic-in-stream"} {
+		resp, err := http.Get(s.url + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if resp.StatusCode != http.StatusInternalServerError {
+			t.Errorf("%s: status %d", path, resp.StatusCode)
+		}
 	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusInternalServerError {
-		t.Errorf("status %d", resp.StatusCode)
-	}
-	if log := s.log.String(); strings.Contains(log, marker) || !strings.Contains(log, "panicked") {
+	if log := s.log.String(); strings.Contains(log, marker) || strings.Count(log, "a handler panicked") != 2 {
 		t.Errorf("the log says %s", log)
 	}
 }

@@ -73,15 +73,18 @@ func (s *Server) pipe(ctx context.Context, next func() (line, error), answer fun
 		budget  = semaphore.NewWeighted(inFlightBytes)
 		working sync.WaitGroup
 		readErr error
+		sealErr error
 	)
 	defer working.Wait()
 	defer cancel()
 	working.Go(func() {
 		defer close(parsed)
+		defer s.rescue(ctx, &readErr)
 		readErr = s.parseLines(ctx, next, budget, parsed)
 	})
 	working.Go(func() {
 		defer close(flying)
+		defer s.rescue(ctx, &sealErr)
 		for f := range parsed {
 			if f.err == nil {
 				f.begun = time.Now()
@@ -105,10 +108,13 @@ func (s *Server) pipe(ctx context.Context, next func() (line, error), answer fun
 			return err
 		}
 	}
-	// flying is closed after parsed, and that after readErr was set.
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if sealErr != nil {
+		return sealErr
+	}
+	// flying was closed after parsed, and that after readErr was set.
 	return readErr
 }
 
@@ -172,6 +178,7 @@ func (s *Server) submitStream(c *call, full bool) error {
 	c.sendContinue() // with the headers so far
 	c.Header("Connection", "close")
 	w := newAnswers(ctx, c, s, full)
+	w.end = "\n"
 	w.begin(typeStream)
 	if err := w.flush(); err != nil {
 		return err
