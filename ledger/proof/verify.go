@@ -349,6 +349,9 @@ var placed = []string{
 // shaped says why a value cannot be that of its pointer (docs/formats.md,
 // section 3), or nil.
 func shaped(d seal.Disclosure) error {
+	if d.Present && d.Value.Kind == canon.Null {
+		return errors.New("is null, which no member is")
+	}
 	want := canon.String
 	switch d.Pointer {
 	case "/extensions":

@@ -445,6 +445,7 @@ func TestVerifyLies(t *testing.T) {
 		{"no subject", 2, set("decided", "/subject", canon.Value{}, false), all2, proof.Invalid, "disclosure", "/subject is absent"},
 		{"another subject in the seal", 2, set("decided", "/subject", canon.Text("file/L-9"), true), all2, proof.Invalid, "subject", "not the one that is disclosed"},
 		{"no id", 2, set("decided", "/id", canon.Value{}, false), all2, proof.Invalid, "disclosure", "/id is absent"},
+		{"a null", 2, set("decided", "/data/reasons", canon.Value{}, true), all2, proof.Invalid, "disclosure", "/data/reasons is null"},
 		{"extensions that are a string", 2, set("decided", "/extensions", canon.Text("x"), true), all2, proof.Invalid, "disclosure", "/extensions is not of type object"},
 		{"an extension that is the type", 2, set("decided", "/extensions", texts("type", "x"), true), all2, proof.Invalid, "disclosure", "place of its own"},
 		{"an extension that is the signature", 2, set("decided", "/extensions", texts("signature", "x"), true), all2, proof.Invalid, "disclosure", "place of its own"},
@@ -553,6 +554,92 @@ func TestVerifyRestricted(t *testing.T) {
 	if _, err := proof.Disclose(w.schemas["noted"], w.records[3].all[:3], "/data/kind"); err == nil {
 		t.Error("members are disclosed out of too few")
 	}
+}
+
+// An operator seals a malformed tree in which two schemas find their places, so
+// that one record could be shown as of two types. The type stands at the right
+// edge of both, which is why it has to be disclosed.
+func TestVerifyRestrictedTwice(t *testing.T) {
+	w := newWorld(t)
+	members := ""
+	for i := range 12 {
+		members += fmt.Sprintf(`"m%02d": {"type": "string", "x-key": "party"}, `, i)
+	}
+	more := bytes.Replace(w.schemas["noted"].Text, []byte(`"properties": {`), []byte(`"properties": {`+members), 1)
+	more = bytes.Replace(more, []byte("case.noted"), []byte("case.closed"), 1)
+	other, err := record.ParseSchema(more)
+	if err != nil {
+		t.Fatal(err)
+	}
+	schemas := []*record.Schema{w.schemas["noted"], other}
+	// The leaves that the operator wants, by their way down from the root.
+	leaves := map[string]tree.Hash{}
+	disclose := func(s *record.Schema, pointer string, v canon.Value) (d seal.Disclosure, way string) {
+		d = seal.Disclose(seal.Seed{1}, pointer, v, true)
+		return d, wayTo(slices.Index(s.Pointers(), pointer), len(s.Pointers()))
+	}
+	for _, s := range schemas {
+		d, way := disclose(s, "/schema", canon.Text(b64(s.Hash[:])))
+		leaves[way] = d.Hash()
+	}
+	d, way := disclose(schemas[0], "/type", canon.Text(schemas[0].Type))
+	leaves[way] = d.Hash()
+	if _, way2 := disclose(other, "/type", canon.Text(other.Type)); len(leaves) != 3 || way2 != way {
+		t.Fatalf("the trees do not fit into one another: %v, /type at %s", leaves, way2)
+	}
+	lying := newWorld(t)
+	leaf, err := record.ParseLeaf(lying.leaves[3])
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaf.Entry.Sealed = craft(leaves, "")
+	lying.leaves[3] = leaf.Entry.Bytes()
+	evidence := func(s *record.Schema, typ string) *proof.Evidence {
+		e := lying.evidence(map[int][]string{3: nil})
+		e.Schemas = [][]byte{s.Text}
+		for pointer, v := range map[string]string{"/schema": b64(s.Hash[:]), "/type": typ} {
+			d, way := disclose(s, pointer, canon.Text(v))
+			m := proof.SealedMember{Disclosure: d.Bytes()}
+			for i := len(way) - 1; i >= 0; i-- {
+				sibling := way[:i] + map[byte]string{'L': "R", 'R': "L"}[way[i]]
+				m.Proof = append(m.Proof, craft(leaves, sibling))
+			}
+			e.Records[0].Disclosures = append(e.Records[0].Disclosures, m)
+		}
+		return e
+	}
+	wantVerdict(t, proof.Verify(&lying.trust, evidence(schemas[0], schemas[0].Type)), proof.Valid, "", "")
+	wantVerdict(t, proof.Verify(&lying.trust, evidence(other, other.Type)), proof.Invalid, "disclosure", "/type is not what the entry committed to")
+	wantVerdict(t, proof.Verify(&lying.trust, evidence(other, schemas[0].Type)), proof.Invalid, "schema", "does not go with the entry")
+}
+
+// wayTo returns the way from the root of a tree to a leaf.
+func wayTo(index, size int) string {
+	if size == 1 {
+		return ""
+	}
+	k := 1
+	for 2*k < size {
+		k *= 2
+	}
+	if index < k {
+		return "L" + wayTo(index, k)
+	}
+	return "R" + wayTo(index-k, size-k)
+}
+
+// craft returns the hash of the node at the end of a way, in a tree that has
+// certain leaves at the end of others.
+func craft(leaves map[string]tree.Hash, way string) tree.Hash {
+	if h, ok := leaves[way]; ok {
+		return h
+	}
+	for w := range leaves {
+		if strings.HasPrefix(w, way) {
+			return tree.Small{Leaves: []tree.Hash{craft(leaves, way+"L"), craft(leaves, way+"R")}}.Root()
+		}
+	}
+	return tree.LeafHash([]byte("filler " + way))
 }
 
 func TestVerifyDocument(t *testing.T) {
