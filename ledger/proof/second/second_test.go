@@ -395,6 +395,26 @@ func disclose(e *entry, list []any, schemas map[string][]byte) (schema, map[stri
 	for name := range e.open {
 		check(s.open[name], "%s is not open", name)
 	}
+	for pointer, v := range values {
+		switch pointer {
+		case "/extensions":
+			o, ok := v.(object)
+			check(ok || v == nil, "/extensions")
+			for name := range o {
+				_, placed := s.groups["/"+name]
+				check(!placed && !slices.Contains(strings.Fields("specversion type time data data_base64"), name), "an extension with a place of its own")
+			}
+		case "/refs":
+			_, ok := v.([]any)
+			check(ok || v == nil, "/refs")
+		case "/id", "/source", "/subject", "/schema", "/submitter", "/time", "/type":
+			_, ok := v.(string)
+			check(ok, "%s", pointer)
+		default:
+			_, ok := v.(string)
+			check(ok || v == nil || strings.HasPrefix(pointer, "/data/"), "%s", pointer)
+		}
+	}
 	for pointer, d := range all {
 		at, ok := slices.BinarySearch(s.pointers, pointer)
 		check(ok && included(leafHash(d.bytes), int64(at), int64(len(s.pointers)), d.proof, e.sealed), "%s is not what was committed", pointer)
