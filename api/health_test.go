@@ -43,18 +43,22 @@ func TestRefusals(t *testing.T) {
 	for name, c := range map[string]struct {
 		kind    kind
 		options ledger.Options
-		happens func()
+		happens func(*testServer)
 		passes  func() // nil when it doesn't
 	}{
 		"clock": {
 			kindClock, ledger.Options{Now: func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }},
-			func() { ahead.Store(int64(time.Hour)) }, func() { ahead.Store(0) },
+			func(s *testServer) {
+				s.submit(decision(0)) // now the sequencer has looked at the clock
+				ahead.Store(int64(time.Hour))
+			},
+			func() { ahead.Store(0) },
 		},
-		"space": {kindNoSpace, ledger.Options{MinFree: 1 << 62}, func() {}, nil},
+		"space": {kindNoSpace, ledger.Options{MinFree: 1 << 62}, func(*testServer) {}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := serveLedger(t, ledgertest.Start(t, ledgertest.Create(t, ledger.CreateOptions{}), c.options), nil)
-			c.happens()
+			c.happens(s)
 			a := s.post(typeEvent, decision(1))
 			s.wantProblem(a, c.kind)
 			if a.header.Get("Retry-After") == "" {
