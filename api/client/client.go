@@ -89,6 +89,9 @@ func WithHTTPClient(h *http.Client) Option { return func(c *Client) { c.http = h
 // 8, which takes about half a minute.
 func WithRetries(n int) Option { return func(c *Client) { c.retries = n } }
 
+// ErrURL: what was given to Dial is not the URL of a server.
+var ErrURL = errors.New("the server is not a URL such as https://ledger.bank.example")
+
 // Dial returns a client of the server at a URL, such as
 // "https://ledger.bank.example". The server has to show first that its ledger
 // begins with the record that the policy pins, and that it goes on from the
@@ -96,7 +99,7 @@ func WithRetries(n int) Option { return func(c *Client) { c.retries = n } }
 func Dial(ctx context.Context, server string, options ...Option) (*Client, error) {
 	u, err := url.Parse(server)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
-		return nil, errors.New("the server is not a URL such as https://ledger.bank.example")
+		return nil, ErrURL
 	}
 	builtin, err := record.Builtin()
 	if err != nil {

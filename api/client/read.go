@@ -80,7 +80,10 @@ func (c *Client) Record(ctx context.Context, index int64) (*Record, error) {
 
 // open verifies a record.
 func (c *Client) open(ctx context.Context, d *recordDoc, note string, floor Checkpoint) (*Record, error) {
-	r := &Record{Index: d.Index, Entry: []byte(d.Entry), Unreadable: d.Unreadable, Proof: d.Proof}
+	r := &Record{Index: d.Index, Entry: []byte(d.Entry), Proof: d.Proof}
+	if len(d.Unreadable) > 0 {
+		r.Unreadable = d.Unreadable
+	}
 	var err error
 	if r.Checkpoint, err = c.included(ctx, d.Index, r.Entry, d.Proof, []byte(note), floor); err != nil {
 		return nil, err

@@ -26,6 +26,8 @@ var (
 	ErrRefusesToOpen = errors.New("the ledger does not open")
 	// ErrUntrusted: what the server answered does not verify.
 	ErrUntrusted = errors.New("the server's answer does not verify")
+	// ErrUsage: what was to be reached was named in a way that cannot be.
+	ErrUsage = errors.New("it cannot be reached like this")
 	// ErrNotFound: there is no such record or subject.
 	ErrNotFound = errors.New("not found")
 )

@@ -131,9 +131,6 @@ func (l *local) Submit(ctx context.Context, events iter.Seq2[Event, error], o Su
 				return
 			}
 		}
-		if err := ctx.Err(); err != nil {
-			yield(Outcome{}, err)
-		}
 	}
 }
 
@@ -171,10 +168,7 @@ func (l *local) Record(ctx context.Context, index int64) (*Record, error) {
 	if err != nil {
 		return nil, located(err)
 	}
-	out, err := view(r)
-	if err != nil {
-		return nil, err
-	}
+	out := view(r)
 	head := l.Head()
 	if out.Proof, err = l.InclusionProof(ctx, index, head.Size); err != nil {
 		return nil, err
@@ -194,9 +188,7 @@ func (l *local) Timeline(ctx context.Context, kind, id string, from, limit int64
 	}
 	records := make([]*Record, len(t.Records))
 	for i, r := range t.Records {
-		if records[i], err = view(r); err != nil {
-			return nil, 0, err
-		}
+		records[i] = view(r)
 	}
 	return records, t.Count, nil
 }
@@ -210,7 +202,7 @@ func (l *local) Prove(ctx context.Context, index int64, pointers []string) (*pro
 			return nil, located(err)
 		}
 		for _, p := range pointers {
-			if err := sealed(r, p); err != nil {
+			if err := sealed(index, r.Schema, p); err != nil {
 				return nil, err
 			}
 		}
@@ -218,14 +210,6 @@ func (l *local) Prove(ctx context.Context, index int64, pointers []string) (*pro
 	}
 	e, err := l.Ledger.Prove(ctx, index, disclose)
 	return e, located(err)
-}
-
-// sealed refuses to disclose what is not a sealed member of the record.
-func sealed(r *ledger.Record, pointer string) error {
-	if r.Schema == nil || !slices.Contains(r.Schema.Pointers(), pointer) {
-		return &PointerError{Index: r.Index, Pointer: pointer}
-	}
-	return nil
 }
 
 // located turns the engine's word for what is not there into ours.
@@ -237,36 +221,10 @@ func located(err error) error {
 }
 
 // view is what a reader sees of a record of the engine.
-func view(r *ledger.Record) (*Record, error) {
-	out := &Record{
-		Index: r.Index, Entry: string(r.Entry), LeafHash: tree.LeafHash(r.Entry),
-		Members: []Member{}, Unreadable: r.Unreadable,
-	}
-	e := r.Leaf.Entry
-	if e == nil {
-		out.Type = record.TypeIndexRoot
-		return out, nil
-	}
-	out.Type, out.Seq, out.Capture, out.Refs = e.Type, e.Seq, e.Capture, e.Refs
-	out.Time, out.Recorded, out.Submitter = e.Time, e.Recorded.UTC().Format(record.TimeLayout), e.Submitter
-	out.Restricted = e.Type == record.TypeRestricted
-	if r.Schema != nil {
-		out.Type, out.Title = r.Schema.Type, r.Schema.Title
-	}
+func view(r *ledger.Record) *Record {
+	out := newRecord(r.Index, r.Entry, r.Leaf, r.Schema, r.Unreadable)
 	for _, m := range r.Members {
-		v := Member{Pointer: m.Pointer, Open: m.Open, Group: m.Group}
-		if m.Present {
-			v.Value = m.Value.Bytes()
-		}
-		out.Members = append(out.Members, v)
-		switch m.Pointer {
-		case "/subject":
-			out.Subject = m.Value.Str
-		case "/time":
-			out.Time = m.Value.Str
-		case "/submitter":
-			out.Submitter = m.Value.Str
-		}
+		out.add(m.Pointer, m.Value, m.Present, m.Open, m.Group)
 	}
-	return out, nil
+	return out
 }

@@ -44,6 +44,53 @@ type Member struct {
 	Group   string          `json:"group,omitempty"` // key group of a sealed member
 }
 
+// newRecord begins a record with what its leaf says. schema is nil where it is
+// not known.
+func newRecord(index int64, entry []byte, leaf record.Leaf, schema *record.Schema, unreadable []string) *Record {
+	r := &Record{
+		Index: index, Entry: string(entry), LeafHash: tree.LeafHash(entry),
+		Members: []Member{}, Unreadable: unreadable,
+	}
+	e := leaf.Entry
+	if e == nil {
+		r.Type = record.TypeIndexRoot
+		return r
+	}
+	r.Type, r.Seq, r.Capture, r.Refs = e.Type, e.Seq, e.Capture, e.Refs
+	r.Time, r.Recorded, r.Submitter = e.Time, e.Recorded.UTC().Format(record.TimeLayout), e.Submitter
+	r.Restricted = e.Type == record.TypeRestricted
+	if schema != nil {
+		r.Type, r.Title = schema.Type, schema.Title
+	}
+	return r
+}
+
+// add adds a member, and takes from it what the leaf keeps sealed.
+func (r *Record) add(pointer string, value canon.Value, present, open bool, group string) {
+	m := Member{Pointer: pointer, Open: open, Group: group}
+	if present {
+		m.Value = value.Bytes()
+	}
+	r.Members = append(r.Members, m)
+	switch pointer {
+	case "/subject":
+		r.Subject = value.Str
+	case "/time":
+		r.Time = value.Str
+	case "/submitter":
+		r.Submitter = value.Str
+	}
+}
+
+// sealed refuses to disclose what is not a sealed member of a record. schema
+// is nil where it has none.
+func sealed(index int64, schema *record.Schema, pointer string) error {
+	if schema == nil || !slices.Contains(schema.Pointers(), pointer) {
+		return &PointerError{Index: index, Pointer: pointer}
+	}
+	return nil
+}
+
 // ShortType drops what all of lendlog's own types have in common:
 // org.lendlog.decision.made.v1 is decision.made.
 func ShortType(t string) string {
