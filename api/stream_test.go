@@ -176,6 +176,25 @@ func TestDisconnect(t *testing.T) {
 	}
 }
 
+// A client that goes away without taking its answers leaves nothing behind,
+// and what it sent is answered when it is sent again.
+func TestDisconnectUnread(t *testing.T) {
+	s := serve(t, ledger.CreateOptions{}, nil)
+	d := s.dialogue()
+	var lines strings.Builder
+	for n := range inFlight {
+		lines.WriteString(decision(n) + "\n")
+	}
+	d.send(lines.String())
+	d.cancel()
+	s.streamsEnd()
+	noGoroutines(t, "submitStream")
+	got := s.stream("", strings.Split(lines.String(), "\n")...)
+	if last := got[len(got)-1]; !last.Summary || last.Accepted+last.Repeated != inFlight {
+		t.Errorf("the summary is %s", last.raw)
+	}
+}
+
 // streamsEnd waits until no stream is open.
 func (s *testServer) streamsEnd() {
 	s.t.Helper()
