@@ -139,7 +139,7 @@ func (d *disk) deep() error {
 		o.lateAfter = time.Duration(late.Int) * time.Second
 	}
 	jobs := func(yield func(store.Block) bool) {
-		for b := range d.store.EntryBlocks(0, d.head.Size) {
+		for b := range joined(d.store.EntryBlocks(0, d.head.Size)) {
 			if b.Err == nil && !yield(b) {
 				return
 			}

@@ -79,7 +79,8 @@ func Disk(ctx context.Context, p Parts, o Options) (_ *Report, err error) {
 	return d.finish(), nil
 }
 
-// readHeadFile takes the lock of the ledger.
+// readHeadFile takes the lock of the ledger, which lies with the head file. It
+// returns nil when there is none.
 func (d *disk) readHeadFile() (*store.HeadFile, error) {
 	if d.parts.Head == "" {
 		d.skip(HeadFile, "no head file was given, so a store that was rolled back can't be told from the newest one")
@@ -92,6 +93,7 @@ func (d *disk) readHeadFile() (*store.HeadFile, error) {
 	return store.LockHead(d.parts.Head)
 }
 
+// all makes every check. Later ones rest on what earlier ones read.
 func (d *disk) all(noted *store.HeadFile) error {
 	d.readGenesis()
 	d.openHead(noted)
@@ -108,7 +110,7 @@ func (d *disk) all(noted *store.HeadFile) error {
 	if err := d.replay.run(); err != nil {
 		return err
 	}
-	whole := d.replay.settle(d.headRow.Size > 0, d.headRow.Root)
+	signed := d.replay.settle(d.headRow.Size > 0, d.headRow.Root)
 	d.replay.summary()
 	d.checkHeadFile()
 	d.checkOutside(outside, d.replay)
@@ -124,7 +126,7 @@ func (d *disk) all(noted *store.HeadFile) error {
 		}
 	}
 	// The mirror also tells which record was altered when nothing else does.
-	if d.opt.Deep || !whole {
+	if d.opt.Deep || !signed {
 		if err := d.checkMirror(); err != nil {
 			return err
 		}
@@ -230,11 +232,33 @@ func (d *disk) checkHeadFile() {
 func (d *disk) bundles(size int64) iter.Seq[bundle] {
 	return func(yield func(bundle) bool) {
 		// Beyond the end there must be nothing.
-		for b := range d.store.EntryBlocks(0, 1<<62) {
+		for b := range joined(d.store.EntryBlocks(0, 1<<62)) {
 			load := func(context.Context) ([][]byte, error, error) { return b.Items, b.Err, nil }
 			if !yield(bundle{b.First, load}) {
 				return
 			}
+		}
+	}
+}
+
+// joined makes one block of neighbours that are small, as those of records are
+// that were submitted one by one.
+func joined(blocks iter.Seq[store.Block]) iter.Seq[store.Block] {
+	return func(yield func(store.Block) bool) {
+		var now store.Block
+		for b := range blocks {
+			follows := b.First == now.First+int64(len(now.Items)) && now.Err == nil && b.Err == nil
+			if follows && len(now.Items) > 0 && len(now.Items)+len(b.Items) <= tree.Width {
+				now.Items = append(now.Items, b.Items...)
+				continue
+			}
+			if (len(now.Items) > 0 || now.Err != nil) && !yield(now) {
+				return
+			}
+			now = b
+		}
+		if len(now.Items) > 0 || now.Err != nil {
+			yield(now)
 		}
 	}
 }

@@ -870,6 +870,19 @@ func TestHeldAndMissing(t *testing.T) {
 	if _, err := fsck.Disk(t.Context(), fsck.Parts{Store: t.TempDir()}, fsck.Options{}); err == nil {
 		t.Error("an audit of nothing has a result")
 	}
+	broken := copyOf(t)
+	if err := os.WriteFile(filepath.Join(broken.Store, "MANIFEST"), []byte("not one"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := audit(t, broken, fsck.Options{Deep: true})
+	if f, ok := find(r, fsck.Entries, -1); r.Verdict != proof.Invalid || !ok || !strings.Contains(f.Text, "doesn't open") {
+		t.Error(text(r))
+	}
+	for _, c := range r.Checks {
+		if c.Result == proof.Pass {
+			t.Errorf("%s passed in a store that doesn't open", c.Name)
+		}
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := fsck.Disk(ctx, copyOf(t), fsck.Options{}); err == nil {
