@@ -93,7 +93,7 @@ func exitCode(err error) int {
 		return exitStore
 	case errors.Is(err, access.ErrUntrusted):
 		return exitInvalid
-	case errors.As(err, &path) && path.Op == "open", errors.As(err, &pointer):
+	case errors.As(err, &path) && path.Op == "open", errors.As(err, &pointer), errors.Is(err, access.ErrUsage):
 		return exitUsage // a file or a member that was named and is not there
 	}
 	return exitFailed

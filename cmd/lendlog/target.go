@@ -45,7 +45,9 @@ func (t *target) open(ctx context.Context, c *console.Console) (access.Ledger, e
 	switch {
 	case t.server != "":
 		var trust []byte
-		if t.trust != "" {
+		if t.trust == "" {
+			c.Notef("The server's own trust file is believed; pin one with --trust.")
+		} else {
 			var err error
 			if trust, err = os.ReadFile(t.trust); err != nil {
 				return nil, err

@@ -29,7 +29,14 @@ func Remote(ctx context.Context, url string, trust []byte) (Ledger, error) {
 		}
 		options = append(options, client.WithTrust(t))
 	}
-	c, err := client.Dial(ctx, url, options...)
+	// Whoever named a wrong address wants to know it at once. A server that
+	// goes away later is waited for.
+	first, err := client.Dial(ctx, url, append(options, client.WithRetries(2))...)
+	if err != nil {
+		return nil, classify(err)
+	}
+	first.Close()
+	c, err := client.Dial(ctx, url, client.WithTrust(first.Trust()))
 	if err != nil {
 		return nil, classify(err)
 	}
