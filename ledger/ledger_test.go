@@ -644,6 +644,7 @@ func TestNotFound(t *testing.T) {
 		{"tile beyond the end", func() error { _, err := h.l.HashTile(t.Context(), 0, 1<<40, 1); return err }},
 		{"wider tile than there is", func() error { _, err := h.l.HashTile(t.Context(), 0, 0, 256); return err }},
 		{"bundle beyond the end", func() error { _, err := h.l.EntryBundle(t.Context(), 1<<40, 1); return err }},
+		{"bundle whose first index overflows", func() error { _, err := h.l.EntryBundle(t.Context(), 1<<56, 1); return err }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if err := tt.err(); !errors.Is(err, ledger.ErrNotFound) {

@@ -284,7 +284,7 @@ func (l *Ledger) HashTile(ctx context.Context, level int, n int64, width int) ([
 func (l *Ledger) EntryBundle(ctx context.Context, n int64, width int) ([]byte, error) {
 	view := l.published.Load().view
 	first := n * tree.Width
-	if n < 0 || width < 1 || width > tree.Width || first+int64(width) > view.Size {
+	if n < 0 || n > view.Size/tree.Width || width < 1 || width > tree.Width || first+int64(width) > view.Size {
 		return nil, ErrNotFound
 	}
 	var out []byte
