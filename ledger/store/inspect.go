@@ -37,6 +37,7 @@ func (s *Store) PayloadBlocks(first, end int64) iter.Seq[Block] { return s.block
 
 func (s *Store) blocks(prefix byte, width int, first, end int64) iter.Seq[Block] {
 	return func(yield func(Block) bool) {
+		at := first // where a block would go on
 		err := s.db.View(func(txn *badger.Txn) error {
 			start, err := blockAt(txn, prefix, first)
 			if err != nil {
@@ -47,33 +48,32 @@ func (s *Store) blocks(prefix byte, width int, first, end int64) iter.Seq[Block]
 			opt.Prefix = []byte{prefix}
 			it := txn.NewIterator(opt)
 			defer it.Close()
-			for it.Seek(start); it.Valid(); it.Next() {
-				k := it.Item().Key()
-				if len(k) != 9 {
-					if !yield(Block{First: first, Err: fmt.Errorf("a key of %d bytes: %w", len(k), ErrDamaged)}) {
-						return nil
-					}
-					continue
+			for err = seek(it, start); err == nil && it.Valid(); err = next(it) {
+				b := Block{First: at, Err: ErrDamaged}
+				if k := it.Item().Key(); len(k) == 9 {
+					b = readBlock(it.Item(), int64(binary.BigEndian.Uint64(k[1:])), width)
 				}
-				b := Block{First: int64(binary.BigEndian.Uint64(k[1:]))}
-				if b.First >= end {
+				if b.First >= end || !yield(b) {
 					return nil
 				}
-				v, err := it.Item().ValueCopy(nil)
-				if err == nil {
-					b.Items, err = unpack(v, width)
-				}
-				b.Err = err
-				if !yield(b) {
-					return nil
-				}
+				at = b.First + int64(len(b.Items))
 			}
-			return nil
+			return err
 		})
 		if err != nil {
-			yield(Block{First: first, Err: err})
+			yield(Block{First: at, Err: err})
 		}
 	}
+}
+
+func readBlock(item *badger.Item, first int64, width int) (b Block) {
+	b.First = first
+	v, err := item.ValueCopy(nil)
+	if err == nil {
+		b.Items, err = unpack(v, width)
+	}
+	b.Err = err
+	return b
 }
 
 // Census counts the keys of the store by their first byte.
@@ -84,12 +84,13 @@ func (s *Store) Census() (map[byte]int64, error) {
 		opt.PrefetchValues = false
 		it := txn.NewIterator(opt)
 		defer it.Close()
-		for it.Rewind(); it.Valid(); it.Next() {
+		err := seek(it, nil)
+		for ; err == nil && it.Valid(); err = next(it) {
 			if k := it.Item().Key(); len(k) > 0 {
 				n[k[0]]++
 			}
 		}
-		return nil
+		return err
 	})
 	return n, err
 }

@@ -217,3 +217,44 @@ func FuzzReadMirror(f *testing.F) {
 		}
 	})
 }
+
+// A table that is damaged in its structure makes Badger panic; here it is an
+// error, and names the remedy.
+func TestTableDamagedInStructure(t *testing.T) {
+	dir, _ := filled(t)
+	tables, err := filepath.Glob(filepath.Join(dir, "*.sst"))
+	if err != nil || len(tables) != 1 {
+		t.Fatalf("%d tables: %v", len(tables), err)
+	}
+	b, err := os.ReadFile(tables[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Before the first key of a block stand the lengths of what it shares with
+	// the one before, none, and of what is its own.
+	at := bytes.Index(b, key('e', 0))
+	if at < 4 {
+		t.Fatal("the first key is not in the table")
+	}
+	b[at-2], b[at-1] = 0xff, 0xff
+	if err := os.WriteFile(tables[0], b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, err := Open(dir, false, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	none := func(int64, []byte) error { return nil }
+	if err := s.Entries(0, 600, none); !errors.Is(err, ErrDamaged) {
+		t.Errorf("entries: %v", err)
+	}
+	if _, err := s.Census(); !errors.Is(err, ErrDamaged) {
+		t.Errorf("census: %v", err)
+	}
+	for b := range s.EntryBlocks(0, 600) {
+		if !errors.Is(b.Err, ErrDamaged) || b.First != 0 {
+			t.Errorf("block %d: %v", b.First, b.Err)
+		}
+	}
+}

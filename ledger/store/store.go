@@ -167,14 +167,36 @@ func (s *Store) Head() (h Head, ok bool, err error) {
 
 func (s *Store) get(k []byte) (v []byte, err error) {
 	err = s.db.View(func(txn *badger.Txn) error {
-		item, err := txn.Get(k)
-		if err != nil {
+		return guarded(func() error {
+			item, err := txn.Get(k)
+			if err != nil {
+				return err
+			}
+			v, err = item.ValueCopy(nil)
 			return err
-		}
-		v, err = item.ValueCopy(nil)
-		return err
+		})
 	})
 	return v, err
+}
+
+// guarded makes an error of a panic: Badger panics on a table that is damaged
+// in its structure. read calls nothing but Badger.
+func guarded(read func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("a table of the database can't be read: %w", ErrDamaged)
+		}
+	}()
+	return read()
+}
+
+// seek and next move an iterator.
+func seek(it *badger.Iterator, key []byte) error {
+	return guarded(func() error { it.Seek(key); return nil })
+}
+
+func next(it *badger.Iterator) error {
+	return guarded(func() error { it.Next(); return nil })
 }
 
 // Entries calls yield for count entries from first on, in order, until it
@@ -192,7 +214,7 @@ func (s *Store) items(prefix byte, width int, first, count int64, yield func(int
 	if count <= 0 {
 		return nil
 	}
-	next, end := first, first+count
+	at, end := first, first+count
 	err := s.db.View(func(txn *badger.Txn) error {
 		start, err := blockAt(txn, prefix, first)
 		if err != nil {
@@ -204,11 +226,11 @@ func (s *Store) items(prefix byte, width int, first, count int64, yield func(int
 		opt.Prefix = []byte{prefix}
 		it := txn.NewIterator(opt)
 		defer it.Close()
-		for it.Seek(start); it.Valid() && next < end; it.Next() {
+		for err = seek(it, start); err == nil && it.Valid() && at < end; err = next(it) {
 			k := it.Item().Key()
 			n := int64(binary.BigEndian.Uint64(k[1:]))
-			if n > next {
-				return fmt.Errorf("records %d to %d are missing: %w", next, n-1, ErrDamaged)
+			if n > at {
+				return fmt.Errorf("records %d to %d are missing: %w", at, n-1, ErrDamaged)
 			}
 			err := it.Item().Value(func(v []byte) error {
 				items, err := unpack(v, width)
@@ -216,11 +238,11 @@ func (s *Store) items(prefix byte, width int, first, count int64, yield func(int
 					return fmt.Errorf("block %c%d: %w", prefix, n, err)
 				}
 				for _, item := range items {
-					if n == next && next < end {
+					if n == at && at < end {
 						if err := yield(n, item); err != nil {
 							return err
 						}
-						next++
+						at++
 					}
 					n++
 				}
@@ -230,13 +252,13 @@ func (s *Store) items(prefix byte, width int, first, count int64, yield func(int
 				return err
 			}
 		}
-		return nil
+		return err
 	})
 	if err != nil {
 		return err
 	}
-	if next < end {
-		return fmt.Errorf("record %d is missing: %w", next, ErrDamaged)
+	if at < end {
+		return fmt.Errorf("record %d is missing: %w", at, ErrDamaged)
 	}
 	return nil
 }
@@ -249,7 +271,9 @@ func blockAt(txn *badger.Txn, prefix byte, n int64) ([]byte, error) {
 	opt.Reverse = true
 	it := txn.NewIterator(opt)
 	defer it.Close()
-	it.Seek(key(prefix, n))
+	if err := seek(it, key(prefix, n)); err != nil {
+		return nil, err
+	}
 	if !it.ValidForPrefix([]byte{prefix}) {
 		return nil, fmt.Errorf("record %d is missing: %w", n, ErrDamaged)
 	}
@@ -268,11 +292,15 @@ func (s *Store) Tail(size, most int64) (first int64, err error) {
 			it := txn.NewIterator(opt)
 			sum := int64(0)
 			at := size
-			for it.Seek(key(prefix, size)); it.ValidForPrefix([]byte{prefix}) && sum < most; it.Next() {
+			err := seek(it, key(prefix, size))
+			for ; err == nil && it.ValidForPrefix([]byte{prefix}) && sum < most; err = next(it) {
 				at = int64(binary.BigEndian.Uint64(it.Item().Key()[1:]))
 				sum += it.Item().ValueSize()
 			}
 			it.Close()
+			if err != nil {
+				return err
+			}
 			first = min(first, at)
 			if sum < most {
 				first = 0
@@ -379,12 +407,13 @@ func (s *Store) scan(prefix, from []byte, yield func(k, v []byte) error) error {
 		opt.Prefix = prefix
 		it := txn.NewIterator(opt)
 		defer it.Close()
-		for it.Seek(from); it.Valid(); it.Next() {
+		err := seek(it, from)
+		for ; err == nil && it.Valid(); err = next(it) {
 			if err := it.Item().Value(func(v []byte) error { return yield(it.Item().Key(), v) }); err != nil {
 				return err
 			}
 		}
-		return nil
+		return err
 	})
 }
 
