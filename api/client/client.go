@@ -92,10 +92,14 @@ func WithRetries(n int) Option { return func(c *Client) { c.retries = n } }
 // ErrURL: what was given to Dial is not the URL of a server.
 var ErrURL = errors.New("the server is not a URL such as https://ledger.bank.example")
 
+// dialRetries takes less than a second.
+const dialRetries = 2
+
 // Dial returns a client of the server at a URL, such as
 // "https://ledger.bank.example". The server has to show first that its ledger
 // begins with the record that the policy pins, and that it goes on from the
-// checkpoint that is remembered; else the error is a [*LieError].
+// checkpoint that is remembered; else the error is a [*LieError]. A server that
+// cannot be reached is given up sooner than later on.
 func Dial(ctx context.Context, server string, options ...Option) (*Client, error) {
 	u, err := url.Parse(server)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
@@ -119,6 +123,10 @@ func Dial(ctx context.Context, server string, options ...Option) (*Client, error
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		}
 	}
+	// Who is not there at the beginning is more likely not there at all.
+	retries := c.retries
+	c.retries = min(retries, dialRetries)
+	defer func() { c.retries = retries }()
 	if c.firstUse = c.trust == nil; c.firstUse {
 		if c.trust, err = c.fetchTrust(ctx); err != nil {
 			return nil, err
@@ -127,7 +135,10 @@ func Dial(ctx context.Context, server string, options ...Option) (*Client, error
 	if err := c.recall(ctx); err != nil {
 		return nil, err
 	}
-	return c, c.identify(ctx)
+	if err := c.identify(ctx); err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 // Close lets go of connections that are not in use. A client may be used again

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -383,6 +384,30 @@ func TestMemory(t *testing.T) {
 	}
 	_, err = client.Dial(t.Context(), s.url, client.WithMemory(client.File(name)))
 	wantLie(t, err, "remembered")
+}
+
+// Receipts that come at the same time have checkpoints in any order.
+func TestConcurrent(t *testing.T) {
+	s := serve(t)
+	c := s.dial()
+	docs := events(0, 120)
+	var running sync.WaitGroup
+	for i := range 12 {
+		running.Go(func() {
+			for _, ev := range docs[10*i : 10*i+10] {
+				if _, err := c.Submit(t.Context(), ev); err != nil {
+					t.Error(err)
+				}
+				if _, err := c.Checkpoint(t.Context()); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	running.Wait()
+	if got, want := c.Newest().Size, s.ledger.Head().Size; got != want {
+		t.Errorf("the newest checkpoint is of %d records, want %d", got, want)
+	}
 }
 
 // A fork is found out by a client that lives through it.

@@ -284,13 +284,18 @@ func (c *Client) timelinePage(ctx context.Context, t *Timeline, before **Record,
 // subject has the server prove that the term of a timeline's records is that
 // of the subject.
 func (c *Client) subject(ctx context.Context, t *Timeline) error {
-	last := t.Records[len(t.Records)-1]
-	e, _, err := c.evidence(ctx, last.Index, []string{"/subject"})
+	r := t.Records[len(t.Records)-1]
+	for _, x := range t.Records {
+		if x.Event != nil { // of what was erased there is no such proof
+			r = x
+		}
+	}
+	e, _, err := c.evidence(ctx, r.Index, []string{"/subject"})
 	if err != nil {
 		return err
 	}
-	if s := e.Records[0].Subject; s == nil || s.Subject != t.Subject || string(e.Records[0].Entry) != string(last.Entry) {
-		return lie(last.Index, "it is not shown to be a record of the subject")
+	if s := e.Records[0].Subject; s == nil || s.Subject != t.Subject || string(e.Records[0].Entry) != string(r.Entry) {
+		return lie(r.Index, "it is not shown to be a record of the subject")
 	}
 	return nil
 }
