@@ -109,7 +109,7 @@ func (s *story) edit(dir string, edit func(entry []byte) []byte) (err error) {
 
 // refused wants the ledger not to open, and its audit to name the record.
 func (s *story) refused(ctx context.Context, a *Attack, dir string) error {
-	if err := s.opening(ctx, a, dir); err != nil {
+	if err := s.opening(ctx, a, dir, fmt.Sprintf("record %d was altered", s.Record)); err != nil {
 		return err
 	}
 	return s.audited(ctx, a, dir, nil, func(f fsck.Finding) bool {
@@ -124,7 +124,7 @@ func (s *story) rollBack(ctx context.Context, a *Attack, dir string) error {
 	if err := replaceTree(filepath.Join(dir, "store"), s.path(olderDir, "store")); err != nil {
 		return err
 	}
-	if err := s.opening(ctx, a, dir); err != nil {
+	if err := s.opening(ctx, a, dir, "it was rolled back"); err != nil {
 		return err
 	}
 	return s.audited(ctx, a, dir, nil, func(f fsck.Finding) bool { return f.Check == fsck.HeadFile })
@@ -139,14 +139,14 @@ func (s *story) fork(ctx context.Context, a *Attack, dir string) error {
 	if err := s.submit(ctx, dir, s.falsified()); err != nil {
 		return err
 	}
-	half := dir + "-true-head"
-	if err := copyTree(half, dir); err != nil {
+	kept := dir + "-true-head"
+	if err := copyTree(kept, dir); err != nil {
 		return err
 	}
-	if err := replaceTree(filepath.Join(half, "head"), s.path(ledgerDir, "head")); err != nil {
+	if err := replaceTree(filepath.Join(kept, "head"), s.path(ledgerDir, "head")); err != nil {
 		return err
 	}
-	if err := s.opening(ctx, a, half); err != nil {
+	if err := s.opening(ctx, a, kept, "it is a fork"); err != nil {
 		return err
 	}
 	report, err := audit(ctx, dir, fsck.Options{Deep: true, Trust: s.trust})
@@ -212,14 +212,14 @@ func (s *story) outside(ctx context.Context, a *Attack, dir string) (err error) 
 	return nil
 }
 
-// opening wants a ledger not to open.
-func (s *story) opening(ctx context.Context, a *Attack, dir string) error {
+// opening wants a ledger not to open, and to say so by name.
+func (s *story) opening(ctx context.Context, a *Attack, dir, name string) error {
 	l, err := ledger.Open(ctx, dir, ledger.Options{})
 	if err == nil {
 		return errors.Join(errUncaught, l.Close())
 	}
-	if ctx.Err() != nil || errors.Is(err, ledger.ErrHeld) {
-		return err
+	if !strings.Contains(err.Error(), name) {
+		return fmt.Errorf("%w by name: %w", errUncaught, err)
 	}
 	s.caught(a, Caught{By: "opening", Text: err.Error()})
 	return nil

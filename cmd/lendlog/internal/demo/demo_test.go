@@ -67,7 +67,7 @@ func TestUncaught(t *testing.T) {
 	}
 	var a Attack
 	for name, err := range map[string]error{
-		"opening": s.opening(t.Context(), &a, s.path(ledgerDir)),
+		"opening": s.opening(t.Context(), &a, s.path(ledgerDir), ""),
 		"outside": s.outside(t.Context(), &a, s.path(ledgerDir)),
 		"audited": s.audited(t.Context(), &a, s.path(ledgerDir), nil, func(fsck.Finding) bool { return true }),
 	} {
@@ -77,6 +77,19 @@ func TestUncaught(t *testing.T) {
 	}
 	if len(a.CaughtBy) > 0 {
 		t.Errorf("caught %+v", a.CaughtBy)
+	}
+	// What doesn't open for another reason was not caught either.
+	if err := s.opening(t.Context(), &a, t.TempDir(), "it is a fork"); !errors.Is(err, errUncaught) {
+		t.Errorf("no ledger: %v", err)
+	}
+	late := 0
+	for _, e := range s.falsified() {
+		if isHero(e.document) && bytes.Contains(e.document, []byte(`"monthsPastDue":1`)) {
+			late++
+		}
+	}
+	if late != 1 {
+		t.Errorf("the fork tells another story %d times", late)
 	}
 	report, err := audit(t.Context(), s.path(ledgerDir), fsck.Options{Deep: true, Trust: s.trust, Checkpoints: [][]byte{s.checkpoint}})
 	if err != nil || report.Verdict != proof.Valid {
