@@ -40,6 +40,9 @@ func TestKill(t *testing.T) {
 	}
 	w := newWitness(t)
 	for n := range kills {
+		if n%3 == 1 {
+			w.stillborn()
+		}
 		s := w.start()
 		w.check(s)
 		w.load(s, func() {
@@ -160,6 +163,19 @@ func (w *witness) start() *server {
 	}
 	s.url = ready.URL
 	return s
+}
+
+// stillborn starts a server and kills it somewhere in opening, or soon after:
+// what recovers a ledger may be cut off too.
+func (w *witness) stillborn() {
+	w.t.Helper()
+	cmd := exec.Command(w.bin, "serve", "--dir", w.dir, "--listen", "127.0.0.1:0", "--quiet")
+	if err := cmd.Start(); err != nil {
+		w.t.Fatal(err)
+	}
+	time.Sleep(time.Duration(w.random.IntN(150)) * time.Millisecond)
+	_ = cmd.Process.Kill()
+	_ = cmd.Wait()
 }
 
 func (s *server) kill() {
