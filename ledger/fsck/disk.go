@@ -456,6 +456,10 @@ func (d *disk) eachLeaf(first, end int64, yield func(int64, *readLeaf)) error {
 // checkCounts holds the head row against what was counted.
 func (d *disk) checkCounts() error {
 	census, err := d.store.Census()
+	if errors.Is(err, store.ErrDamaged) {
+		d.fail(whole(Counts, repairStore, "the keys can't be counted: %v", err))
+		return nil
+	}
 	if err != nil {
 		return err
 	}

@@ -47,7 +47,7 @@ type Options struct {
 	// is not known. It may be called from several goroutines, not at once.
 	Progress func(step string, done, total int64)
 	Workers  int // that hash and decrypt; 0 is one for each processor
-	Limit    int // findings that are listed; 0 is 100
+	Limit    int // about how many findings are listed; 0 is 100
 }
 
 // audit is one audit under way.

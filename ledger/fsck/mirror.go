@@ -25,6 +25,7 @@ type mirrored struct {
 	keys    *rows // of the store and of the mirror
 	nKeys   int64
 	nNotes  int64
+	strayed bool // the mirror does not hash to one of its own checkpoints
 	// differs is the first record that differs from the store's, -1 before
 	// there is one.
 	differs int64
@@ -174,8 +175,10 @@ func (m *mirrored) note(c checkedFrame) error {
 		bad(repairMirror, "the checkpoint in the mirror after them: %v", c.noteBy)
 	case c.cp.Size != m.next:
 		bad(repairMirror, "the checkpoint in the mirror after them is of %d records", c.cp.Size)
+	case c.cp.Root != root && !m.strayed:
+		m.strayed = true // and so it is with all later ones
+		bad(repairMirror, "the mirror does not hash to its own checkpoint %d: a record up to there was altered", c.cp.Size)
 	case c.cp.Root != root:
-		bad(repairMirror, "the mirror does not hash to its own checkpoint %d", c.cp.Size)
 	case m.differs >= 0 && m.storeIsSigned() && c.cp.Size <= m.head.Size:
 		// Both the mirror and the store are signed, and they are not the same.
 		f := about(Notes, m.differs, askOperator, "two histories were signed with the ledger's key: the mirror's checkpoint %d is not of the store's", c.cp.Size)

@@ -200,6 +200,9 @@ const (
 	askOperator  = "keep a copy of everything: whoever holds the ledger's keys signed this; hold it against receipts and checkpoints that others have"
 )
 
+// firstListed is how many findings of every check are listed whatever the limit.
+const firstListed = 3
+
 // findings collects what is wrong, check by check, up to a limit.
 type findings struct {
 	most   int
@@ -237,7 +240,9 @@ func (f *findings) fail(x Finding) {
 		break
 	}
 	f.failed[x.Check]++
-	if len(f.list) == f.most {
+	// The first of every check are listed in any case: one check must not
+	// crowd out what the others found.
+	if len(f.list) >= f.most && f.failed[x.Check] > firstListed {
 		f.more++
 		return
 	}
