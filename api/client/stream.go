@@ -44,7 +44,8 @@ const (
 // Stream sends events one after another, many in flight, and yields what
 // became of each, in their order. After a broken connection it sends again
 // what was not answered; every event is recorded once all the same. Events are
-// taken on another goroutine, ahead of their outcomes.
+// taken on another goroutine, ahead of their outcomes, and must not be changed
+// before these.
 //
 // When an outcome is yielded, every digest in the entry of its receipt has been
 // recomputed from the event. With Proofs it has also been verified that the

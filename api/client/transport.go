@@ -181,6 +181,7 @@ func (c *Client) send(ctx context.Context, r request, body io.Reader) (*http.Res
 		req.Header.Set("Content-Type", r.contentType)
 	}
 	req.Header.Set("Accept", r.accept)
+	req.Header.Set("Accept-Encoding", "identity") // a compressing proxy would hold lines back
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return nil, broken(ctx, err)
