@@ -97,7 +97,9 @@ func (d *disk) openRing() {
 	if err != nil {
 		fail(whole(Keys, repairStore, "a row of a party key can't be read"))
 	}
-	d.pass(Keys, "%d party keys unwrap, one for each owner", len(owners))
+	if d.opt.Deep {
+		d.pass(Keys, "%d party keys unwrap, one for each owner", len(owners))
+	}
 }
 
 // subject opens the subject in a payload.

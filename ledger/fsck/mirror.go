@@ -61,10 +61,11 @@ func (d *disk) checkMirror() error {
 	if err != nil {
 		return err
 	}
-	m.finish()
+	m.settle()
 	if !d.opt.Deep {
 		return nil // it was read to find out which record was altered
 	}
+	m.summary()
 	return m.checkKeys()
 }
 
@@ -195,15 +196,14 @@ func (m *mirrored) storeIsSigned() bool {
 	return ok && m.headRow.Size > 0 && root == m.headRow.Root
 }
 
-// finish says what only the end of the mirror tells.
-func (m *mirrored) finish() {
-	mirrorRight := m.headRow.Size > 0 && m.whole == m.headRow.Root
+// settle says of the records that differ who is right, now that all is read.
+func (m *mirrored) settle() {
 	for _, s := range m.altered {
 		f := Finding{Check: Mirror, Record: s.first, Last: s.end - 1}
 		switch {
-		case mirrorRight && m.replay.isLost(s.first):
+		case m.right() && m.replay.allLost(s.first, s.end):
 			continue // said already
-		case mirrorRight:
+		case m.right():
 			f.Check, f.Remedy = Entries, repairStore
 			f.Text = "altered: the mirror has the bytes that were signed"
 		case m.storeIsSigned():
@@ -215,17 +215,27 @@ func (m *mirrored) finish() {
 		}
 		m.fail(f)
 	}
-	switch {
-	case m.next > m.head.Size:
+	if m.next > m.head.Size {
 		m.fail(Finding{Check: Mirror, Record: m.head.Size, Last: m.next - 1, Remedy: repairStore,
 			Text: fmt.Sprintf("the mirror has %d records, the store only %d: the store was rolled back", m.next, m.head.Size)})
-	case m.next < m.head.Size:
+	}
+}
+
+// right reports whether the mirror is what the store's checkpoint signed.
+func (m *mirrored) right() bool { return m.headRow.Size > 0 && m.whole == m.headRow.Root }
+
+// summary says what holds of a mirror in which nothing was found.
+func (m *mirrored) summary() {
+	if m.next < m.head.Size {
 		m.skip(Mirror, "the mirror ends at record %d of %d; opening the ledger completes it", m.next, m.head.Size)
 	}
 	if m.policy == nil {
 		m.skip(Notes, "whose signature counts is not known")
 	} else if m.blind {
 		m.skip(Notes, "batches of the mirror are missing or altered, so the checkpoints after them can't be held against its records")
+	}
+	if len(m.replay.lost) > 0 {
+		m.skip(Mirror, "the store's records are missing or altered, so not all can be compared")
 	}
 	m.pass(Mirror, "%d records and %d party keys, as in the store byte for byte", m.next, m.nKeys)
 	m.pass(Notes, "%d signed checkpoints are of this history", m.nNotes)

@@ -521,8 +521,12 @@ func (r *replay) summary() {
 	}
 	r.pass(Entries, "%d records are there, each in its one canonical form", r.size)
 	r.pass(Tiles, "the tiles of all levels are those of the records")
+	of := ""
+	if len(r.lost) > 0 {
+		of = ", as far as their records can be read"
+	}
 	r.pass(Clock, "recorded, the operator's clock, never goes back, up to %s", r.recorded.UTC().Format(time.RFC3339))
-	r.pass(Chains, "the chains of %d subjects go on without a gap", r.subjects.Len())
+	r.pass(Chains, "the chains of %d subjects go on without a gap%s", r.subjects.Len(), of)
 	r.pass(IndexRoots, "%d index-roots commit to the map before them", r.nRoots)
 	for hash, index := range r.early {
 		if r.schemas[hash] == nil && len(r.lost) == 0 {
