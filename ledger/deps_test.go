@@ -145,6 +145,14 @@ func TestClientKnowsNoEngine(t *testing.T) {
 	}
 }
 
+func TestAuditUsesNoEngine(t *testing.T) {
+	for _, p := range list(t, "-deps", module+"ledger/fsck") {
+		if p.ImportPath == module+"ledger" {
+			t.Errorf("ledger/fsck links %s: a mistake of the engine must not be repeated in the audit", p.ImportPath)
+		}
+	}
+}
+
 func prefixed(names []string) []string {
 	out := make([]string, len(names))
 	for i, n := range names {
