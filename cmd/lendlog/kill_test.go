@@ -29,43 +29,44 @@ import (
 	"github.com/lendlog/lendlog/ledger/tree"
 )
 
-// TestKill kills the real server with SIGKILL while several clients submit,
-// starts it again, and holds it against what the clients were told before:
-// invariants I1, I5 and I11. LENDLOG_KILLS sets how often, LENDLOG_SEED what
-// is random; in time no run is like another.
+// TestKill ends the real server while several clients submit, starts it again,
+// and holds it against what the clients were told before: invariants I1, I5 and
+// I11. LENDLOG_KILLS sets how often it is killed, LENDLOG_SEED what is random;
+// in time no run is like another.
 func TestKill(t *testing.T) {
 	kills, err := strconv.Atoi(cmp.Or(os.Getenv("LENDLOG_KILLS"), "5"))
 	if err != nil || kills < 1 {
 		t.Fatal("LENDLOG_KILLS is not a number from 1 on")
 	}
-	w := newWitness(t)
-	for n := range kills {
-		if n%3 == 1 {
-			w.stillborn()
-		}
-		s := w.start()
-		w.check(s)
-		w.load(s, func() {
-			s.kill()
-			if t.Failed() {
-				t.Fatalf("kill %d of %d failed", n+1, kills)
+	bin := filepath.Join(t.TempDir(), "lendlog")
+	if out, err := exec.Command("go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	t.Run("SIGKILL", func(t *testing.T) {
+		w := newWitness(t, bin)
+		for n := range kills {
+			if n%3 == 1 {
+				w.stillborn()
 			}
-		})
-	}
-	w.finish()
-}
-
-// TestTerminate stops the real server with SIGTERM while clients submit: it
-// ends with code 0 and has lost nothing.
-func TestTerminate(t *testing.T) {
-	w := newWitness(t)
-	w.graceful = true
-	for range 3 {
-		s := w.start()
-		w.check(s)
-		w.load(s, s.terminate)
-	}
-	w.finish()
+			s := w.start()
+			w.check(s)
+			w.load(s, s.kill)
+			if t.Failed() {
+				t.Fatalf("kill %d of %d", n+1, kills)
+			}
+		}
+		w.finish()
+	})
+	t.Run("SIGTERM", func(t *testing.T) { // ends it with code 0
+		w := newWitness(t, bin)
+		w.graceful = true
+		for range 3 {
+			s := w.start()
+			w.check(s)
+			w.load(s, s.terminate)
+		}
+		w.finish()
+	})
 }
 
 // A witness knows what a ledger's clients were told, and believes nothing
@@ -92,7 +93,7 @@ type ack struct {
 	leaf  tree.Hash
 }
 
-func newWitness(t *testing.T) *witness {
+func newWitness(t *testing.T, bin string) *witness {
 	t.Helper()
 	seed := uint64(time.Now().UnixNano())
 	if s := os.Getenv("LENDLOG_SEED"); s != "" {
@@ -103,7 +104,7 @@ func newWitness(t *testing.T) *witness {
 	}
 	t.Logf("LENDLOG_SEED=%d", seed)
 	w := &witness{
-		t: t, bin: filepath.Join(t.TempDir(), "lendlog"), dir: filepath.Join(t.TempDir(), "ledger"),
+		t: t, bin: bin, dir: filepath.Join(t.TempDir(), "ledger"),
 		random: rand.New(rand.NewPCG(seed, 0)),
 		sent:   map[string][]byte{}, acks: map[string]ack{}, heads: map[int64]tree.Hash{},
 		told: make(chan struct{}, 1<<16),
@@ -111,9 +112,6 @@ func newWitness(t *testing.T) *witness {
 	var err error
 	if w.types, err = record.Builtin(); err != nil {
 		t.Fatal(err)
-	}
-	if out, err := exec.Command("go", "build", "-o", w.bin, ".").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
 	}
 	w.run("init", "--dir", w.dir, "--origin", "kill.test/1")
 	b, err := os.ReadFile(filepath.Join(w.dir, "trust.json"))
