@@ -615,6 +615,15 @@ func TestLiesInStreams(t *testing.T) {
 	if err := c.Complete(t.Context(), got[5].Result.Receipt); err != nil {
 		t.Error(err)
 	}
+	// What is no event has no receipt.
+	passed := change(1, func(v map[string]any) {
+		delete(v, "problem")
+		r := got[5].Result.Receipt
+		v["status"], v["index"], v["entry"] = 201, r.Index, string(r.Entry)
+	})
+	s.line.Store(&passed)
+	_, err = stream(t, c, [][]byte{[]byte("{")}, client.StreamOptions{})
+	wantLie(t, err, "not one of the schema")
 	// Of new events the indexes grow.
 	shrink := func(n int, l string) []string {
 		if n < 3 {

@@ -272,13 +272,19 @@ func (c *Client) timelinePage(ctx context.Context, t *Timeline, before **Record,
 		if r.Event != nil && r.Event.Subject != t.Subject {
 			return 0, lie(r.Index, "it is a record of another subject")
 		}
-		if p := *before; p != nil && (e.Term != p.Leaf.Entry.Term || e.Prev != tree.LeafHash(p.Entry) || r.Index <= p.Index) {
+		if p := *before; p != nil && !r.follows(p) {
 			return 0, lie(r.Index, "it does not follow record %d of its subject", p.Index)
 		}
 		*before = r
 		t.Records = append(t.Records, r)
 	}
 	return d.Count, nil
+}
+
+// follows reports whether a record is the next of the same subject.
+func (r *Record) follows(p *Record) bool {
+	e, before := r.Leaf.Entry, p.Leaf.Entry
+	return e.Term == before.Term && e.Prev == tree.LeafHash(p.Entry) && e.Seq == before.Seq+1 && r.Index > p.Index
 }
 
 // subject has the server prove that the term of a timeline's records is that
@@ -294,7 +300,7 @@ func (c *Client) subject(ctx context.Context, t *Timeline) error {
 	if err != nil {
 		return err
 	}
-	if s := e.Records[0].Subject; s == nil || s.Subject != t.Subject || string(e.Records[0].Entry) != string(r.Entry) {
+	if s := e.Records[0].Subject; s == nil || s.Subject != t.Subject {
 		return lie(r.Index, "it is not shown to be a record of the subject")
 	}
 	return nil

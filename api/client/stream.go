@@ -345,9 +345,6 @@ func (s *stream) result(ctx context.Context, f *flight, a *answer, floor Checkpo
 	if err != nil {
 		return nil, lie(a.Index, "its receipt cannot be read: %w", err)
 	}
-	if f.refused != nil {
-		return nil, lie(a.Index, "it was given to a document that is no event")
-	}
 	if err := s.c.match(ctx, r, f.doc); err != nil {
 		return nil, err
 	}
