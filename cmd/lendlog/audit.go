@@ -40,9 +40,10 @@ it also: every payload is opened, every event validated again, seals, terms, key
 and refs are computed again, and the mirror is compared byte for byte.
 
 --dir wants a ledger that no server holds, or a copy of one; parts that a copy lacks
-(keys, vault, head file, mirror) are reported as not checked. Opening a database
-writes to its files: audit a copy where the files themselves are evidence. --server
-reads the log of a running server; what is sealed cannot be seen there.
+(keys, vault, head file, mirror) are reported as not checked. Nothing is changed,
+but the database of a process that was killed has to be completed to be read: audit
+a copy where the files themselves are evidence. --server reads the log of a running
+server; what is sealed cannot be seen there.
 
 Somebody who has all keys can sign another ledger that is as right as this one.
 Only checkpoints that they do not hold tell the two apart: pass those that you kept

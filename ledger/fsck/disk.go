@@ -51,7 +51,8 @@ type disk struct {
 // that the audit was interrupted; what is wrong with the ledger is in the
 // report.
 //
-// Badger writes its own files when it is opened. Audit a copy where the files
+// It leaves the files as they are, but for those that Badger has to complete
+// after a process was killed, and the lock. Audit a copy where the files
 // themselves are evidence.
 func Disk(ctx context.Context, p Parts, o Options) (_ *Report, err error) {
 	d := &disk{audit: newAudit(o), ctx: ctx, parts: p, edge: map[int64]tree.Hash{}}
@@ -62,7 +63,7 @@ func Disk(ctx context.Context, p Parts, o Options) (_ *Report, err error) {
 	if noted != nil {
 		defer func() { err = errors.Join(err, noted.Close()) }()
 	}
-	d.store, err = store.Open(p.Store, false, slog.New(slog.DiscardHandler))
+	d.store, err = store.OpenToRead(p.Store, slog.New(slog.DiscardHandler))
 	switch {
 	case errors.Is(err, store.ErrHeld):
 		return nil, err

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"sort"
@@ -20,6 +21,18 @@ import (
 
 // What follows reads on past damage, for the audit: everybody else wants to
 // stop at the first thing that is wrong.
+
+// OpenToRead opens the database in dir and leaves its files as they are. Only
+// when the process that wrote it was killed must Badger first complete them;
+// then it is opened as by Open.
+func OpenToRead(dir string, log *slog.Logger) (*Store, error) {
+	quietly := slog.New(slog.DiscardHandler) // a failure here is not yet one
+	db, err := badger.Open(settings(dir, quietly).WithReadOnly(true))
+	if err != nil {
+		return Open(dir, false, log)
+	}
+	return &Store{db: db, dir: dir}, nil
+}
 
 // A Block is a run of entries or payloads as it is stored.
 type Block struct {

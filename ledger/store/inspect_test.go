@@ -218,6 +218,64 @@ func FuzzReadMirror(f *testing.F) {
 	})
 }
 
+// Reading leaves a store as it is that was closed, and completes one that was
+// not.
+func TestOpenToRead(t *testing.T) {
+	list := func(dir string) (out []string) {
+		t.Helper()
+		names, err := os.ReadDir(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, n := range names {
+			out = append(out, n.Name())
+		}
+		return out
+	}
+	dir, _ := filled(t)
+	before := list(dir)
+	s, err := OpenToRead(dir, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := indexes(t, s, 0, 600); len(got) != 600 {
+		t.Errorf("%d records", len(got))
+	}
+	if err := s.Commit(&Batch{First: 600}); err == nil {
+		t.Error("a store that is opened to be read takes a batch")
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if after := list(dir); !slices.Equal(slices.DeleteFunc(after, func(n string) bool { return n == "LOCK" }), before) {
+		t.Errorf("files before %v, after %v", before, after)
+	}
+
+	w, err := Open(dir, false, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	if err := w.Commit(&Batch{First: 600, Entries: [][]byte{[]byte("entry 600")}, Payloads: [][]byte{nil}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := OpenToRead(dir, slog.New(slog.DiscardHandler)); !errors.Is(err, ErrHeld) {
+		t.Errorf("a store that is held: %v", err)
+	}
+	killed := t.TempDir() // as the files are when the process is killed now
+	if err := os.CopyFS(killed, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	s, err = OpenToRead(killed, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if got := indexes(t, s, 0, 601); len(got) != 601 {
+		t.Errorf("%d records of a store that was not closed", len(got))
+	}
+}
+
 // A table that is damaged in its structure makes Badger panic; here it is an
 // error, and names the remedy.
 func TestTableDamagedInStructure(t *testing.T) {

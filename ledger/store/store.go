@@ -63,7 +63,18 @@ func Open(dir string, create bool, log *slog.Logger) (*Store, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	db, err := badger.Open(badger.DefaultOptions(dir).
+	db, err := badger.Open(settings(dir, log))
+	if err != nil {
+		if strings.Contains(err.Error(), "Cannot acquire directory lock") {
+			return nil, fmt.Errorf("%s: %w", dir, ErrHeld)
+		}
+		return nil, fmt.Errorf("couldn't open the store: %w: %w", ErrDamaged, err)
+	}
+	return &Store{db: db, dir: dir}, nil
+}
+
+func settings(dir string, log *slog.Logger) badger.Options {
+	return badger.DefaultOptions(dir).
 		WithSyncWrites(true).
 		WithDetectConflicts(false).
 		WithValueThreshold(1 << 20). // no value log
@@ -75,14 +86,7 @@ func Open(dir string, create bool, log *slog.Logger) (*Store, error) {
 		WithMemTableSize(memTable).
 		WithNumMemtables(memTables).
 		WithMetricsEnabled(false).
-		WithLogger(quiet{log}))
-	if err != nil {
-		if strings.Contains(err.Error(), "Cannot acquire directory lock") {
-			return nil, fmt.Errorf("%s: %w", dir, ErrHeld)
-		}
-		return nil, fmt.Errorf("couldn't open the store: %w: %w", ErrDamaged, err)
-	}
-	return &Store{db: db, dir: dir}, nil
+		WithLogger(quiet{log})
 }
 
 // Close releases the database.
