@@ -86,7 +86,7 @@ func WithHTTPClient(h *http.Client) Option { return func(c *Client) { c.http = h
 
 // WithRetries sets how many times in a row a request is tried again that
 // failed without an answer or with one that says to come back. The default is
-// 8, which takes about half a minute.
+// 8, which takes about half a minute unless the server asks for more.
 func WithRetries(n int) Option { return func(c *Client) { c.retries = n } }
 
 // ErrURL: what was given to Dial is not the URL of a server.
