@@ -147,7 +147,7 @@ func Create(ctx context.Context, dir string, o CreateOptions) (err error) {
 			return err
 		}
 		if len(names) > 0 {
-			return fmt.Errorf("%s is not empty: a ledger is created once, and never over another", d)
+			return fmt.Errorf("%s is not empty: a ledger is created once, and never over another; name another directory, or empty this one if it holds only what an interrupted `lendlog init` left", d)
 		}
 	}
 	keys, verifier, err := vault.GenerateKeys(o.Origin)

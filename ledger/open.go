@@ -33,8 +33,9 @@ type params struct {
 //
 //   - the head file is there, and this process alone holds its lock;
 //   - the store is not behind the head file, and continues it;
-//   - the right edge and everything that a memtable of Badger could have held
-//     hash to the signed root, record by record, payload by payload;
+//   - the right edge, and everything that was still in a memtable of Badger
+//     when the process before this one was killed, hash to the signed root,
+//     record by record, and every payload opens;
 //   - the chains of all subjects are without a gap and give the map of the
 //     last index-root;
 //   - identities and keys are those that the head counts, and all keys open.
@@ -266,11 +267,11 @@ func (l *Ledger) checkKeys() error {
 	return nil
 }
 
-// checkTail re-hashes every record that may have been in a memtable, and
-// looks at all rows that belong to it.
+// checkTail re-hashes every record that was replayed from the log of a
+// memtable, and looks at all rows that belong to it.
 func (l *Ledger) checkTail(ctx context.Context, view tree.View) error {
 	size := view.Size
-	first, err := l.store.Tail(size, store.TailBytes)
+	first, err := l.store.Tail(size)
 	if err != nil {
 		return err
 	}

@@ -23,6 +23,7 @@ import (
 
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/access"
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/console"
+	"github.com/lendlog/lendlog/ledger"
 )
 
 // version is stamped by the linker: -X main.version=v1.2.3.
@@ -89,7 +90,7 @@ func exitCode(err error) int {
 		return c.code
 	case errors.Is(err, access.ErrNetwork):
 		return exitNetwork
-	case errors.Is(err, access.ErrRefusesToOpen):
+	case errors.Is(err, access.ErrRefusesToOpen), errors.Is(err, ledger.ErrDamaged):
 		return exitStore
 	case errors.Is(err, access.ErrUntrusted):
 		return exitInvalid

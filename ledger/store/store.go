@@ -21,16 +21,11 @@ import (
 )
 
 // memTable is the size of Badger's memtables. Whatever the unflushed ones
-// held is re-hashed on opening, so they are kept moderate; see TailBytes.
+// held is re-hashed on opening, so they are kept moderate; see Tail.
 const (
 	memTable  = 32 << 20
 	memTables = 3
 )
-
-// TailBytes bounds the bytes of records that were possibly not yet in a
-// sorted table when the process ended. A flipped bit there makes Badger drop
-// the rest of a file without an error, so opening re-hashes that much.
-const TailBytes = (memTables + 1) * memTable
 
 // MaxCommit is how many bytes of entries, payloads and key rows a batch may
 // have, with RecordOverhead for the other rows of each record: well below what
@@ -45,6 +40,7 @@ const (
 type Store struct {
 	db      *badger.DB
 	dir     string
+	logs    int64     // bytes in the logs of memtables that opening replayed
 	changed time.Time // modification time of dir at the last fsync of it; owned by Commit
 }
 
@@ -63,6 +59,10 @@ func Open(dir string, create bool, log *slog.Logger) (*Store, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
+	logs, err := logBytes(dir)
+	if err != nil {
+		return nil, err
+	}
 	db, err := badger.Open(settings(dir, log))
 	if err != nil {
 		if strings.Contains(err.Error(), "Cannot acquire directory lock") {
@@ -70,7 +70,24 @@ func Open(dir string, create bool, log *slog.Logger) (*Store, error) {
 		}
 		return nil, fmt.Errorf("couldn't open the store: %w: %w", ErrDamaged, err)
 	}
-	return &Store{db: db, dir: dir}, nil
+	return &Store{db: db, dir: dir, logs: logs}, nil
+}
+
+// logBytes returns how many bytes the logs of memtables that were not flushed
+// to sorted tables take on disk: none after a store was closed in good order.
+func logBytes(dir string) (sum int64, err error) {
+	names, err := filepath.Glob(filepath.Join(dir, "*.mem"))
+	if err != nil {
+		return 0, err
+	}
+	for _, name := range names {
+		var st syscall.Stat_t
+		if err := syscall.Stat(name, &st); err != nil {
+			return 0, err
+		}
+		sum += st.Blocks * 512 // the file is preallocated, its size says nothing
+	}
+	return sum, nil
 }
 
 func settings(dir string, log *slog.Logger) badger.Options {
@@ -284,35 +301,49 @@ func blockAt(txn *badger.Txn, prefix byte, n int64) ([]byte, error) {
 	return it.Item().KeyCopy(nil), nil
 }
 
-// Tail returns the first index from which at least the given number of bytes
-// of entries and payloads follow, or 0.
-func (s *Store) Tail(size, most int64) (first int64, err error) {
+// Tail returns an index below which nothing was replayed from a memtable's log
+// when the store was opened. A flipped bit in such a log makes Badger drop the
+// rest of it without an error; sorted tables it reads as they are.
+func (s *Store) Tail(size int64) (first int64, err error) {
 	first = size
 	err = s.db.View(func(txn *badger.Txn) error {
-		for _, prefix := range []byte{'e', 'p'} {
-			opt := badger.DefaultIteratorOptions
-			opt.PrefetchValues = false
-			opt.Reverse = true
-			it := txn.NewIterator(opt)
-			sum := int64(0)
-			at := size
-			err := seek(it, key(prefix, size))
-			for ; err == nil && it.ValidForPrefix([]byte{prefix}) && sum < most; err = next(it) {
-				at = int64(binary.BigEndian.Uint64(it.Item().Key()[1:]))
-				sum += it.Item().ValueSize()
+		opt := badger.DefaultIteratorOptions
+		opt.PrefetchValues = false
+		opt.Reverse = true
+		entries, payloads := txn.NewIterator(opt), txn.NewIterator(opt)
+		defer entries.Close()
+		defer payloads.Close()
+		if err := errors.Join(seek(entries, key('e', size)), seek(payloads, key('p', size))); err != nil {
+			return err
+		}
+		for sum := int64(0); sum < s.logs; {
+			// Of the two the one that is not as far back goes on.
+			it, at := entries, blockFirst(entries, 'e')
+			if p := blockFirst(payloads, 'p'); p > at {
+				it, at = payloads, p
 			}
-			it.Close()
-			if err != nil {
-				return err
-			}
-			first = min(first, at)
-			if sum < most {
+			if at < 0 {
 				first = 0
+				return nil
+			}
+			sum += it.Item().ValueSize()
+			first = min(first, at)
+			if err := next(it); err != nil {
+				return err
 			}
 		}
 		return nil
 	})
 	return first, err
+}
+
+// blockFirst returns the first index of the block that an iterator stands at,
+// or -1 after the last.
+func blockFirst(it *badger.Iterator, prefix byte) int64 {
+	if !it.ValidForPrefix([]byte{prefix}) {
+		return -1
+	}
+	return int64(binary.BigEndian.Uint64(it.Item().Key()[1:]))
 }
 
 // ReadTile implements tree.TileReader. The hashes are as stored; the caller

@@ -156,6 +156,35 @@ func checkItems(t *testing.T, read func(first, count int64, yield func(int64, []
 	}
 }
 
+// Tail goes back as far as a memtable's log does: over everything after a
+// crash, over nothing after a store was closed in good order.
+func TestTail(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "store")
+	s := openStore(t, dir, true)
+	batches := fill(rand.New(rand.NewPCG(1, 2)), 12)
+	for _, b := range batches {
+		if err := s.Commit(b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	size := batches[len(batches)-1].Head.Size
+	crashed := filepath.Join(t.TempDir(), "store")
+	if err := os.CopyFS(crashed, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		dir  string
+		want int64
+	}{{crashed, 0}, {dir, size}} {
+		if got, err := openStore(t, tt.dir, false).Tail(size); err != nil || got != tt.want {
+			t.Errorf("tail from %d, want %d (%v)", got, tt.want, err)
+		}
+	}
+}
+
 // A range that is not there is damage, never a shorter answer.
 func TestShortRangesAreDamage(t *testing.T) {
 	s := openStore(t, filepath.Join(t.TempDir(), "store"), true)

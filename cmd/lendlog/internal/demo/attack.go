@@ -27,7 +27,7 @@ type Attack struct {
 
 // Caught is what a check returned.
 type Caught struct {
-	By         string `json:"by"` // opening, audit, checkpoint or receipt
+	By         string `json:"by"` // opening, reading, audit, checkpoint or receipt
 	Check      string `json:"check,omitempty"`
 	Record     *int64 `json:"record,omitempty"`
 	Subject    string `json:"subject,omitempty"`
@@ -76,14 +76,14 @@ func (s *story) change(ctx context.Context, a *Attack, dir string) error {
 	if err := s.edit(dir, edit); err != nil {
 		return err
 	}
-	return s.refused(ctx, a, dir)
+	return s.named(ctx, a, dir)
 }
 
 func (s *story) remove(ctx context.Context, a *Attack, dir string) error {
 	if err := s.edit(dir, func([]byte) []byte { return nil }); err != nil {
 		return err
 	}
-	return s.refused(ctx, a, dir)
+	return s.named(ctx, a, dir)
 }
 
 func (s *story) edit(dir string, edit func(entry []byte) []byte) (err error) {
@@ -107,9 +107,10 @@ func (s *story) edit(dir string, edit func(entry []byte) []byte) (err error) {
 	return err
 }
 
-// refused wants the ledger not to open, and its audit to name the record.
-func (s *story) refused(ctx context.Context, a *Attack, dir string) error {
-	if err := s.opening(ctx, a, dir, fmt.Sprintf("record %d was altered", s.Record)); err != nil {
+// named wants whoever reads the record to be refused, and the audit to name
+// it.
+func (s *story) named(ctx context.Context, a *Attack, dir string) error {
+	if err := s.reading(ctx, a, dir, fmt.Sprintf("record %d was altered", s.Record)); err != nil {
 		return err
 	}
 	return s.audited(ctx, a, dir, nil, func(f fsck.Finding) bool {
@@ -218,10 +219,28 @@ func (s *story) opening(ctx context.Context, a *Attack, dir, name string) error 
 	if err == nil {
 		return errors.Join(errUncaught, l.Close())
 	}
+	return s.byName(a, "opening", err, name)
+}
+
+// reading wants a ledger that may open not to hand out the record, and to say
+// so by name.
+func (s *story) reading(ctx context.Context, a *Attack, dir, name string) error {
+	l, err := ledger.Open(ctx, dir, ledger.Options{})
+	if err != nil {
+		return err
+	}
+	_, err = l.Record(ctx, s.Record)
+	if closing := l.Close(); err == nil || closing != nil {
+		return errors.Join(errUncaught, closing)
+	}
+	return s.byName(a, "reading", err, name)
+}
+
+func (s *story) byName(a *Attack, by string, err error, name string) error {
 	if !strings.Contains(err.Error(), name) {
 		return fmt.Errorf("%w by name: %w", errUncaught, err)
 	}
-	s.caught(a, Caught{By: "opening", Text: err.Error()})
+	s.caught(a, Caught{By: by, Text: err.Error()})
 	return nil
 }
 

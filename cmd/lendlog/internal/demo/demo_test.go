@@ -42,7 +42,7 @@ func TestDemo(t *testing.T) {
 		}
 	}
 	if diff := cmp.Diff(map[string][]string{
-		changed: {"opening", "audit"}, deleted: {"opening", "audit"}, rolledBack: {"opening", "audit"},
+		changed: {"reading", "audit"}, deleted: {"reading", "audit"}, rolledBack: {"opening", "audit"},
 		forked: {"opening", "checkpoint", "receipt", "audit"},
 	}, caught); diff != "" {
 		t.Errorf("caught by, -want +got:\n%s", diff)
