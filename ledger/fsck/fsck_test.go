@@ -232,6 +232,14 @@ func TestTampering(t *testing.T) {
 	middle := payment(t, copyOf(t))
 	size := lastSize(t, copyOf(t))
 	edge := size - size%tree.Width + 1
+	roots := map[int64]bool{} // index-roots, which have no subject
+	for f := range store.ReadMirror(honest.parts.Mirror) {
+		for i, b := range f.Batch.Entries {
+			if bytes.Contains(b, []byte(record.TypeIndexRoot)) {
+				roots[f.Batch.First+int64(i)] = true
+			}
+		}
+	}
 	fail := func(t *testing.T, err error) {
 		t.Helper()
 		if err != nil {
@@ -370,7 +378,7 @@ func TestTampering(t *testing.T) {
 				if tc.alone && (len(r.Findings) > 1 || r.More > 0) {
 					t.Errorf("deep %v: want one finding, got:\n%s", deep, text(r))
 				}
-				if f.Record >= 0 && f.Record < size-1 && f.Subject == "" {
+				if f.Record >= 0 && f.Record < size && !roots[f.Record] && f.Subject == "" {
 					t.Errorf("deep %v: the finding names no subject:\n%s", deep, text(r))
 				}
 				if f.Record >= 0 && f.Record < size && (f.Checkpoint <= f.Record || f.Where == "") {
@@ -599,7 +607,11 @@ func TestMirror(t *testing.T) {
 		{"a checkpoint altered", func(t *testing.T, p fsck.Parts) {
 			rewrite(t, p, func(b *store.Batch) {
 				if holds(b) {
-					b.Head.Note = append(bytes.Clone(b.Head.Note[:len(b.Head.Note)-3]), "A=\n"...)
+					last := "A=\n"
+					if bytes.HasSuffix(b.Head.Note, []byte(last)) {
+						last = "E=\n"
+					}
+					b.Head.Note = append(bytes.Clone(b.Head.Note[:len(b.Head.Note)-3]), last...)
 				}
 			})
 		}, fsck.Notes, -1},
