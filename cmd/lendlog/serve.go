@@ -120,6 +120,11 @@ func serve(ctx context.Context, c *console.Console, dir, listen string, reachabl
 	url := "http://" + listener.Addr().String()
 	info, head := l.Info(), l.Head()
 	c.Printf("Serving %s (%s records) on %s\n", info.Origin, console.Count(head.Size), url)
+	if reachable {
+		c.Warnf("there is no access control yet: whoever reaches this address reads every record and submits new ones")
+	} else {
+		c.Notef("There is no access control yet, so only this machine can reach it.")
+	}
 	if err := c.Emit(struct {
 		URL     string `json:"url"`
 		Origin  string `json:"origin"`

@@ -84,7 +84,8 @@ With --json, one line per type: {"type", "title", "description", "subjects",
 }
 
 func newTypesShow(c *console.Console) *cobra.Command {
-	return &cobra.Command{
+	var example bool
+	cmd := &cobra.Command{
 		Use:   "show TYPE",
 		Short: "Show what a record type holds, with an example",
 		Long: `Show a record type: what it is for, its members, and an event that is ready to
@@ -95,6 +96,7 @@ committed to by a salted hash and kept, encrypted, under the key of its group.
 
 With --json: the schema's own bytes.`,
 		Example: `  lendlog types show decision.made
+  lendlog types show decision.made --example > event.json
   lendlog types show org.lendlog.decision.made.v1 --json`,
 		Args: takes("TYPE"),
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
@@ -116,6 +118,12 @@ With --json: the schema's own bytes.`,
 			s, err := findType(cat, args[0])
 			if err != nil {
 				return err
+			}
+			if example {
+				if s.Own {
+					return usagef("%s can't be submitted: only the ledger itself appends it", s.Type)
+				}
+				return writeExample(c, s)
 			}
 			if c.JSON {
 				_, err := c.Out.Write(append(bytes.TrimSpace(s.Text), '\n'))
@@ -145,14 +153,22 @@ With --json: the schema's own bytes.`,
 			if s.Own || len(s.Examples) == 0 {
 				return nil
 			}
-			var b bytes.Buffer
-			if err := json.Indent(&b, exampleEvent(s).Bytes(), "", "  "); err != nil {
-				return err
-			}
-			c.Printf("\nAn event, ready for `lendlog submit`:\n%s\n", b.String())
-			return nil
+			c.Printf("\nAn event, ready for `lendlog submit`:\n")
+			return writeExample(c, s)
 		},
 	}
+	cmd.Flags().BoolVar(&example, "example", false, "print the event alone, to be edited and submitted")
+	return cmd
+}
+
+// writeExample prints an event of the type as it would stand in a file.
+func writeExample(c *console.Console, s *record.Schema) error {
+	var b bytes.Buffer
+	if err := json.Indent(&b, exampleEvent(s).Bytes(), "", "  "); err != nil {
+		return err
+	}
+	_, err := c.Out.Write(append(b.Bytes(), '\n'))
+	return err
 }
 
 func kinds(s *record.Schema) string {
