@@ -47,41 +47,62 @@ type Pending struct {
 	err    error
 }
 
-// Enqueue seals and encrypts an event and queues it for the sequencer. The
-// event must have been checked by record.ParseEvent or record.NewEvent. It
-// waits while too many bytes are in flight.
-//
-// The event counts as submitted when Enqueue returns nil, also when nobody
-// calls Wait.
+// Enqueue seals and encrypts an event and queues it for the sequencer: Prepare
+// and Submit in one. The event counts as submitted when Enqueue returns nil,
+// also when nobody calls Wait.
 func (l *Ledger) Enqueue(ctx context.Context, ev *record.Event, submitter string) (*Pending, error) {
 	if ev.Schema.Own {
-		return nil, errors.New("this type can be appended only by the ledger itself")
+		return nil, errOwn
 	}
 	return l.enqueue(ctx, ev, submitter)
 }
 
+var errOwn = errors.New("this type can be appended only by the ledger itself")
+
 func (l *Ledger) enqueue(ctx context.Context, ev *record.Event, submitter string) (*Pending, error) {
-	if l.closed.Load() {
-		return nil, ErrStopped
-	}
 	p, err := l.prepare(ctx, ev, submitter)
 	if err != nil {
 		return nil, err
 	}
-	p.weigh()
-	if err := l.budget.Acquire(ctx, p.weight); err != nil {
+	if err := p.Submit(ctx); err != nil {
 		return nil, err
 	}
+	return p, nil
+}
+
+// Prepare seals and encrypts an event: all that needs no number, and so may run
+// in parallel. The event must have been checked by record.ParseEvent or
+// record.NewEvent. Nothing of it is in the ledger before Submit.
+func (l *Ledger) Prepare(ctx context.Context, ev *record.Event, submitter string) (*Pending, error) {
+	if ev.Schema.Own {
+		return nil, errOwn
+	}
+	return l.prepare(ctx, ev, submitter)
+}
+
+// Submit queues a prepared event for the sequencer. It waits while too many
+// bytes are in flight. It may be called once; the event counts as submitted
+// when it returns nil.
+func (p *Pending) Submit(ctx context.Context) error {
+	l := p.ledger
+	if l.closed.Load() {
+		return ErrStopped
+	}
+	p.weigh()
+	if err := l.budget.Acquire(ctx, p.weight); err != nil {
+		return err
+	}
+	var err error
 	select {
 	case l.queue <- p:
-		return p, nil
+		return nil
 	case <-l.stopped:
 		err = ErrStopped
 	case <-ctx.Done():
 		err = ctx.Err()
 	}
 	l.budget.Release(p.weight)
-	return nil, err
+	return err
 }
 
 // entryWeight is about what an entry takes without its open members, and
@@ -97,6 +118,9 @@ func (p *Pending) weigh() {
 
 // prepare does everything that needs no number: it may run in parallel.
 func (l *Ledger) prepare(ctx context.Context, ev *record.Event, submitter string) (*Pending, error) {
+	if l.closed.Load() {
+		return nil, ErrStopped
+	}
 	p := &Pending{
 		ledger: l, event: ev, done: make(chan struct{}),
 		identity: seal.Identity(l.keys.Index, ev.Source, ev.ID),

@@ -114,46 +114,49 @@ func (s *Store) Close() error { return s.db.Close() }
 func (s *Store) Commit(b *Batch) error {
 	txn := s.db.NewTransaction(true)
 	defer txn.Discard()
-	set := func(k, v []byte) error { return txn.SetEntry(badger.NewEntry(k, v)) }
-	var errs []error
-	put := func(k, v []byte) {
-		if len(errs) == 0 {
-			if err := set(k, v); err != nil {
-				errs = append(errs, err)
-			}
+	err := b.rows(func(k, v []byte) error { return txn.SetEntry(badger.NewEntry(k, v)) })
+	if err != nil {
+		return fmt.Errorf("couldn't stage the batch: %w", err)
+	}
+	if err := txn.Commit(); err != nil {
+		return fmt.Errorf("couldn't commit the batch: %w", err)
+	}
+	return s.syncDir()
+}
+
+// rows calls put for every row that the batch writes, until it returns an
+// error.
+func (b *Batch) rows(put func(k, v []byte) error) (err error) {
+	set := func(k, v []byte) {
+		if err == nil {
+			err = put(k, v)
 		}
 	}
 	for _, bl := range blocks(b.First, b.Entries, len16) {
-		put(key('e', bl.first), bl.value)
+		set(key('e', bl.first), bl.value)
 	}
 	for _, bl := range blocks(b.First, b.Payloads, len32) {
-		put(key('p', bl.first), bl.value)
+		set(key('p', bl.first), bl.value)
 	}
 	for _, k := range b.Keys {
-		put(key('k', k.ID), k.Row)
+		set(key('k', k.ID), k.Row)
 	}
 	for _, p := range b.Postings {
 		v := binary.BigEndian.AppendUint64(make([]byte, 0, 40), uint64(p.Index))
-		put(postingKey(p.Term, p.Seq), append(v, p.Leaf[:]...))
+		set(postingKey(p.Term, p.Seq), append(v, p.Leaf[:]...))
 	}
 	for _, id := range b.Identities {
-		put(identityKey(id.Digest), id.value())
+		set(identityKey(id.Digest), id.value())
 	}
 	for _, t := range b.Tiles {
 		v := make([]byte, 0, tree.Width*32)
 		for _, h := range t.Tile.Hashes() {
 			v = append(v, h[:]...)
 		}
-		put(tileKey(t.Level, t.N), v)
+		set(tileKey(t.Level, t.N), v)
 	}
-	put([]byte{'h'}, b.Head.bytes())
-	if len(errs) > 0 {
-		return fmt.Errorf("couldn't stage the batch: %w", errs[0])
-	}
-	if err := txn.Commit(); err != nil {
-		return fmt.Errorf("couldn't commit the batch: %w", err)
-	}
-	return s.syncDir()
+	set([]byte{'h'}, b.Head.bytes())
+	return err
 }
 
 // syncDir makes new files of Badger findable after a crash: it syncs their
