@@ -2,6 +2,8 @@
 
 package ledger
 
+import "github.com/lendlog/lendlog/ledger/store"
+
 // Steps are the durable steps of a commit, in their order.
 var Steps = []string{stepVault, stepSign, stepStore, stepMirror, stepHead}
 
@@ -14,3 +16,12 @@ const BatchRecords = batchRecords
 
 // IndexRootEvery is after how many records an index-root is appended.
 const IndexRootEvery = indexRootEvery
+
+// Identities is the set of event identities.
+type Identities struct{ set identities }
+
+func (s *Identities) Has(d [32]byte) bool { return s.set.has(d) }
+func (s *Identities) Add(d [32]byte)      { s.set.add(d) }
+
+// LoseRow makes the store of an open ledger forget a row, as rot can.
+func (l *Ledger) LoseRow(key []byte) error { return (&store.Raw{Store: l.store}).Delete(key) }

@@ -398,6 +398,7 @@ func (l *Ledger) checkIdentities() error {
 			l.opt.Progress("reading the event identities", n, l.state.head.Identities)
 		}
 		id.Fold(&fold)
+		l.state.taken.add(id.Digest)
 		return nil
 	})
 	if err == nil && (n != l.state.head.Identities || fold != l.state.head.Fold) {

@@ -127,10 +127,7 @@ func (l *Ledger) commit(batch []*Pending, clock *clock) error {
 
 	// 1. Number. Repeats take no number: they learn of their record once it
 	// is published.
-	leaves, fresh, err := l.number(batch, now)
-	if err != nil {
-		return fail(err)
-	}
+	leaves, fresh := l.number(batch, now)
 	if len(fresh) > 0 {
 		x, err := l.state.extend(leaves)
 		if err != nil {
@@ -176,8 +173,9 @@ func isNew(rows []store.KeyRow, id int64) bool {
 	return slices.ContainsFunc(rows, func(r store.KeyRow) bool { return r.ID == id })
 }
 
-// number gives every event of the batch that is not a repeat its place.
-func (l *Ledger) number(batch []*Pending, now time.Time) (leaves []leaf, fresh []*Pending, err error) {
+// number gives every event of the batch its place, but for repeats and those
+// that it refuses.
+func (l *Ledger) number(batch []*Pending, now time.Time) (leaves []leaf, fresh []*Pending) {
 	next := l.state.edge.Size
 	taken := make(map[[32]byte]store.Identity, len(batch))
 	chains := make(map[[32]byte]chain, len(batch))
@@ -185,16 +183,13 @@ func (l *Ledger) number(batch []*Pending, now time.Time) (leaves []leaf, fresh [
 		if id, ok := taken[identity]; ok {
 			return id, true, nil
 		}
-		id, ok, err := l.store.Identity(identity)
-		if ok && id.Index >= l.state.edge.Size {
-			err = fmt.Errorf("the store knows an identity of record %d, beyond its end: %w", id.Index, ErrDamaged)
-		}
-		return id, ok, err
+		return l.identity(identity)
 	}
 	for _, p := range batch {
 		first, repeat, err := find(p.identity)
 		if err != nil {
-			return nil, nil, err
+			p.err = err
+			continue
 		}
 		if repeat {
 			p.index, p.repeat = first.Index, true
@@ -209,17 +204,9 @@ func (l *Ledger) number(batch []*Pending, now time.Time) (leaves []leaf, fresh [
 		if e.Capture == record.Live && now.Sub(p.event.At) > l.params.lateAfter {
 			e.Capture = record.Late
 		}
-		for _, cause := range p.causes {
-			id, ok, err := find(cause)
-			if err != nil {
-				return nil, nil, err
-			}
-			if ok && !id.Restricted { // a link to a restricted record must not show
-				e.Refs = append(e.Refs, id.Index)
-			}
+		if e.Refs, p.err = refs(p.causes, find); p.err != nil {
+			continue
 		}
-		slices.Sort(e.Refs)
-		e.Refs = slices.Compact(e.Refs)
 		p.index, p.bytes = next, e.Bytes()
 		if len(p.bytes) > record.MaxEntry {
 			p.err = record.Violations{{Pointer: "/data", Code: "length",
@@ -232,7 +219,23 @@ func (l *Ledger) number(batch []*Pending, now time.Time) (leaves []leaf, fresh [
 		fresh = append(fresh, p)
 		next++
 	}
-	return leaves, fresh, nil
+	return leaves, fresh
+}
+
+// refs returns the indexes of those causes that find knows, but for restricted
+// records: no link to one may show.
+func refs(causes [][32]byte, find func([32]byte) (store.Identity, bool, error)) (indexes []int64, err error) {
+	for _, cause := range causes {
+		id, ok, err := find(cause)
+		if err != nil {
+			return nil, err
+		}
+		if ok && !id.Restricted {
+			indexes = append(indexes, id.Index)
+		}
+	}
+	slices.Sort(indexes)
+	return slices.Compact(indexes), nil
 }
 
 // write signs, commits and publishes one extension of the state.

@@ -18,6 +18,7 @@ import (
 type state struct {
 	edge     tree.Edge
 	subjects mpt.Tree // the map: term → be64(count) ‖ leaf hash of the last record
+	taken    identities
 	head     store.Head
 }
 
@@ -106,6 +107,9 @@ func (s *state) extend(leaves []leaf) (*extension, error) {
 func (s *state) adopt(x *extension) {
 	for term, c := range x.chains {
 		s.subjects.Set(term[:], c.value())
+	}
+	for _, id := range x.batch.Identities {
+		s.taken.add(id.Digest)
 	}
 	s.edge = x.edge
 	s.head = x.batch.Head
