@@ -63,7 +63,7 @@ func (s *testServer) verifyRecord(d recordDoc, trust *proof.Trust) {
 	}
 	want := leaf.Entry.Schema
 	if leaf.Entry.Type == record.TypeRestricted {
-		want = [32]byte(decode[[]byte](s.t, members["/schema"].Value))
+		want = [32]byte(decode[struct{ Schema []byte }](s.t, members["/type"].Value).Schema)
 	}
 	if schema.Hash != want {
 		s.t.Errorf("record %d: the schema is another than its entry's", d.Index)
@@ -249,7 +249,7 @@ func TestEvidence(t *testing.T) {
 		{plain, "?disclose=/data/decidedAmount,/subject", []string{"/data/decidedAmount", "/subject"}},
 		{plain, "?disclose=%2Fparty", []string{"/party"}},
 		{restricted, "", all("org.lendlog.case.opened.v1")},
-		{restricted, "?disclose=/data/narrative", []string{"/data/narrative", "/schema", "/type"}},
+		{restricted, "?disclose=/data/narrative", []string{"/data/narrative", "/type"}},
 		{restricted, "?disclose=none", []string{}},
 		{indexRoot, "", []string{}},
 		{0, "?disclose=/id", []string{"/id"}},

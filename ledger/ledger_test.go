@@ -470,7 +470,7 @@ func TestRestrictedRecord(t *testing.T) {
 		}
 	}
 	for ptr, want := range map[string]string{
-		"/type": `"org.lendlog.case.opened.v1"`, "/submitter": `"key-1"`, "/refs": fmt.Sprintf("[%d]", a.Receipt.Index),
+		"/type": string(got.Schema.SealedType().Bytes()), "/submitter": `"key-1"`, "/refs": fmt.Sprintf("[%d]", a.Receipt.Index),
 		"/data/caseKind": `"fraud"`, "/data/narrative": `"file/A lied"`, "/subject": `"case/C-1"`,
 	} {
 		if shown[ptr] != want {

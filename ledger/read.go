@@ -5,7 +5,6 @@ package ledger
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -132,15 +131,14 @@ func (l *Ledger) open(r *Record, payload []byte) error {
 func (l *Ledger) schemaOf(e *record.Entry, values map[string]canon.Value) (*record.Schema, error) {
 	hash := e.Schema
 	if e.Type == record.TypeRestricted {
-		inner, ok := values["/schema"]
+		inner, ok := values["/type"]
 		if !ok {
 			return nil, nil
 		}
-		b, err := base64.StdEncoding.DecodeString(inner.Str)
-		if err != nil || len(b) != len(hash) {
-			return nil, fmt.Errorf("a restricted record names no schema: %w", ErrDamaged)
+		var err error
+		if _, hash, err = record.ParseSealedType(inner); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
 		}
-		hash = [32]byte(b)
 	}
 	s, ok := l.schemas.get(hash)
 	if !ok {
@@ -393,11 +391,6 @@ func (l *Ledger) Prove(ctx context.Context, index int64, disclose func(pointer s
 			if disclose == nil || disclose(ptr) {
 				chosen = append(chosen, ptr)
 			}
-		}
-		// The schema, by which the members of a restricted record are placed,
-		// is one of them.
-		if r.restricted != nil && len(chosen) > 0 && !slices.Contains(chosen, "/schema") {
-			chosen = append(chosen, "/schema")
 		}
 		if len(chosen) > 0 {
 			rec.Disclosures, err = proof.Disclose(r.Schema, r.disclosures(), chosen...)

@@ -3,8 +3,8 @@
 package client
 
 import (
+	"bytes"
 	"context"
-	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -187,7 +187,7 @@ func (r *Record) unseal(d *recordDoc) error {
 	if seal.Small(r.Sealed).Root() != tree.Hash(r.Leaf.Entry.Sealed) {
 		return lie(r.Index, "its sealed members are not those that the entry committed to")
 	}
-	if r.Schema.Restricted && (values["/schema"].Str != base64.StdEncoding.EncodeToString(r.Schema.Hash[:]) || values["/type"].Str != r.Schema.Type) {
+	if r.Schema.Restricted && !bytes.Equal(values["/type"].Bytes(), r.Schema.SealedType().Bytes()) {
 		return lie(r.Index, "its schema is not the one that is sealed in it")
 	}
 	var err error
@@ -308,8 +308,8 @@ func (c *Client) subject(ctx context.Context, t *Timeline) error {
 
 // Prove returns evidence of a record that discloses the sealed members whose
 // pointers are listed: none for an empty list, all for nil. Of a restricted
-// record /schema and /type are disclosed besides, without which nothing of it
-// can be placed. The evidence was verified under the policy, as lendlog-verify does
+// record /type is disclosed besides, without which nothing of it can be
+// placed. The evidence was verified under the policy, as lendlog-verify does
 // it, and its verdict is not INVALID; it is of this record, and discloses what
 // was asked for and nothing else.
 func (c *Client) Prove(ctx context.Context, index int64, pointers []string) (*proof.Evidence, error) {
@@ -374,7 +374,7 @@ func disclosedAsAsked(e *proof.Evidence, pointers []string) error {
 	}
 	want := slices.Clone(pointers)
 	if leaf.Entry.Type == record.TypeRestricted && len(want) > 0 {
-		want = append(want, "/schema", "/type")
+		want = append(want, "/type")
 	}
 	slices.Sort(want)
 	slices.Sort(got)

@@ -366,13 +366,12 @@ func (o *opener) submitter(e *record.Entry, ev *record.Event, values map[string]
 
 // schemaOf returns the schema of an entry's members.
 func (o *opener) schemaOf(index int64, e *record.Entry, values map[string]canon.Value) (*record.Schema, string) {
-	hash := e.Schema
+	hash, is := e.Schema, ""
 	if e.Type == record.TypeRestricted {
-		inner, ok := decode32(values["/schema"].Str)
-		if !ok {
-			return nil, "it is restricted and names no schema within"
+		var err error
+		if is, hash, err = record.ParseSealedType(values["/type"]); err != nil {
+			return nil, "it is restricted and does not say its type within"
 		}
-		hash = inner
 	}
 	reg := o.replay.schemas[hash]
 	switch {
@@ -380,6 +379,8 @@ func (o *opener) schemaOf(index int64, e *record.Entry, values map[string]canon.
 		return nil, "the schema of its members was not registered before it"
 	case reg.schema.Restricted != (e.Type == record.TypeRestricted):
 		return nil, "the schema of its members does not go with its type"
+	case is != "" && is != reg.schema.Type:
+		return nil, "it is restricted, and its type within is not that of its schema"
 	}
 	return reg.schema, ""
 }
@@ -388,9 +389,6 @@ func (o *opener) schemaOf(index int64, e *record.Entry, values map[string]canon.
 func (o *opener) event(e *record.Entry, ev *record.Event, values map[string]canon.Value) string {
 	if seal.Identity(o.ring.own.Index, ev.Source, ev.ID) != e.Event {
 		return "its event identity is not that of its source and id"
-	}
-	if e.Type == record.TypeRestricted && values["/type"].Str != ev.Type {
-		return "it is restricted, and its type within is not that of its schema"
 	}
 	if ev.Type == record.TypeConflicted && !o.conflict(e) {
 		return "it says that an event was in conflict with a record that does not have that identity"

@@ -45,7 +45,7 @@ var evidenceNotes = map[string]string{
 	"/genesis":               "Which ledger it is: the policy pins the leaf hash of this entry.",
 	"/genesis/entry":         "The bytes of leaf 0, in a JSON string.",
 	"/genesis/proof":         "Its RFC 6962 inclusion proof under the checkpoint, from the lowest hash up; base64 of 32 bytes each.",
-	"/schemas":               "The schemas of what is disclosed, each the exact bytes in a JSON string. SHA-256 of them is the member schema of an entry.",
+	"/schemas":               "The schemas of what is disclosed, each the exact bytes in a JSON string. SHA-256 of them is the member schema of an entry,\nof a restricted one that of its member /type.",
 	"/records":               "The records.",
 	"/records/*/index":       "The index of the leaf.",
 	"/records/*/entry":       "The bytes of the leaf in a JSON string; see ledger/record/testdata for what stands in them.",

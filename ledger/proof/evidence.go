@@ -65,15 +65,11 @@ type Subject struct {
 
 // Disclose picks the disclosures of the given pointers, with their proofs,
 // out of all disclosures of a record in the order of its schema. Of a
-// restricted record it adds /schema and /type, without which no other member
-// can be verified.
+// restricted record it adds /type, without which no other member can be
+// verified.
 func Disclose(schema *record.Schema, all []seal.Disclosure, pointers ...string) ([]SealedMember, error) {
-	if schema.Restricted {
-		for _, ptr := range []string{"/schema", "/type"} {
-			if !slices.Contains(pointers, ptr) {
-				pointers = append(slices.Clone(pointers), ptr)
-			}
-		}
+	if schema.Restricted && !slices.Contains(pointers, "/type") {
+		pointers = append(slices.Clone(pointers), "/type")
 	}
 	small := seal.Small(all)
 	var out []SealedMember
@@ -190,14 +186,13 @@ type Restricted struct {
 	Refs      []int64
 }
 
-// Members returns the values of the five pointers that only restricted
+// Members returns the values of the four pointers that only restricted
 // records have; see docs/formats.md section 3.
 func (x *Restricted) Members(ev *record.Event) map[string]canon.Value {
 	m := map[string]canon.Value{
-		"/schema":    canon.Text(base64.StdEncoding.EncodeToString(ev.Schema.Hash[:])),
 		"/submitter": canon.Text(x.Submitter),
 		"/time":      canon.Text(ev.Time),
-		"/type":      canon.Text(ev.Type),
+		"/type":      ev.Schema.SealedType(),
 	}
 	if len(x.Refs) > 0 {
 		m["/refs"] = x.refs()

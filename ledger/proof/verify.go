@@ -267,10 +267,17 @@ func (v *verifier) disclosures(rec *Record, e *record.Entry) (disclosed, bool) {
 		d.values[x.Pointer] = x
 		d.order = append(d.order, x.Pointer)
 	}
-	hash, ok := d.schemaHash(e)
-	if !ok {
-		v.add("schema", rec.Index, Missing, "members of a restricted record can be verified only together with its members /schema and /type; ask for evidence that discloses them")
-		return d, false
+	is, hash := e.Type, e.Schema
+	if e.Type == record.TypeRestricted {
+		x, ok := d.values["/type"]
+		if !ok {
+			v.add("schema", rec.Index, Missing, "members of a restricted record can be verified only together with its member /type; ask for evidence that discloses it")
+			return d, false
+		}
+		var err error
+		if is, hash, err = record.ParseSealedType(x.Value); err != nil {
+			return bad("disclosure", "/type says no type: %v", err)
+		}
 	}
 	s, ok := v.schemas[hash]
 	switch {
@@ -281,7 +288,7 @@ func (v *verifier) disclosures(rec *Record, e *record.Entry) (disclosed, bool) {
 		v.add("schema", rec.Index, Missing, "this verifier cannot read its schema, so its disclosures cannot be placed; use a newer one: %v", s.err)
 		return d, false
 	}
-	if err := d.fits(s.Schema, e); err != nil {
+	if err := fits(s.Schema, is, e); err != nil {
 		return bad("schema", "%v", err)
 	}
 	v.add("schema", rec.Index, Pass, "%s, by its hash", s.Type)
@@ -305,29 +312,9 @@ func (v *verifier) disclosures(rec *Record, e *record.Entry) (disclosed, bool) {
 	return d, true
 }
 
-// schemaHash returns the hash of the schema by which the sealed members of an
-// entry are placed.
-func (d disclosed) schemaHash(e *record.Entry) (hash [32]byte, ok bool) {
-	if e.Type != record.TypeRestricted {
-		return e.Schema, true
-	}
-	text, ok := d.text("/schema")
-	if _, typed := d.text("/type"); !ok || !typed {
-		return hash, false
-	}
-	return decode32(text)
-}
-
-// fits says why a schema is not the one of an entry, or nil.
-//
-// The place of /schema depends on the schema, so an operator who commits to a
-// malformed small tree could disclose another schema to another reader. The
-// place of /type does not: it is the last leaf, which every tree has once.
-func (d disclosed) fits(s *record.Schema, e *record.Entry) error {
-	is := e.Type
-	if is == record.TypeRestricted {
-		is, _ = d.text("/type")
-	}
+// fits says why a schema is not that of an entry whose type is, within or
+// without, the one given, or nil.
+func fits(s *record.Schema, is string, e *record.Entry) error {
 	if s.Restricted != (e.Type == record.TypeRestricted) || s.Type != is {
 		return fmt.Errorf("its schema is of type %s, which does not go with the entry", s.Type)
 	}
@@ -354,11 +341,13 @@ func shaped(d seal.Disclosure) error {
 	}
 	want := canon.String
 	switch d.Pointer {
+	case "/type":
+		return nil // it was read to find the schema
 	case "/extensions":
 		want = canon.Object
 	case "/refs":
 		want = canon.Array
-	case "/id", "/schema", "/source", "/subject", "/submitter", "/time", "/type":
+	case "/id", "/source", "/subject", "/submitter", "/time":
 		if !d.Present {
 			return errors.New("is absent, which it never is")
 		}

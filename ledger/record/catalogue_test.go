@@ -4,6 +4,7 @@ package record_test
 
 import (
 	"crypto/sha256"
+	"encoding/base64"
 	"fmt"
 	"maps"
 	"slices"
@@ -204,7 +205,6 @@ func TestPointersGolden(t *testing.T) {
 			"/parent party",
 			"/party party",
 			"/refs institution",
-			"/schema institution",
 			"/sequence party",
 			"/signature party",
 			"/source party",
@@ -228,6 +228,47 @@ func TestPointersGolden(t *testing.T) {
 				t.Error("the pointers are not sorted")
 			}
 		})
+	}
+}
+
+// Where the leaf lies that names the schema must not depend on the schema.
+func TestSealedTypeIsLast(t *testing.T) {
+	n := 0
+	for _, s := range builtin(t).All() {
+		if p := s.Pointers(); s.Restricted {
+			n++
+			if p[len(p)-1] != "/type" {
+				t.Errorf("%s: the last sealed member is %s", s.Type, p[len(p)-1])
+			}
+		} else if slices.Contains(p, "/type") {
+			t.Errorf("%s seals its type and is not restricted", s.Type)
+		}
+	}
+	if n == 0 {
+		t.Error("no type is restricted")
+	}
+}
+
+func TestSealedType(t *testing.T) {
+	s := schemaOf(t, "org.lendlog.case.opened.v1")
+	name, hash, err := record.ParseSealedType(s.SealedType())
+	if err != nil || name != s.Type || hash != s.Hash {
+		t.Errorf("SealedType is read as %q, %x, %v", name, hash, err)
+	}
+	text := base64.StdEncoding.EncodeToString(s.Hash[:])
+	for _, bad := range []string{
+		`null`, `"org.lendlog.case.opened.v1"`, `[]`, `{}`, `{"name":"a"}`, `{"schema":"` + text + `"}`,
+		`{"name":1,"schema":"` + text + `"}`, `{"name":"a","schema":1}`, `{"name":"a","schema":"AA=="}`,
+		`{"name":"a","schema":"` + text[:43] + `"}`, `{"name":"a","schema":"` + text[:20] + `\n` + text[20:] + `"}`,
+		`{"name":"a","schema":"` + text + `","x":1}`, `{"Name":"a","schema":"` + text + `"}`,
+	} {
+		v, err := canon.Parse([]byte(bad), canon.Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if name, _, err := record.ParseSealedType(v); err == nil {
+			t.Errorf("%s is read as the type %q", bad, name)
+		}
 	}
 }
 

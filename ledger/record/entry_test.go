@@ -91,14 +91,14 @@ func goldenLeaves(t testing.TB) map[string]record.Leaf {
 			Open:     canon.Map(),
 			Recorded: time.Date(2026, 1, 31, 9, 3, 0, 123e6, time.UTC),
 			Schema:   hash(t, "U1utPqBYFZoUkH8AgCEKeAtsSDMYLMWvud68j9Q8ba4="),
-			Sealed:   hash(t, "SH+ahinB8Mk0z1FcgqWYoXP32W3lARxcX9qcSIrabY0="),
+			Sealed:   hash(t, "PgddZrrnVFGjqw6oeOjvRt6MX+bRjXSSuyBNR05U2Vo="),
 			Seq:      1,
 			Term:     hash(t, "n7WAeB7MqTQQbcGImU5fA637hZXMtfeOzcQxS3fjKwk="),
 			Type:     record.TypeRestricted,
 		}},
 		"index-root": {IndexRoot: &record.IndexRoot{
 			Covers: 4,
-			Root:   hash(t, "GXoEQssFLyO6w5iVm4I5K6bCRw8xCk0UZ3am792oFS8="),
+			Root:   hash(t, "dFkkmzic8gRVFgqDY6vVkC0VmP2EeDnIztMG0+JDlhY="),
 		}},
 	}
 }
@@ -287,7 +287,7 @@ func TestParseLeafRefuses(t *testing.T) {
 		{"index-root covers less than nothing", root, `"covers":4`, `"covers":-1`},
 		{"index-root with a fraction", root, `"covers":4`, `"covers":4.0`},
 		{"index-root with another member", root, `"root":`, `"prev":"` + b64 + `","root":`},
-		{"index-root without a root", root, `"root":"GXoEQssFLyO6w5iVm4I5K6bCRw8xCk0UZ3am792oFS8=",`, ``},
+		{"index-root without a root", root, `"root":"dFkkmzic8gRVFgqDY6vVkC0VmP2EeDnIztMG0+JDlhY=",`, ``},
 		{"index-root of another version", root, `"lendlog/1"`, `"lendlog/2"`},
 		{"index-root with a line break", root, `=`, `=\n`},
 	}

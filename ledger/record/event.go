@@ -345,8 +345,8 @@ func (e *Event) Document() canon.Value {
 
 // Member returns the value at one of the schema's sealable pointers, and
 // whether the event has one. What the ledger adds to a restricted record
-// (/refs, /schema, /submitter) and what is open elsewhere (/time, /type) is
-// not among them.
+// (/refs, /submitter) and what is open elsewhere (/time, /type) is not among
+// them.
 func (e *Event) Member(pointer string) (canon.Value, bool) {
 	var s string
 	switch pointer {

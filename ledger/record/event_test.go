@@ -177,7 +177,7 @@ func TestMember(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("members (-want +got):\n%s", diff)
 	}
-	for _, p := range []string{"", "/", "/refs", "/schema", "/submitter", "/time", "/type", "/specversion", "/data", "/data/", "/data/none"} {
+	for _, p := range []string{"", "/", "/refs", "/submitter", "/time", "/type", "/specversion", "/data", "/data/", "/data/none"} {
 		if v, ok := e.Member(p); ok {
 			t.Errorf("Member(%q) = %s", p, v.Bytes())
 		}

@@ -3,6 +3,8 @@
 package record
 
 import (
+	"encoding/base64"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -14,6 +16,30 @@ import (
 func (s *Schema) Event(doc canon.Value) (*Event, error) {
 	only := &Catalogue{types: map[string]*Schema{s.Type: s}}
 	return newEvent(doc, only, s.Own)
+}
+
+// SealedType returns what a restricted record of this schema seals as /type:
+// {"name": the type, "schema": base64 of the schema's hash}. It is the last
+// leaf of every small tree that has it, at the end of the right edge, which a
+// tree has once. So not even a malformed tree can be shown under two schemas.
+func (s *Schema) SealedType() canon.Value {
+	return canon.Map(
+		canon.Member{Name: "name", Value: canon.Text(s.Type)},
+		canon.Member{Name: "schema", Value: canon.Text(base64.StdEncoding.EncodeToString(s.Hash[:]))},
+	)
+}
+
+// ParseSealedType reads what SealedType returns, and nothing else.
+func ParseSealedType(v canon.Value) (name string, schema [32]byte, err error) {
+	f := fields{v: v}
+	name, schema = f.text("name"), f.hash("schema")
+	if f.used != len(v.Members) {
+		f.fail("it has a member that the format does not know")
+	}
+	if f.err != nil {
+		return "", [32]byte{}, fmt.Errorf("couldn't read the type of a restricted record: %w", f.err)
+	}
+	return name, schema, nil
 }
 
 // Reassemble puts the document of an event together again out of its entry
@@ -38,7 +64,7 @@ func Reassemble(s *Schema, e *Entry, values map[string]canon.Value) canon.Value 
 		switch ptr {
 		case "/extensions":
 			members = append(members, v.Members...)
-		case "/refs", "/schema", "/submitter", "/time", "/type": // not the event's
+		case "/refs", "/submitter", "/time", "/type": // not the event's
 		default:
 			members = append(members, canon.Member{Name: ptr[1:], Value: v})
 		}

@@ -57,8 +57,8 @@ var envelope = []string{
 }
 
 // The members that the entry of a restricted record seals as well, though
-// other entries hold them in the clear.
-var outer = []string{"/refs", "/schema", "/submitter", "/time", "/type"}
+// other entries hold them in the clear. The value of /type names the schema.
+var outer = []string{"/refs", "/submitter", "/time", "/type"}
 
 // Check returns what is wrong with the data of an event, or nil.
 func (s *Schema) Check(data canon.Value) Violations {
@@ -69,7 +69,7 @@ func (s *Schema) Check(data canon.Value) Violations {
 }
 
 // Pointers returns the JSON Pointers of all members that an entry of this type
-// seals, sorted bytewise: nine of the envelope, five more when the type is
+// seals, sorted bytewise: nine of the envelope, four more when the type is
 // restricted, and /data/<name> of every member that is not open. Their order
 // is the order of the disclosures. The slice must not be changed.
 func (s *Schema) Pointers() []string { return s.pointers }
@@ -193,6 +193,10 @@ func (s *Schema) seal() {
 		s.pointers = append(s.pointers, p)
 	}
 	slices.Sort(s.pointers)
+	if last := s.pointers[len(s.pointers)-1]; s.Restricted && last != "/type" {
+		// The place of the leaf that names the schema must not depend on it.
+		panic("record: " + last + " stands behind /type")
+	}
 	for _, p := range s.pointers {
 		s.keys = append(s.keys, groups[p])
 	}

@@ -69,7 +69,6 @@ func TestDisclosures(t *testing.T) {
 		{"/parent", "party", ``},
 		{"/party", "party", `"P-1"`},
 		{"/refs", "institution", `[3,5]`},
-		{"/schema", "institution", ``},
 		{"/sequence", "party", ``},
 		{"/signature", "party", ``},
 		{"/source", "party", `"//x"`},

@@ -330,7 +330,7 @@ func parseSchema(text []byte) schema {
 		s.groups[p] = "party"
 	}
 	if s.restricted {
-		for _, p := range strings.Fields("/refs /schema /submitter /time /type") {
+		for _, p := range strings.Fields("/refs /submitter /time /type") {
 			s.groups[p] = "institution"
 		}
 	}
@@ -382,11 +382,14 @@ func disclose(e *entry, list []any, schemas map[string][]byte) (schema, map[stri
 	}
 	hash, typ := e.schema, e.typ
 	if e.typ == typeRestricted {
-		inner, ok := values["/schema"].(string)
-		need(ok, "/schema")
-		typ, ok = values["/type"].(string)
-		need(ok, "/type")
-		hash = unbase64(inner, 32)
+		is, shown := values["/type"]
+		need(shown, "/type")
+		o, ok := is.(object)
+		check(ok && len(o) == 2, "/type")
+		name, ok1 := o["name"].(string)
+		inner, ok2 := o["schema"].(string)
+		check(ok1 && ok2, "/type")
+		typ, hash = name, unbase64(inner, 32)
 	}
 	text, ok := schemas[string(hash)]
 	need(ok, "schema")
@@ -407,7 +410,8 @@ func disclose(e *entry, list []any, schemas map[string][]byte) (schema, map[stri
 		case "/refs":
 			_, ok := v.([]any)
 			check(ok || v == nil, "/refs")
-		case "/id", "/source", "/subject", "/schema", "/submitter", "/time", "/type":
+		case "/type": // read above, and of another record it has no place
+		case "/id", "/source", "/subject", "/submitter", "/time":
 			_, ok := v.(string)
 			check(ok, "%s", pointer)
 		default:
@@ -756,8 +760,8 @@ func verifyReceipt(t trust, doc, eventDoc, schemaText []byte) {
 		check(e.typ == typeRestricted, "written openly")
 		need(has(o, "restricted"), "restricted")
 		x := get[object](o, "restricted")
-		values["/submitter"], values["/schema"] = get[string](x, "submitter"), base64.StdEncoding.EncodeToString(h[:])
-		values["/type"], values["/time"] = event["type"], event["time"]
+		values["/submitter"], values["/time"] = get[string](x, "submitter"), event["time"]
+		values["/type"] = object{"name": event["type"], "schema": base64.StdEncoding.EncodeToString(h[:])}
 		if refs := get[[]any](x, "refs"); len(refs) > 0 {
 			values["/refs"] = refs
 		}
