@@ -146,7 +146,7 @@ func TestMirrorCutShort(t *testing.T) {
 	var ends []int
 	var whole []byte
 	for _, b := range batches {
-		whole = append(whole, encodeFrame(b)...)
+		whole = append(whole, appendFrame(nil, b)...)
 		ends = append(ends, len(whole))
 	}
 	for cut := range len(whole) + 1 {
@@ -185,8 +185,8 @@ func TestMirrorCutShort(t *testing.T) {
 func TestMirrorRot(t *testing.T) {
 	b := &Batch{Entries: [][]byte{[]byte("one")}, Payloads: [][]byte{[]byte("two")}, Head: Head{Note: []byte("note")}}
 	c := &Batch{First: 1, Entries: b.Entries, Payloads: b.Payloads, Head: Head{Note: []byte("next")}}
-	first := encodeFrame(b)
-	whole := append(bytes.Clone(first), encodeFrame(c)...)
+	first := appendFrame(nil, b)
+	whole := append(bytes.Clone(first), appendFrame(nil, c)...)
 	for bit := range 8 * len(first) {
 		rotten := bytes.Clone(whole)
 		rotten[bit/8] ^= 1 << (bit % 8)
@@ -201,7 +201,7 @@ func TestMirrorRot(t *testing.T) {
 		}
 	}
 	dir := t.TempDir()
-	for i, frame := range [][]byte{first, encodeFrame(&Batch{First: 2})} {
+	for i, frame := range [][]byte{first, appendFrame(nil, &Batch{First: 2})} {
 		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf(mirrorFile, 2*i)), frame, 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -213,7 +213,7 @@ func TestMirrorRot(t *testing.T) {
 
 func FuzzDecodeFrame(f *testing.F) {
 	b := &Batch{First: 3, Entries: [][]byte{[]byte("e")}, Payloads: [][]byte{[]byte("p")}, Keys: []KeyRow{{1, []byte("k")}}, Head: Head{Note: []byte("n")}}
-	frame := encodeFrame(b)
+	frame := appendFrame(nil, b)
 	f.Add(frame[len(frameMagic)+4 : len(frame)-frameSum])
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, body []byte) {
@@ -221,7 +221,7 @@ func FuzzDecodeFrame(f *testing.F) {
 		if err != nil {
 			return
 		}
-		again := encodeFrame(b)
+		again := appendFrame(nil, b)
 		if !bytes.Equal(again[len(frameMagic)+4:len(again)-frameSum], body) {
 			t.Error("a frame that was read does not give its bytes back")
 		}

@@ -188,17 +188,22 @@ type block struct {
 }
 
 // blocks packs items numbered from first into blocks that stay within one
-// tile and maxBlock.
-func blocks(first int64, items [][]byte, length func([]byte, int) []byte) []block {
+// tile and maxBlock, each behind its length in width bytes.
+func blocks(first int64, items [][]byte, width int, length func([]byte, int) []byte) []block {
 	var out []block
-	for i, item := range items {
-		n := first + int64(i)
-		last := len(out) - 1
-		if last < 0 || n%tree.Width == 0 || len(out[last].value)+len(item) > maxBlock {
-			out = append(out, block{first: n})
-			last++
+	for from := 0; from < len(items); {
+		n, size := first+int64(from), width+len(items[from])
+		to := from + 1
+		for to < len(items) && (first+int64(to))%tree.Width != 0 && size+width+len(items[to]) <= maxBlock {
+			size += width + len(items[to])
+			to++
 		}
-		out[last].value = append(length(out[last].value, len(item)), item...)
+		value := make([]byte, 0, size)
+		for _, item := range items[from:to] {
+			value = append(length(value, len(item)), item...)
+		}
+		out = append(out, block{n, value})
+		from = to
 	}
 	return out
 }

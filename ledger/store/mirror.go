@@ -32,10 +32,11 @@ import (
 // The mirror is written after the transaction and before the head file, so it
 // never holds what the store does not, unless the store was lost.
 type Mirror struct {
-	dir  string
-	file *os.File
-	size int64 // of file
-	next int64 // index of the first leaf that is not mirrored
+	dir   string
+	file  *os.File
+	size  int64  // of file
+	frame []byte // the last one, whose memory the next one uses again
+	next  int64  // index of the first leaf that is not mirrored
 }
 
 const (
@@ -102,8 +103,8 @@ func (m *Mirror) Append(b *Batch) error {
 			return err
 		}
 	}
-	frame := encodeFrame(b)
-	n, err := m.file.Write(frame)
+	m.frame = appendFrame(m.frame[:0], b)
+	n, err := m.file.Write(m.frame)
 	m.size += int64(n)
 	if err == nil {
 		err = m.file.Sync()
@@ -166,9 +167,10 @@ func (m *Mirror) Scan(yield func(*Batch) error) error {
 	return nil
 }
 
-func encodeFrame(b *Batch) []byte {
+func appendFrame(f []byte, b *Batch) []byte {
 	be := binary.BigEndian
-	f := append([]byte(frameMagic), 0, 0, 0, 0)
+	start := len(f)
+	f = append(append(f, frameMagic...), 0, 0, 0, 0)
 	f = be.AppendUint64(f, uint64(b.First))
 	f = be.AppendUint32(f, uint32(len(b.Entries)))
 	f = be.AppendUint32(f, uint32(len(b.Keys)))
@@ -181,8 +183,8 @@ func encodeFrame(b *Batch) []byte {
 	for _, k := range b.Keys {
 		f = append(len32(be.AppendUint64(f, uint64(k.ID)), len(k.Row)), k.Row...)
 	}
-	body := f[len(frameMagic)+4:]
-	be.PutUint32(f[len(frameMagic):], uint32(len(body)))
+	body := f[start+len(frameMagic)+4:]
+	be.PutUint32(f[start+len(frameMagic):], uint32(len(body)))
 	sum := sha256.Sum256(body)
 	return append(f, sum[:frameSum]...)
 }

@@ -132,10 +132,10 @@ func (b *Batch) rows(put func(k, v []byte) error) (err error) {
 			err = put(k, v)
 		}
 	}
-	for _, bl := range blocks(b.First, b.Entries, len16) {
+	for _, bl := range blocks(b.First, b.Entries, 2, len16) {
 		set(key('e', bl.first), bl.value)
 	}
-	for _, bl := range blocks(b.First, b.Payloads, len32) {
+	for _, bl := range blocks(b.First, b.Payloads, 4, len32) {
 		set(key('p', bl.first), bl.value)
 	}
 	for _, k := range b.Keys {

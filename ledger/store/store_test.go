@@ -277,7 +277,7 @@ func TestBlocks(t *testing.T) {
 			}
 		}
 		next := first
-		for _, b := range blocks(first, items, len32) {
+		for _, b := range blocks(first, items, 4, len32) {
 			got, err := unpack(b.value, 4)
 			if err != nil || b.first != next {
 				t.Fatalf("block at %d, want %d (%v)", b.first, next, err)
@@ -285,7 +285,7 @@ func TestBlocks(t *testing.T) {
 			if b.first/tree.Width != (b.first+int64(len(got))-1)/tree.Width {
 				t.Fatalf("a block of %d from %d spans two tiles", len(got), b.first)
 			}
-			if len(got) > 1 && len(b.value) > maxBlock+4*tree.Width {
+			if len(got) > 1 && len(b.value) > maxBlock {
 				t.Fatalf("a block of %d bytes", len(b.value))
 			}
 			for _, item := range got {
