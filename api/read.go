@@ -338,7 +338,7 @@ func (s *Server) verify(c *call) error {
 // splitVerify takes the document to verify and, if there is one, the trust
 // policy out of a body: {"evidence": …, "trust": …}, or the document itself.
 func splitVerify(body []byte) (doc []byte, trust *proof.Trust, err error) {
-	v, err := canon.Parse(body, canon.Limits{})
+	v, err := canon.Parse(body, canon.Limits{Values: maxVerify / 32})
 	if err != nil {
 		return nil, nil, unreadable("", err)
 	}

@@ -396,6 +396,11 @@ func TestVerify(t *testing.T) {
 			t.Errorf("%s is %s, want %s", name, got, c.want)
 		}
 	}
+	malformed := s.want(s.do(http.MethodPost, "/v1/verify", strings.NewReader(`{"v":"lendlog-receipt/1"}`), "Content-Type", typeJSON), http.StatusOK)
+	checks := decode[struct{ Checks []struct{ Name, Result string } }](t, malformed.body).Checks
+	if len(checks) != 1 || checks[0].Name != "format" || checks[0].Result != "fail" {
+		t.Errorf("a malformed receipt fails at %s", malformed.body)
+	}
 	for name, doc := range map[string]string{
 		"nothing":          "",
 		"no JSON":          "x",
@@ -408,6 +413,7 @@ func TestVerify(t *testing.T) {
 		"unknown member":   `{"evidence":` + string(evidence) + `,"thrust":{}}`,
 		"a strange member": `{"evidence":{},"trust":{"` + strings.Repeat("x", 1<<20) + `":1}}`,
 		"nested":           `{"evidence":{"evidence":{}}}`,
+		"too many values":  `{"v":"lendlog-evidence/1","records":[` + strings.Repeat("0,", maxVerify/32) + `0]}`,
 	} {
 		a := s.do(http.MethodPost, "/v1/verify", strings.NewReader(doc), "Content-Type", typeJSON)
 		if a.status != http.StatusUnprocessableEntity || len(a.body) > 2000 {

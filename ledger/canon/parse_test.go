@@ -142,6 +142,12 @@ func TestParseAccepts(t *testing.T) {
 	}
 }
 
+// zeros returns a list of n lists of m zeros.
+func zeros(n, m int) string {
+	list := "[" + strings.Repeat("0,", m-1) + "0]"
+	return "[" + strings.Repeat(list+",", n-1) + list + "]"
+}
+
 func TestLimits(t *testing.T) {
 	for _, tt := range []struct {
 		in  string
@@ -155,6 +161,14 @@ func TestLimits(t *testing.T) {
 		{wide(4), canon.Limits{Members: 3}, false},
 		{`[` + wide(3) + `,` + wide(3) + `]`, canon.Limits{Members: 3}, true},
 		{wide(2000), canon.Limits{Members: 2000}, true},
+		{`1`, canon.Limits{Values: 1}, true},
+		{`[1]`, canon.Limits{Values: 1}, false},
+		{`[1,[2],{"a":3}]`, canon.Limits{Values: 6}, true},
+		{`[1,[2],{"a":3}]`, canon.Limits{Values: 5}, false},
+		{wide(3), canon.Limits{Values: 4}, true},
+		{wide(3), canon.Limits{Values: 3}, false},
+		{zeros(1<<11, 1<<10-1), canon.Limits{}, false}, // 2^21 items and lists, and the document
+		{zeros(1<<11-1, 1<<10-1), canon.Limits{}, true},
 	} {
 		if _, err := canon.Parse([]byte(tt.in), tt.lim); (err == nil) != tt.ok {
 			t.Errorf("Parse(%.20q, %+v): %v", tt.in, tt.lim, err)
