@@ -397,7 +397,9 @@ func TestVerify(t *testing.T) {
 		}
 	}
 	malformed := s.want(s.do(http.MethodPost, "/v1/verify", strings.NewReader(`{"v":"lendlog-receipt/1"}`), "Content-Type", typeJSON), http.StatusOK)
-	checks := decode[struct{ Checks []struct{ Name, Result string } }](t, malformed.body).Checks
+	checks := decode[struct {
+		Checks []struct{ Name, Result string }
+	}](t, malformed.body).Checks
 	if len(checks) != 1 || checks[0].Name != "format" || checks[0].Result != "fail" {
 		t.Errorf("a malformed receipt fails at %s", malformed.body)
 	}
