@@ -44,7 +44,8 @@ type patientWriter struct {
 
 func (w patientWriter) Write(b []byte) (int, error) {
 	_ = w.control.SetWriteDeadline(time.Now().Add(requestTimeout))
-	return w.c.Writer.Write(b)
+	n, err := w.c.Writer.Write(b)
+	return n, gone(err)
 }
 
 func (a *answers) begin(contentType string) {
@@ -68,7 +69,7 @@ func (a *answers) note(err error) {
 func (a *answers) flush() error {
 	a.note(a.w.Flush())
 	if a.err == nil {
-		a.note(http.NewResponseController(a.c.Writer).Flush())
+		a.note(gone(http.NewResponseController(a.c.Writer).Flush()))
 	}
 	return a.err
 }

@@ -96,7 +96,7 @@ func isLoopback(host string) bool {
 // fail answers a call with the problem that an error stands for.
 func (s *Server) fail(c *call, err error) {
 	p := problemOf(err)
-	if p.Status >= http.StatusInternalServerError && !errors.Is(err, errPanic) {
+	if isDefect(err) && !errors.Is(err, errPanic) {
 		s.log.ErrorContext(c.ctx(), "a request failed", slog.String("route", c.route.name),
 			slog.String("request", c.id), slog.Any("error", err))
 	}

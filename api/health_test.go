@@ -34,6 +34,7 @@ func TestHealth(t *testing.T) {
 	}
 	s.want(s.get("/livez"), http.StatusOK)
 	s.want(s.get("/v1/records/0"), http.StatusOK)
+	s.wantNoDefect(`"status":503`)
 }
 
 // While the ledger refuses events for a reason that passes, each is answered

@@ -137,10 +137,32 @@ func problemOf(err error) *problem {
 	return newProblem(kindInternal, "")
 }
 
+// errGone is what reading from a client and writing to it end with when it has
+// hung up, or takes nothing for too long.
+var errGone = errors.New("the client went away")
+
+// gone marks an error of the connection to a client.
+func gone(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: %w", errGone, err)
+}
+
 // isGone reports whether an error says no more than that the client no longer
 // waits.
 func isGone(err error) bool {
-	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+	return errors.Is(err, errGone) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// isDefect reports whether an operator has to look into an error. That the
+// server stops they know, and whoever asks whether it is ready is told why not.
+func isDefect(err error) bool {
+	var f *fault
+	if errors.Is(err, errStopping) || errors.As(err, &f) && f.kind == kindNotReady {
+		return false
+	}
+	return problemOf(err).Status >= http.StatusInternalServerError
 }
 
 func newProblem(k kind, detail string) *problem {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 
@@ -38,6 +39,7 @@ func TestProblemsOfErrors(t *testing.T) {
 		{errors.New("something else"), kindInternal, outcomeFailed, false},
 		{context.Canceled, kindGone, outcomeFailed, false},
 		{context.DeadlineExceeded, kindGone, outcomeFailed, false},
+		{gone(io.ErrUnexpectedEOF), kindGone, outcomeFailed, false},
 	} {
 		p := problemOf(fmt.Errorf("%s: %w", marker, c.err))
 		if p.Type != "urn:lendlog:problem:"+c.kind.name || p.Status != c.kind.status || p.Title != c.kind.title {

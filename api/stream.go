@@ -263,7 +263,7 @@ func (l *lines) next() (line, error) {
 			}
 		}
 		if err != nil && !errors.Is(err, io.EOF) {
-			return line{}, err
+			return line{}, gone(err)
 		}
 		if len(text) == 0 {
 			return line{}, io.EOF

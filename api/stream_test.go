@@ -171,6 +171,7 @@ func TestDisconnect(t *testing.T) {
 	d.cancel()
 	s.streamsEnd()
 	noGoroutines(t, "submitStream")
+	s.wantNoDefect(`"status":499`)
 	for n, want := range map[int]int{1: http.StatusOK, 2: http.StatusOK, 3: http.StatusCreated} {
 		s.want(s.post(typeEvent, decision(n)), want)
 	}
@@ -189,9 +190,25 @@ func TestDisconnectUnread(t *testing.T) {
 	d.cancel()
 	s.streamsEnd()
 	noGoroutines(t, "submitStream")
+	s.wantNoDefect(`"status":499`)
 	got := s.stream("", strings.Split(lines.String(), "\n")...)
 	if last := got[len(got)-1]; !last.Summary || last.Accepted+last.Repeated != inFlight {
 		t.Errorf("the summary is %s", last.raw)
+	}
+}
+
+// wantNoDefect waits until the log has the given words, and fails the test when
+// it calls anything an error.
+func (s *testServer) wantNoDefect(words string) {
+	s.t.Helper()
+	for range 1000 {
+		if strings.Contains(s.log.String(), words) {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if log := s.log.String(); !strings.Contains(log, words) || strings.Contains(log, `"level":"ERROR"`) {
+		s.t.Errorf("the log, which should have %s and no error, says\n%s", words, log)
 	}
 }
 
@@ -309,6 +326,7 @@ func TestStopEndsStreams(t *testing.T) {
 	if _, err := s.client.Get(s.url + "/livez"); err == nil {
 		t.Error("a server that has stopped answers")
 	}
+	s.wantNoDefect(`"status":200`)
 	// The ledger runs on, and has what was answered.
 	r, err := s.ledger.Record(t.Context(), s.ledger.Head().Size-1)
 	if err != nil || r.Leaf.Entry.Type != "org.lendlog.decision.made.v1" {
