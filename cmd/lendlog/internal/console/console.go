@@ -14,10 +14,11 @@ import (
 	"io"
 	"os"
 	"strings"
-	"unicode"
 
 	"github.com/rivo/uniseg"
 	"golang.org/x/term"
+
+	"github.com/lendlog/lendlog/ledger/proof"
 )
 
 // Console is where one command reads and prints.
@@ -116,24 +117,8 @@ func (c *Console) Paint(s Style, text string) string {
 }
 
 // Clean returns s with everything escaped that could steer a terminal or hide
-// text: control characters, invisible ones, and what changes the direction of
-// writing. Values of records are a stranger's text.
-func Clean(s string) string {
-	if strings.IndexFunc(s, hidden) < 0 {
-		return s
-	}
-	var b strings.Builder
-	for _, r := range s {
-		if hidden(r) {
-			fmt.Fprintf(&b, "\\u%04x", r)
-		} else {
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
-}
-
-func hidden(r rune) bool { return r != ' ' && !unicode.IsPrint(r) }
+// text, as verdicts are printed: values of records are a stranger's text.
+func Clean(s string) string { return proof.Printable(s) }
 
 // Width returns how many columns s takes on a terminal. Chinese characters
 // take two.

@@ -65,6 +65,8 @@ func TestCleanEscapesWhatSteersATerminal(t *testing.T) {
 		"x\u202ey":        `x\u202ey`,
 		"new\nline":       `new\u000aline`,
 		"zero\u200bwidth": `zero\u200bwidth`,
+		"tag\U000e0041":   `tag\udb40\udc41`,
+		"a\x9b2Jb\xff":    "a\ufffd2Jb\ufffd",
 	} {
 		if got := Clean(in); got != want {
 			t.Errorf("Clean(%q) = %q, want %q", in, got, want)
@@ -150,7 +152,7 @@ func TestProgressMovesABarOnATerminal(t *testing.T) {
 	p.Set("auditing", 5, 20)
 	p.Set("next", 1, 0)
 	p.Done()
-	if !strings.Contains(errs.String(), "auditing") || strings.Contains(errs.String(), "\n") {
+	if !strings.Contains(errs.String(), "auditing") || strings.Contains(errs.String(), "\n") || strings.Contains(errs.String(), "it/s") {
 		t.Errorf("bar = %q", errs.String())
 	}
 }

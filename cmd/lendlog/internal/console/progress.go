@@ -74,7 +74,6 @@ func (p *Progress) move(done, total int64) {
 			progressbar.OptionSetDescription(p.step),
 			progressbar.OptionSetWidth(24),
 			progressbar.OptionShowCount(),
-			progressbar.OptionShowIts(),
 			progressbar.OptionSetPredictTime(true),
 			progressbar.OptionThrottle(100*time.Millisecond),
 			progressbar.OptionClearOnFinish(),
