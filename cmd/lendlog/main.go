@@ -138,9 +138,12 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	return code
 }
 
-// oneLine makes one line of errors that were joined.
+// lines makes one line of errors that were joined, and of the paragraph in
+// which cobra suggests a command.
+var lines = strings.NewReplacer("\n\nDid you mean this?\n\t", "; did you mean ", "\n\t", " or ", "\n;", ";", "\n", "; ")
+
 func oneLine(err error) string {
-	return console.Clean(strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; "))
+	return console.Clean(lines.Replace(strings.TrimSpace(err.Error())))
 }
 
 // calledPath names the command whose help tells what was wrong.
@@ -180,9 +183,12 @@ an outsider being able to prove it, offline.
 		Example: `  lendlog demo
   lendlog init --dir ledger --origin ledger.bank.example/2026
   lendlog serve --dir ledger`,
+		Version:       version,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
+	root.SetVersionTemplate("lendlog {{.Version}}\n")
+	root.Flags().Bool("version", false, "print the version")
 	root.PersistentFlags().BoolVar(&c.JSON, "json", false, "print results as JSON, one document per line, and no progress")
 	root.PersistentFlags().BoolVarP(&c.Quiet, "quiet", "q", false, "print no notes and no progress")
 	root.AddGroup(
@@ -198,7 +204,7 @@ an outsider being able to prove it, offline.
 	}
 	group("keep", newInit(c), newServe(c), newRepair(c), newTrust(c))
 	group("use", newSubmit(c), newImport(c), newShow(c), newTimeline(c), newProve(c), newTypes(c))
-	group("check", newVerify(c), newAudit(c), newDemo(c))
+	group("check", newVerify(c), newAudit(c), newDemo(c), newBench(c))
 	root.AddCommand(newVersion(c))
 	root.InitDefaultCompletionCmd(root.CommandPath())
 	for _, cmd := range root.Commands() {
