@@ -136,18 +136,19 @@ func Create(ctx context.Context, dir string, o CreateOptions) (err error) {
 	if conf.Paths, err = given.withDefaults(dir); err != nil {
 		return err
 	}
-	for _, d := range []string{dir, conf.Paths.Store, conf.Paths.Keys, conf.Paths.Vault, conf.Paths.Head, conf.Paths.Mirror} {
-		if err := os.MkdirAll(d, 0o700); err != nil {
-			return err
-		}
-	}
-	for _, d := range []string{conf.Paths.Store, conf.Paths.Keys, conf.Paths.Vault, conf.Paths.Head, conf.Paths.Mirror} {
+	parts := []string{conf.Paths.Store, conf.Paths.Keys, conf.Paths.Vault, conf.Paths.Head, conf.Paths.Mirror}
+	for _, d := range parts {
 		names, err := os.ReadDir(d)
-		if err != nil {
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
 		}
 		if len(names) > 0 {
 			return fmt.Errorf("%s is not empty: a ledger is created once, and never over another; name another directory, or empty this one if it holds only what an interrupted `lendlog init` left", d)
+		}
+	}
+	for _, d := range append([]string{dir}, parts...) {
+		if err := os.MkdirAll(d, 0o700); err != nil {
+			return err
 		}
 	}
 	keys, verifier, err := vault.GenerateKeys(o.Origin)

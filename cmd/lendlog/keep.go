@@ -3,12 +3,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -47,6 +49,9 @@ With --json: {"origin", "verifierKeys", "genesis", "dir", "paths": {"store",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
+			if _, name, ok := strings.Cut(o.Origin, "://"); ok {
+				return usagef("an origin is written without https://, such as %s, and can't be changed later", cmp.Or(name, "ledger.bank.example/2026"))
+			}
 			if err := ledger.Create(ctx, dir, o); err != nil {
 				return usagef("couldn't make the ledger: %w", err)
 			}
@@ -159,7 +164,8 @@ func newRepair(c *console.Console) *cobra.Command {
 		Long: `Build a new store out of the mirror and put it in the place of the old one,
 which is kept beside it. Nothing in the mirror is believed: every entry goes
 through the same derivation as when it was appended, and the result must reach
-the published checkpoint, hash for hash, or nothing is changed.
+the published checkpoint, hash for hash, or nothing is changed. "lendlog audit"
+tells whether that is needed: a store that is whole is replaced too.
 
 With --json: {"records", "damaged"}, where damaged names the old store.`,
 		Example: "  lendlog repair --dir ledger",
