@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"github.com/lendlog/lendlog/api/client"
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/console"
 	"github.com/lendlog/lendlog/ledger"
+	"github.com/lendlog/lendlog/ledger/canon"
 	"github.com/lendlog/lendlog/ledger/fsck"
 	"github.com/lendlog/lendlog/ledger/proof"
 	"github.com/lendlog/lendlog/ledger/store"
@@ -46,8 +48,8 @@ a copy where the files themselves are evidence. --server reads the log of a runn
 server; what is sealed cannot be seen there.
 
 Somebody who has all keys can sign another ledger that is as right as this one.
-Only checkpoints that they do not hold tell the two apart: pass those that you kept
-with --checkpoint.
+Only checkpoints that were kept outside tell the two apart: pass yours with
+--checkpoint. A receipt or evidence file will do: it holds one.
 
 With --json, one line: {"verdict", "origin", "size", "deep", "checks": [{"name",
 "result", "text"}], "findings": [{"check", "record", "last", "subject",
@@ -104,7 +106,7 @@ With --json, one line: {"verdict", "origin", "size", "deep", "checks": [{"name",
 	f.StringVar(&dir, "dir", "", "directory of a ledger that no server holds, or of a copy")
 	f.StringVar(&server, "server", "", "URL of a server, such as http://127.0.0.1:8080")
 	f.StringVar(&trustFile, "trust", "", "trust file, pinned outside the ledger (default: the keys in its genesis record, believed)")
-	f.StringArrayVar(&checkpoints, "checkpoint", nil, "file with a signed checkpoint that was kept outside; may be given several times")
+	f.StringArrayVar(&checkpoints, "checkpoint", nil, "checkpoint, receipt or evidence file that was kept outside; may be given several times")
 	f.IntVar(&o.Limit, "limit", 100, "findings that are listed; the others are counted")
 	_ = cmd.MarkFlagDirname("dir")
 	_ = cmd.MarkFlagFilename("trust", "json")
@@ -112,9 +114,10 @@ With --json, one line: {"verdict", "origin", "size", "deep", "checks": [{"name",
 	return cmd
 }
 
-// maxNote bounds a file with a checkpoint.
-const maxNote = 1 << 20
+// maxNote bounds a file with a checkpoint, which may be large evidence.
+const maxNote = 64 << 20
 
+// readNote reads a checkpoint that was kept: alone, or in a receipt or evidence.
 func readNote(name string) ([]byte, error) {
 	f, err := os.Open(name)
 	if err != nil {
@@ -124,6 +127,15 @@ func readNote(name string) ([]byte, error) {
 	b, err := io.ReadAll(io.LimitReader(f, maxNote))
 	if err != nil {
 		return nil, fmt.Errorf("couldn't read %s: %w", name, err)
+	}
+	if doc, err := canon.Parse(b, canon.Limits{}); err == nil {
+		cp, _ := doc.Get("checkpoint")
+		b = []byte(cp.Str)
+	}
+	// Shells and editors add and drop line ends; a note has exactly one.
+	b = append(bytes.TrimRight(b, "\r\n"), '\n')
+	if !bytes.Contains(b, []byte("\n\n")) {
+		return nil, usagef("%s is no signed checkpoint, and no receipt or evidence that holds one", name)
 	}
 	return b, nil
 }
