@@ -191,7 +191,7 @@ func exampleEvent(s *record.Schema) canon.Value {
 	}
 	return canon.Value{Kind: canon.Object, Members: []canon.Member{
 		{Name: "specversion", Value: canon.Text("1.0")},
-		{Name: "id", Value: canon.Text("example-1")},
+		{Name: "id", Value: canon.Text("example/" + access.ShortType(s.Type))}, // one ledger takes them all
 		{Name: "source", Value: canon.Text("urn:example:core-banking")},
 		{Name: "type", Value: canon.Text(s.Type)},
 		{Name: "subject", Value: canon.Text(kind + "/A-2026-000117")},

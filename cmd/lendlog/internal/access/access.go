@@ -54,6 +54,7 @@ type Ledger interface {
 // An Event is a document to submit, and where it stands in its file.
 type Event struct {
 	Number   int64 // 1, 2, 3 … in the input
+	Line     int64 // of NDJSON, blank lines counted; 0 in other files
 	Document []byte
 }
 
@@ -77,5 +78,5 @@ type PointerError struct {
 }
 
 func (e *PointerError) Error() string {
-	return fmt.Sprintf("record %d has no sealed member %s; `lendlog show %d` lists them", e.Index, e.Pointer, e.Index)
+	return fmt.Sprintf("record %d has no sealed member %s; `lendlog show %d` lists them, and the open ones are shown in any case", e.Index, e.Pointer, e.Index)
 }

@@ -55,6 +55,13 @@ func TestSentence(t *testing.T) {
 			},
 		},
 		{
+			name: "what is corrected comes first", gist: "of P-1, reasonCode source-error",
+			record: Record{Type: "org.lendlog.record.corrected.v1", Subject: "file/1"},
+			members: []Member{
+				member(true, "/data/reasonCode", `"source-error"`), member(false, "/data/target", `"P-1"`), member(false, "/data/reason", `"personal"`),
+			},
+		},
+		{
 			name: "it ends somewhere", gist: "a 1, b 2, c 3, d 4",
 			record: Record{Type: "x", Subject: "line/1"},
 			members: []Member{

@@ -110,8 +110,8 @@ const (
 	gistWord  = 40 // bytes
 )
 
-// Gist tells in a few words what a record says: its outcome, numbers and open
-// words of a code list, its amounts.
+// Gist tells in a few words what a record says: its outcome, the event that it
+// corrects or voids, numbers and open words of a code list, its amounts.
 func (r *Record) Gist() string {
 	var first, words, amounts []string
 	for _, m := range r.Members {
@@ -130,6 +130,8 @@ func (r *Record) Gist() string {
 			amounts = append(amounts, fmt.Sprintf("%s %s %s", name, amount.Str, currency.Str))
 		case name == "outcome" && v.Kind == canon.String:
 			first = append(first, v.Str)
+		case name == "target" && v.Kind == canon.String:
+			first = append(first, "of "+v.Str)
 		case v.Kind == canon.Int:
 			words = append(words, fmt.Sprintf("%s %d", name, v.Int))
 		case len(v.Str) > gistWord:

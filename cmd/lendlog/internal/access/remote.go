@@ -5,11 +5,11 @@ package access
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 	"sync"
 
 	"github.com/lendlog/lendlog/api/client"
+	"github.com/lendlog/lendlog/ledger"
 	"github.com/lendlog/lendlog/ledger/canon"
 	"github.com/lendlog/lendlog/ledger/proof"
 	"github.com/lendlog/lendlog/ledger/record"
@@ -84,7 +84,7 @@ func refusal(err error) error {
 	case len(v) > 0:
 		return v
 	case p.Index != nil:
-		return fmt.Errorf("another event was accepted under this source and id as record %d: %w", *p.Index, p)
+		return &ledger.ConflictError{Index: *p.Index}
 	}
 	return p
 }
