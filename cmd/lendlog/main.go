@@ -138,12 +138,12 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	return code
 }
 
-// lines makes one line of errors that were joined, and of the paragraph in
+// inLine makes one line of errors that were joined, and of the paragraph in
 // which cobra suggests a command.
-var lines = strings.NewReplacer("\n\nDid you mean this?\n\t", "; did you mean ", "\n\t", " or ", "\n;", ";", "\n", "; ")
+var inLine = strings.NewReplacer("\n\nDid you mean this?\n\t", "; did you mean ", "\n\t", " or ", "\n;", ";", "\n", "; ")
 
 func oneLine(err error) string {
-	return console.Clean(lines.Replace(strings.TrimSpace(err.Error())))
+	return console.Clean(inLine.Replace(strings.TrimSpace(err.Error())))
 }
 
 // calledPath names the command whose help tells what was wrong.
