@@ -296,11 +296,38 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
+// A line that is too long is one event, which is too large wherever it was cut,
+// and those behind it are still read.
+func TestDocumentsWithLongLines(t *testing.T) {
+	long := `{"a":"` + strings.Repeat("x", 3*maxLine) + `"}`
+	for name, in := range map[string]string{
+		"first":         long + "\n{}\n{}",
+		"in the middle": "{}\n" + long + "\r\n{}",
+		"last":          "{}\n\n{}\n" + long,
+		"blank":         "{}\n" + strings.Repeat(" ", 2*maxLine) + "\n{}",
+	} {
+		var sizes []int
+		for ev, err := range documents(strings.NewReader(in)) {
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			if text := string(ev.Document); text != "{}" && len(text) <= record.MaxEvent {
+				t.Errorf("%s: line %d is an event of %d bytes", name, ev.Line, len(text))
+			}
+			sizes = append(sizes, len(ev.Document))
+		}
+		if len(sizes) != 3 {
+			t.Errorf("%s: the events have %v bytes, want three of them", name, sizes)
+		}
+	}
+}
+
 // FuzzDocuments wants every input to end, and what was yielded to be pieces of
 // it in their order.
 func FuzzDocuments(f *testing.F) {
 	for _, s := range []string{
 		`{"a":1}`, `[{"a":1},{"a":2}]`, "{\"a\":1}\n{\"a\":2}\n", "", " [", "[]", "[1,]", "[1] 2", "{", "nul", "\xff", "1 2 3", `[{"a":"]"}]`,
+		"\n{\"a\":1}\n\n{\"b\":\n{\"c\":x}\r\n {}", "{\n}{}", "{}{}", "{\"a\":\n{}\n",
 	} {
 		f.Add([]byte(s))
 	}
@@ -314,10 +341,13 @@ func FuzzDocuments(f *testing.F) {
 				t.Fatalf("event %d is called %d", number, ev.Number)
 			}
 			i := bytes.Index(in[at:], ev.Document)
-			if i < 0 || len(ev.Document) == 0 || !json.Valid(ev.Document) {
+			if i < 0 || len(ev.Document) == 0 || !json.Valid(ev.Document) && ev.Line == 0 {
 				t.Fatalf("event %d, %q, is no piece of the input after byte %d", number, ev.Document, at)
 			}
 			at += i + len(ev.Document)
+			if line := int64(bytes.Count(in[:at], []byte("\n"))) + 1; ev.Line != 0 && ev.Line != line && len(in) <= maxLine {
+				t.Fatalf("event %d stands on line %d, not %d", number, line, ev.Line)
+			}
 		}
 	})
 }

@@ -27,15 +27,16 @@ func newSubmit(c *console.Console) *cobra.Command {
 		Long: `Submit events: CloudEvents 1.0 in JSON. FILE holds one event, a JSON array of
 them, or NDJSON; without FILE, or with "-", they are read from standard input as
 they come. The same event again is answered with its first record and appends
-nothing. One that is refused does not keep the others out.
+nothing. One that is refused does not keep the others out, nor does a line of
+NDJSON that is not JSON; an array ends where it is malformed.
 
 A receipt is worth keeping outside the lender's reach: whoever holds it can prove
 that its record was changed, dropped or moved. --receipts saves one file per
 event, receipt-INDEX.json.
 
 With --json, one line per event: its receipt (lendlog-receipt/1), or {"refused":
-{"event", "reason", "errors": [{"pointer", "code", "message"}]}}, where event
-counts from 1.`,
+{"event", "line", "reason", "errors": [{"pointer", "code", "message"}]}}, where
+event counts from 1, and line is that of NDJSON.`,
 		Example: `  lendlog submit decision.json --dir ledger
   lendlog submit events.ndjson --server http://127.0.0.1:8080 --receipts receipts
   cat events.json | lendlog submit --dir ledger --json`,
@@ -125,6 +126,7 @@ func plural(n int, one, more string) string {
 // A refusal is the JSON form of an event that was refused.
 type refusal struct {
 	Event  int64              `json:"event"`
+	Line   int64              `json:"line,omitempty"`
 	Reason string             `json:"reason"`
 	Errors []refusalViolation `json:"errors,omitempty"`
 }
@@ -136,11 +138,14 @@ type refusalViolation struct {
 }
 
 func newRefusal(out access.Outcome) refusal {
-	r := refusal{Event: out.Event.Number, Reason: out.Refused.Error()}
+	r := refusal{Event: out.Event.Number, Line: out.Event.Line, Reason: out.Refused.Error()}
 	var violations record.Violations
 	if errors.As(out.Refused, &violations) {
 		for _, v := range violations {
 			r.Errors = append(r.Errors, refusalViolation{v.Pointer, v.Code, v.Message})
+		}
+		if r.Line > 0 && violations[0].Code == record.CodeSyntax {
+			r.Reason += "; write the whole event on this line, as JSON"
 		}
 	}
 	return r
@@ -148,7 +153,11 @@ func newRefusal(out access.Outcome) refusal {
 
 func printRefusal(c *console.Console, out access.Outcome) error {
 	r := newRefusal(out)
-	c.Printf("event %d: %s: %s\n", r.Event, c.Paint(console.Bad, "refused"), console.Clean(r.Reason))
+	at := ""
+	if r.Line > 0 {
+		at = fmt.Sprintf(", line %d", r.Line)
+	}
+	c.Printf("event %d%s: %s: %s\n", r.Event, at, c.Paint(console.Bad, "refused"), console.Clean(r.Reason))
 	return c.Emit(struct {
 		Refused refusal `json:"refused"`
 	}{r})
