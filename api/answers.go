@@ -32,7 +32,7 @@ type answers struct {
 
 func newAnswers(ctx context.Context, c *call, s *Server, full bool) *answers {
 	a := &answers{ctx: ctx, c: c, s: s, full: full}
-	a.w = bufio.NewWriterSize(patientWriter{c, http.NewResponseController(c.Writer)}, 32<<10)
+	a.w = bufio.NewWriterSize(patientWriter{c, http.NewResponseController(c.Writer), s.limits.request}, 32<<10)
 	return a
 }
 
@@ -40,10 +40,11 @@ func newAnswers(ctx context.Context, c *call, s *Server, full bool) *answers {
 type patientWriter struct {
 	c       *call
 	control *http.ResponseController
+	pause   time.Duration
 }
 
 func (w patientWriter) Write(b []byte) (int, error) {
-	_ = w.control.SetWriteDeadline(time.Now().Add(requestTimeout))
+	_ = w.control.SetWriteDeadline(time.Now().Add(w.pause))
 	n, err := w.c.Writer.Write(b)
 	return n, gone(err)
 }

@@ -52,6 +52,8 @@ type Config struct {
 	// DrainTimeout bounds how long Serve waits for requests to end; 0 means
 	// 30 s.
 	DrainTimeout time.Duration
+
+	limits *limits // nil for the default; tests narrow them
 }
 
 // A Server serves one ledger. Its Handler may be used without Serve.
@@ -61,20 +63,13 @@ type Server struct {
 	log     *slog.Logger
 	metrics *metrics
 	engine  *gin.Engine
+	limits  limits
+	gates   gates
+	crowd   crowd
 
 	stop     sync.Once
 	stopping chan struct{} // closed when intake ends
 }
-
-const (
-	headerTimeout = 10 * time.Second
-	idleTimeout   = 2 * time.Minute
-	maxHeader     = 64 << 10
-
-	// requestTimeout bounds every request but a stream, and every pause of a
-	// stream's client in taking its answers.
-	requestTimeout = time.Minute
-)
 
 // New returns a server. It fails when the registry holds the same metrics
 // already.
@@ -91,11 +86,17 @@ func New(conf Config) (*Server, error) {
 	if conf.DrainTimeout == 0 {
 		conf.DrainTimeout = 30 * time.Second
 	}
+	if conf.limits == nil {
+		conf.limits = &defaultLimits
+	}
 	m, err := newMetrics(conf)
 	if err != nil {
 		return nil, fmt.Errorf("couldn't register the metrics: %w", err)
 	}
-	s := &Server{conf: conf, ledger: conf.Ledger, log: conf.Logger, metrics: m, stopping: make(chan struct{})}
+	s := &Server{
+		conf: conf, ledger: conf.Ledger, log: conf.Logger, metrics: m, stopping: make(chan struct{}),
+		limits: *conf.limits, gates: newGates(*conf.limits),
+	}
 	if err := s.mount(); err != nil {
 		return nil, err
 	}
@@ -137,13 +138,16 @@ func (s *Server) Handler() http.Handler { return s.engine }
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	srv := &http.Server{
 		Handler:           s.engine,
-		ReadHeaderTimeout: headerTimeout,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHeader,
-		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
+		ReadHeaderTimeout: s.limits.header,
+		IdleTimeout:       s.limits.idle,
+		MaxHeaderBytes:    maxHeader - 4096, // which net/http adds
+		ConnState:         s.crowd.state,
+		// OPTIONS * is answered like every other path that is none.
+		DisableGeneralOptionsHandler: true,
+		ErrorLog:                     slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 	}
 	ended := make(chan error, 1)
-	go func() { ended <- srv.Serve(ln) }()
+	go func() { ended <- srv.Serve(s.limits.listen(ln)) }()
 	select {
 	case err := <-ended:
 		return fmt.Errorf("couldn't serve: %w", err)

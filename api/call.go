@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"os"
 	"runtime/debug"
 	"slices"
 	"strconv"
@@ -38,13 +39,16 @@ func (s *Server) handle(r route) gin.HandlerFunc {
 	return func(g *gin.Context) {
 		c := &call{Context: g, id: requestID(g.GetHeader("X-Request-Id")), route: &r, begun: time.Now()}
 		// A deadline of the request before stays on the connection otherwise.
-		c.deadline(c.begun.Add(requestTimeout))
+		c.deadline(c.begun.Add(s.limits.request), s.limits.answer)
 		h := g.Writer.Header()
 		h.Set("X-Request-Id", c.id)
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Cache-Control", "no-store")
+		if s.crowd.n.Load() > int64(s.limits.conns)/2 {
+			h.Set("Connection", "close")
+		}
 		if err := s.guarded(c); err != nil {
 			s.fail(c, err)
 		}
@@ -149,12 +153,12 @@ func isWord(s string) bool {
 // ctx returns the context of the request. gin's own is pooled and never ends.
 func (c *call) ctx() context.Context { return c.Request.Context() }
 
-// deadline bounds reading the request and writing the answer; the zero time
-// unbounds them. A recorder in a test has none.
-func (c *call) deadline(t time.Time) {
+// deadline bounds reading the request, and writing the answer a little later.
+// A recorder in a test has none.
+func (c *call) deadline(t time.Time, later time.Duration) {
 	rc := http.NewResponseController(c.Writer)
 	_ = rc.SetReadDeadline(t)
-	_ = rc.SetWriteDeadline(t)
+	_ = rc.SetWriteDeadline(t.Add(later))
 }
 
 // param returns a decoded path parameter.
@@ -256,6 +260,8 @@ func (c *call) body(limit int64) ([]byte, error) {
 	switch {
 	case errors.As(err, &over):
 		return nil, tooLarge(limit)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil, errSlow
 	case err != nil:
 		return nil, badRequest("the body could not be read to its end")
 	}

@@ -56,7 +56,7 @@ func binaryEvent(h http.Header, body []byte) (canon.Value, error) {
 	}
 	if len(body) > 0 {
 		// The data lies one level deeper in the event than it does here.
-		data, err := canon.Parse(body, canon.Limits{Depth: maxDepth - 1})
+		data, err := canon.Parse(body, canon.Limits{Depth: maxDepth - 1, Values: record.MaxValues})
 		if err != nil {
 			return canon.Value{}, syntax("/data", err)
 		}

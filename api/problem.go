@@ -42,6 +42,8 @@ var (
 	kindSigner      = kind{"signer", 503, "The checkpoint could not be signed"}
 	kindNoSpace     = kind{"no-space", 507, "There is too little free space"}
 	kindNotReady    = kind{"not-ready", 503, "The server takes no events now"}
+	kindBusy        = kind{"busy", 503, "The server has enough to do"}
+	kindSlow        = kind{"too-slow", 408, "The client was too slow"}
 	kindGone        = kind{"client-gone", 499, "The client went away"}
 )
 
@@ -69,6 +71,7 @@ var (
 	errNoRoute  = faultf(kindNotFound, "nothing lies at this path; GET /openapi.yaml lists what there is")
 	errNoMethod = faultf(kindMethod, "the header Allow lists the methods of this path")
 	errHost     = faultf(kindWrongHost, "it listens on this machine only; name it localhost or by a loopback address, or start it with lendlog serve --allow-remote")
+	errSlow     = faultf(kindSlow, "a request has to be there within a minute, and a line of a stream within ten; send it again")
 	errStopping = faultf(kindStopped, "the server is stopping; send the same event again later or to another server")
 )
 
@@ -103,8 +106,11 @@ func problemOf(err error) *problem {
 	case errors.As(err, &f):
 		p := newProblem(f.kind, f.detail)
 		p.header = f.header
-		if f.kind == kindStopped {
+		switch f.kind {
+		case kindStopped:
 			p.retryAfter = 5
+		case kindBusy:
+			p.retryAfter = 1
 		}
 		return p
 	case errors.As(err, &violations):

@@ -3,6 +3,8 @@
 package api
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"encoding/hex"
 	"encoding/json"
@@ -214,6 +216,9 @@ func (s *Server) disclosure(c *call, index int64) (func(string) bool, error) {
 const (
 	timelinePage = 100
 	timelineMax  = 1000
+
+	// timelineStep is how many records of a timeline are held at a time.
+	timelineStep = 4
 )
 
 // getSubject answers GET /v1/subjects/{kind}/{id}.
@@ -240,23 +245,52 @@ func (s *Server) getSubject(c *call) error {
 	if strings.Contains(kind, "/") {
 		return ledger.ErrNotFound // a subject has one path
 	}
-	t, err := s.ledger.Timeline(c.ctx(), kind, id, from, limit)
+	// A thousand large records would fill the memory, so they are read and
+	// written a few at a time. All are proved under the checkpoint that lay
+	// there at first: those that come later are beyond its count.
+	step, err := s.ledger.Timeline(c.ctx(), kind, id, from, min(limit, timelineStep))
 	if err != nil {
 		return err
 	}
-	d := struct {
-		Subject    string       `json:"subject"`
-		Count      int64        `json:"count"`
-		Size       int64        `json:"size"`
-		Checkpoint string       `json:"checkpoint"`
-		Records    []*recordDoc `json:"records"`
-	}{t.Subject, t.Count, t.Size, string(t.Note), make([]*recordDoc, len(t.Records))}
-	for i, r := range t.Records {
-		if d.Records[i], err = s.newRecordDoc(c.ctx(), r, t.Size); err != nil {
+	left := max(0, min(limit, step.Count-from+1))
+	size := step.Size
+	head, err := encode(struct {
+		Subject    string   `json:"subject"`
+		Count      int64    `json:"count"`
+		Size       int64    `json:"size"`
+		Checkpoint string   `json:"checkpoint"`
+		Records    []string `json:"records"`
+	}{step.Subject, step.Count, size, string(step.Note), []string{}})
+	if err != nil {
+		return err
+	}
+	c.Header("Content-Type", typeJSON)
+	w := bufio.NewWriterSize(c.Writer, 32<<10)
+	_, _ = w.Write(bytes.TrimSuffix(head, []byte("]}\n")))
+	for first := true; ; first = false {
+		for i, r := range step.Records {
+			d, err := s.newRecordDoc(c.ctx(), r, size)
+			if err != nil {
+				return err
+			}
+			b, err := encode(d)
+			if err != nil {
+				return err
+			}
+			if i > 0 || !first {
+				_ = w.WriteByte(',')
+			}
+			_, _ = w.Write(b)
+		}
+		if from, left = from+timelineStep, left-timelineStep; left <= 0 {
+			break
+		}
+		if step, err = s.ledger.Timeline(c.ctx(), kind, id, from, min(left, timelineStep)); err != nil {
 			return err
 		}
 	}
-	return c.json(http.StatusOK, d)
+	_, _ = w.WriteString("]}\n")
+	return w.Flush()
 }
 
 // getCheckpoint answers GET /v1/checkpoint and GET /log/checkpoint with the
@@ -305,8 +339,12 @@ func (s *Server) getTrust(c *call) error {
 	return nil
 }
 
-// maxVerify bounds what is verified in one request.
-const maxVerify = 16 << 20
+// What is verified in one request is bounded in bytes, and in values: evidence
+// has some fifty bytes to each.
+const (
+	maxVerify       = 16 << 20
+	maxVerifyValues = maxVerify / 32
+)
 
 // verify answers POST /v1/verify with a report. It keeps nothing.
 func (s *Server) verify(c *call) error {
@@ -338,7 +376,7 @@ func (s *Server) verify(c *call) error {
 // splitVerify takes the document to verify and, if there is one, the trust
 // policy out of a body: {"evidence": …, "trust": …}, or the document itself.
 func splitVerify(body []byte) (doc []byte, trust *proof.Trust, err error) {
-	v, err := canon.Parse(body, canon.Limits{Values: maxVerify / 32})
+	v, err := canon.Parse(body, canon.Limits{Values: maxVerifyValues})
 	if err != nil {
 		return nil, nil, unreadable("", err)
 	}

@@ -18,23 +18,24 @@ var anyQuery = []string{"*"}
 // routes is the API.
 func (s *Server) routes() []route {
 	const get, post = http.MethodGet, http.MethodPost
+	read := s.gates.reads.through
 	return []route{
 		{post, "/v1/records", "submitRecords", []string{"receipt"}, s.submit},
-		{get, "/v1/records/:index", "getRecord", nil, s.getRecord},
-		{get, "/v1/records/:index/proof", "getProof", []string{"size"}, s.getProof},
-		{get, "/v1/records/:index/evidence", "getEvidence", []string{"disclose"}, s.getEvidence},
-		{get, "/v1/subjects/:kind/:id", "getSubject", []string{"from", "limit"}, s.getSubject},
-		{get, "/v1/checkpoint", "getCheckpoint", nil, s.getCheckpoint},
-		{get, "/v1/consistency", "getConsistency", []string{"from", "to"}, s.getConsistency},
-		{get, "/v1/trust", "getTrust", nil, s.getTrust},
-		{post, "/v1/verify", "verify", nil, s.verify},
-		{get, "/v1/types", "listTypes", nil, s.listTypes},
-		{get, "/v1/types/:type", "getType", nil, s.getType},
-		{get, "/v1/schemas/:hash", "getSchema", nil, s.getSchema},
+		{get, "/v1/records/:index", "getRecord", nil, read(s.getRecord)},
+		{get, "/v1/records/:index/proof", "getProof", []string{"size"}, read(s.getProof)},
+		{get, "/v1/records/:index/evidence", "getEvidence", []string{"disclose"}, read(s.getEvidence)},
+		{get, "/v1/subjects/:kind/:id", "getSubject", []string{"from", "limit"}, read(s.getSubject)},
+		{get, "/v1/checkpoint", "getCheckpoint", nil, read(s.getCheckpoint)},
+		{get, "/v1/consistency", "getConsistency", []string{"from", "to"}, read(s.getConsistency)},
+		{get, "/v1/trust", "getTrust", nil, read(s.getTrust)},
+		{post, "/v1/verify", "verify", nil, s.gates.bulk.through(s.verify)},
+		{get, "/v1/types", "listTypes", nil, read(s.listTypes)},
+		{get, "/v1/types/:type", "getType", nil, read(s.getType)},
+		{get, "/v1/schemas/:hash", "getSchema", nil, read(s.getSchema)},
 
-		{get, "/log/checkpoint", "logCheckpoint", nil, s.getCheckpoint},
-		{get, "/log/tile/entries/*path", "logEntries", nil, s.logEntries},
-		{get, "/log/tile/:level/*path", "logTile", nil, s.logTile},
+		{get, "/log/checkpoint", "logCheckpoint", nil, read(s.getCheckpoint)},
+		{get, "/log/tile/entries/*path", "logEntries", nil, read(s.logEntries)},
+		{get, "/log/tile/:level/*path", "logTile", nil, read(s.logTile)},
 
 		{get, "/livez", "livez", nil, s.livez},
 		{get, "/readyz", "readyz", nil, s.readyz},

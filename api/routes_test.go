@@ -113,6 +113,8 @@ func TestLimitsAreDescribed(t *testing.T) {
 	want := map[string]int64{
 		"eventBytes": record.MaxEvent, "batchBytes": maxBatch, "batchEvents": maxBatchEvents,
 		"verifyBytes": maxVerify, "timelineRecords": timelineMax,
+		"eventValues": record.MaxValues, "verifyValues": maxVerifyValues, "headerBytes": maxHeader,
+		"connections": int64(defaultLimits.conns), "streams": defaultLimits.streams, "bulk": defaultLimits.bulk,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("the limits (-want +got):\n%s", diff)

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -26,6 +27,9 @@ const (
 	// instead of filling the memory.
 	inFlight      = 4096
 	inFlightBytes = 16 << 20
+
+	// A value takes so much more in memory than its bytes.
+	valueBytes = 96
 
 	// maxLine leaves room for white space around an event.
 	maxLine = record.MaxEvent + 4096
@@ -128,7 +132,7 @@ func (s *Server) parseLines(ctx context.Context, next func() (line, error), budg
 		if err != nil {
 			return err
 		}
-		f := flight{number: l.number, weight: min(int64(len(l.text))+1024, inFlightBytes), err: l.err}
+		f := flight{number: l.number, weight: min(weigh(l.text), inFlightBytes), err: l.err}
 		if err := budget.Acquire(ctx, f.weight); err != nil {
 			return err
 		}
@@ -145,6 +149,16 @@ func (s *Server) parseLines(ctx context.Context, next func() (line, error), budg
 			return ctx.Err()
 		}
 	}
+}
+
+// weigh returns about what a line takes in memory, and parsed: much more than
+// its bytes where it has many values.
+func weigh(text []byte) int64 {
+	values := 0
+	for _, mark := range []string{",", "[", "{"} {
+		values += bytes.Count(text, []byte(mark))
+	}
+	return int64(1024 + len(text) + valueBytes*values)
 }
 
 // land waits for the commit of a line.
@@ -167,7 +181,7 @@ func (s *Server) submitStream(c *call, full bool) error {
 	if err := control.EnableFullDuplex(); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return err
 	}
-	c.deadline(time.Time{})
+	_ = control.SetWriteDeadline(time.Time{}) // see patientWriter; next bounds the reading
 	s.metrics.streams.Inc()
 	defer s.metrics.streams.Dec()
 	// Ending the reading, see stop, makes net/http end the context of the
@@ -185,13 +199,28 @@ func (s *Server) submitStream(c *call, full bool) error {
 	}
 
 	// stop ends reading, from wherever it is called.
+	var reading sync.Mutex // guards stopped, and the deadline that goes with it
 	var stopped error
-	var once sync.Once
 	stop := func(why error) {
-		once.Do(func() {
+		reading.Lock()
+		defer reading.Unlock()
+		if stopped == nil {
 			stopped = why
 			_ = control.SetReadDeadline(time.Unix(1, 0))
-		})
+		}
+	}
+	lines := newLines(c.Request.Body)
+	next := func() (line, error) {
+		reading.Lock()
+		if stopped == nil {
+			_ = control.SetReadDeadline(time.Now().Add(s.limits.line))
+		}
+		reading.Unlock()
+		l, err := lines.next()
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			stop(errSlow) // unless that was done by a stop
+		}
+		return l, err
 	}
 	ended := make(chan struct{})
 	var watching sync.WaitGroup
@@ -202,7 +231,7 @@ func (s *Server) submitStream(c *call, full bool) error {
 		case <-ended:
 		}
 	})
-	err := s.pipe(ctx, newLines(c.Request.Body).next, func(o outcome, more bool) error {
+	err := s.pipe(ctx, next, func(o outcome, more bool) error {
 		if errors.Is(o.err, ledger.ErrStopped) {
 			stop(o.err) // every line behind it would fare alike
 		}

@@ -55,9 +55,9 @@ func (s *Server) submit(c *call) error {
 	case media == typeEvent:
 		return s.submitStructured(c)
 	case media == typeBatch:
-		return s.submitBatch(c, full)
+		return s.gates.bulk.through(func(c *call) error { return s.submitBatch(c, full) })(c)
 	case media == typeStream:
-		return s.submitStream(c, full)
+		return s.gates.streams.through(func(c *call) error { return s.submitStream(c, full) })(c)
 	case media == typeJSON && !isBinary(c.Request.Header):
 		return unsupported("JSON without ce- headers is no CloudEvent", submissions...)
 	case media == typeJSON || media == "" && isBinary(c.Request.Header):
@@ -71,8 +71,7 @@ func (s *Server) submitStructured(c *call) error {
 	if err != nil {
 		return err
 	}
-	ev, err := record.ParseEvent(body, s.ledger.Catalogue())
-	return s.submitOne(c, ev, err)
+	return s.submitOne(c, func() (*record.Event, error) { return record.ParseEvent(body, s.ledger.Catalogue()) })
 }
 
 func (s *Server) submitBinary(c *call) error {
@@ -83,19 +82,27 @@ func (s *Server) submitBinary(c *call) error {
 	if len(body) > 0 && c.GetHeader("Content-Type") == "" {
 		return unsupported("the body has no Content-Type", submissions...)
 	}
-	doc, err := binaryEvent(c.Request.Header, body)
-	if err != nil {
-		return s.submitOne(c, nil, err)
-	}
-	ev, err := record.NewEvent(doc, s.ledger.Catalogue())
-	return s.submitOne(c, ev, err)
+	return s.submitOne(c, func() (*record.Event, error) {
+		doc, err := binaryEvent(c.Request.Header, body)
+		if err != nil {
+			return nil, err
+		}
+		return record.NewEvent(doc, s.ledger.Catalogue())
+	})
 }
 
-// submitOne appends one event, when it could be read, and answers with the
-// whole receipt.
-func (s *Server) submitOne(c *call, ev *record.Event, err error) error {
+// submitOne reads one event, appends it, and answers with the whole receipt.
+// It takes its turn only now that the body is there, so that slow clients keep
+// nobody waiting.
+func (s *Server) submitOne(c *call, read func() (*record.Event, error)) error {
+	leave, err := s.gates.events.enter(c.ctx())
+	if err != nil {
+		return err
+	}
+	defer leave()
 	begun := time.Now()
 	var result *ledger.Result
+	ev, err := read()
 	if err == nil {
 		if result, err = s.ledger.Append(c.ctx(), ev, submitter); err == nil {
 			s.metrics.appends.Observe(time.Since(begun).Seconds())

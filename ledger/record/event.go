@@ -18,6 +18,10 @@ import (
 // MaxEvent is the largest event in bytes.
 const MaxEvent = 256 << 10
 
+// MaxValues is the largest number of values in an event: in memory a value
+// takes far more than the two bytes that it may have in JSON.
+const MaxValues = 1 << 14
+
 // Limits of context attributes, in bytes, and of how many extensions there
 // may be.
 const (
@@ -59,7 +63,7 @@ func ParseEvent(b []byte, cat *Catalogue) (*Event, error) {
 	if len(b) > MaxEvent {
 		return nil, Violations{{"", CodeSize, "is larger than 256 KiB; keep large documents outside and record their hashes"}}
 	}
-	v, err := canon.Parse(b, canon.Limits{})
+	v, err := canon.Parse(b, canon.Limits{Values: MaxValues})
 	if err != nil {
 		return nil, syntaxViolation(err)
 	}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package api
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/net/netutil"
+	"golang.org/x/sync/semaphore"
+)
+
+// limits bound what all clients together can make the server hold, however
+// they behave. What is held is a sum of products: so many requests of a sort
+// at a time, each of which is bounded in turn. docs/operators.md gives the sum,
+// and TestHostileMemory measures it.
+type limits struct {
+	// conns are open at a time; further ones wait to be accepted. From half
+	// of them on a connection serves one request only, so that clients that
+	// keep theirs idle give way.
+	conns int
+	// streams, bulk (batches and documents to verify), events and reads are
+	// the requests of each sort under way at a time. Further ones wait for
+	// patience and are then told to come again.
+	streams, bulk, events, reads int64
+	patience                     time.Duration
+
+	header  time.Duration // to send the headers of a request
+	idle    time.Duration // between the requests of a connection
+	request time.Duration // for every request but a stream, and every pause of a stream's client in taking its answers
+	answer  time.Duration // more than request, for who was too slow to be told
+	line    time.Duration // between the lines of a stream
+}
+
+var defaultLimits = limits{
+	conns: 256, streams: 16, bulk: 4, events: 64, reads: 32,
+	patience: 10 * time.Second,
+	header:   10 * time.Second,
+	idle:     2 * time.Minute,
+	request:  time.Minute,
+	answer:   10 * time.Second,
+	line:     10 * time.Minute,
+}
+
+// maxHeader bounds the headers of a request in bytes. Parsed they may take
+// thirty times as much.
+const maxHeader = 32 << 10
+
+// gates are the limits at work.
+type gates struct{ streams, bulk, events, reads gate }
+
+func newGates(l limits) gates {
+	gate := func(n int64) gate { return gate{semaphore.NewWeighted(n), l.patience} }
+	return gates{streams: gate(l.streams), bulk: gate(l.bulk), events: gate(l.events), reads: gate(l.reads)}
+}
+
+// A gate lets so many through at a time.
+type gate struct {
+	room     *semaphore.Weighted
+	patience time.Duration
+}
+
+var errBusy = faultf(kindBusy, "as many requests of this sort as the server takes are under way; send the same again after Retry-After")
+
+// enter waits for its turn. The caller calls leave at the end.
+func (g gate) enter(ctx context.Context) (leave func(), err error) {
+	if !g.room.TryAcquire(1) {
+		wait, cancel := context.WithTimeout(ctx, g.patience)
+		defer cancel()
+		if g.room.Acquire(wait, 1) != nil {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			return nil, errBusy
+		}
+	}
+	return func() { g.room.Release(1) }, nil
+}
+
+// through returns the handler behind the gate.
+func (g gate) through(handler func(*call) error) func(*call) error {
+	return func(c *call) error {
+		leave, err := g.enter(c.ctx())
+		if err != nil {
+			return err
+		}
+		defer leave()
+		return handler(c)
+	}
+}
+
+// crowd counts open connections.
+type crowd struct{ n atomic.Int64 }
+
+func (c *crowd) state(_ net.Conn, s http.ConnState) {
+	switch s {
+	case http.StateNew:
+		c.n.Add(1)
+	case http.StateClosed, http.StateHijacked:
+		c.n.Add(-1)
+	}
+}
+
+// listen has ln accept no more connections than may be open.
+func (l limits) listen(ln net.Listener) net.Listener { return netutil.LimitListener(ln, l.conns) }
