@@ -7,7 +7,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/lendlog/lendlog/ledger/canon"
@@ -145,14 +144,11 @@ func (l *Ledger) prepare(ctx context.Context, ev *record.Event, submitter string
 	} else {
 		p.entry.Open = openMembers(ev)
 	}
-	p.seeds = make(map[string]seal.Seed, 3)
-	for _, ptr := range ev.Schema.Pointers() {
-		group, _ := ev.Schema.Group(ptr)
-		if _, ok := p.seeds[group]; !ok {
-			var seed seal.Seed
-			_, _ = rand.Read(seed[:])
-			p.seeds[group] = seed
-		}
+	p.seeds = make(map[string]seal.Seed, len(ev.Schema.Groups()))
+	for _, g := range ev.Schema.Groups() {
+		var seed seal.Seed
+		_, _ = rand.Read(seed[:])
+		p.seeds[g.Name] = seed
 	}
 	disclosures := seal.Disclosures(ev, outer, p.seeds)
 	p.entry.Sealed = seal.Small(disclosures).Root()
@@ -211,19 +207,19 @@ func openMembers(ev *record.Event) canon.Value {
 
 // encrypt makes the payload, with the keys of those whose data it is.
 func (l *Ledger) encrypt(p *Pending, disclosures []seal.Disclosure) error {
-	for _, g := range slices.Sorted(maps.Keys(p.seeds)) {
+	for _, g := range p.event.Schema.Groups() {
 		key, err := l.keyring.get(seal.Owner(p.event, g))
 		if err != nil {
 			return err
 		}
 		p.keys = append(p.keys, key)
-		members := canon.Value{Kind: canon.Object}
-		for _, d := range disclosures {
-			if of, _ := p.event.Schema.Group(d.Pointer); of == g && d.Present {
+		members := canon.Value{Kind: canon.Object, Members: make([]canon.Member, 0, len(g.Members))}
+		for _, i := range g.Members {
+			if d := disclosures[i]; d.Present {
 				members.Members = append(members.Members, canon.Member{Name: d.Pointer, Value: d.Value})
 			}
 		}
-		p.payload = seal.AppendGroup(p.payload, g, key.PartyKey, p.identity, p.seeds[g], members)
+		p.payload = seal.AppendGroup(p.payload, g.Name, key.PartyKey, p.identity, p.seeds[g.Name], members)
 	}
 	return nil
 }

@@ -321,9 +321,11 @@ func (o *opener) check(index int64, e *record.Entry, payload []byte) *Finding {
 	if text := o.event(e, ev, values); text != "" {
 		return bad(Events, askOperator, "%s", text)
 	}
-	for _, g := range parts {
-		if o.ring.party[g.KeyID].Owner != seal.Owner(ev, g.Name) {
-			return bad(Payloads, askOperator, "its group %q is under the key of somebody else: erasing whose it is would not erase it", g.Name)
+	for _, part := range parts {
+		for _, g := range s.Groups() {
+			if g.Name == part.Name && o.ring.party[part.KeyID].Owner != seal.Owner(ev, g) {
+				return bad(Payloads, askOperator, "its group %q is under the key of somebody else: erasing whose it is would not erase it", g.Name)
+			}
 		}
 	}
 	if o.terms.of(ev.Subject, ev.Kind, ev.SubjectID) != e.Term {

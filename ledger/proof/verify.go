@@ -561,12 +561,10 @@ func (r *Report) event(rc *Receipt, e *record.Entry, ev *record.Event) bool {
 	if (ev.Capture == record.Import) != (e.Capture == record.Import) {
 		return add(Fail, "it was captured as %s, but not submitted so", e.Capture)
 	}
-	groups := map[string]bool{}
-	for _, ptr := range ev.Schema.Pointers() {
-		group, _ := ev.Schema.Group(ptr)
-		groups[group] = true
-		if _, ok := rc.Seeds[group]; !ok {
-			return add(Missing, "the receipt lacks the seed of the key group %s; ask the ledger for the receipt again", group)
+	groups := ev.Schema.Groups()
+	for _, g := range groups {
+		if _, ok := rc.Seeds[g.Name]; !ok {
+			return add(Missing, "the receipt lacks the seed of the key group %s; ask the ledger for the receipt again", g.Name)
 		}
 	}
 	if len(rc.Seeds) > len(groups) {

@@ -272,6 +272,35 @@ func TestSealedType(t *testing.T) {
 	}
 }
 
+// Every sealed member is in exactly one group, that which Group names.
+func TestGroups(t *testing.T) {
+	cat, err := record.Builtin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range cat.All() {
+		seen := make([]bool, len(s.Pointers()))
+		for i, g := range s.Groups() {
+			if i > 0 && s.Groups()[i-1].Name >= g.Name {
+				t.Errorf("%s: the groups are out of order", s.Type)
+			}
+			if !slices.IsSorted(g.Members) {
+				t.Errorf("%s: the members of %s are out of order", s.Type, g.Name)
+			}
+			for _, m := range g.Members {
+				name, party := s.Group(s.Pointers()[m])
+				if seen[m] || name != g.Name || party != g.Party && party != "" {
+					t.Errorf("%s: %s is in group %s", s.Type, s.Pointers()[m], g.Name)
+				}
+				seen[m] = true
+			}
+		}
+		if slices.Contains(seen, false) {
+			t.Errorf("%s: a sealed member is in no group", s.Type)
+		}
+	}
+}
+
 // What is open or unknown is under no key.
 func TestGroupOfWhatIsNotSealed(t *testing.T) {
 	s := schemaOf(t, "org.lendlog.decision.made.v1")

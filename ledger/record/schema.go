@@ -28,6 +28,7 @@ type Schema struct {
 	root     *check
 	pointers []string // see Pointers
 	keys     []key    // of pointers, in the same order
+	groups   []Group  // see Groups
 }
 
 // A Member is a top-level member of data. It is either open, that is part of
@@ -42,6 +43,13 @@ type Member struct {
 }
 
 type key struct{ group, party string }
+
+// A Group is a key group of a schema: the members that one party's key opens.
+type Group struct {
+	Name    string
+	Party   string // as Schema.Group returns it
+	Members []int  // their places in Pointers, ascending
+}
 
 // The key groups that every schema may use. A schema names further ones with
 // {"group": …, "party": …}.
@@ -87,6 +95,10 @@ func (s *Schema) Group(pointer string) (group, party string) {
 	}
 	return s.keys[i].group, s.keys[i].party
 }
+
+// Groups returns the key groups of the type in the bytewise order of their
+// names. Each sealed member is in one of them. The slice must not be changed.
+func (s *Schema) Groups() []Group { return s.groups }
 
 // Member returns the top-level member of data with the given name.
 func (s *Schema) Member(name string) (Member, bool) {
@@ -171,7 +183,7 @@ func ParseSchema(text []byte) (*Schema, error) {
 	return s, nil
 }
 
-// seal computes what Pointers and Group return.
+// seal computes what Pointers, Group and Groups return.
 func (s *Schema) seal() {
 	groups := make(map[string]key)
 	for _, p := range envelope {
@@ -197,7 +209,13 @@ func (s *Schema) seal() {
 		// The place of the leaf that names the schema must not depend on it.
 		panic("record: " + last + " stands behind /type")
 	}
-	for _, p := range s.pointers {
-		s.keys = append(s.keys, groups[p])
+	for i, p := range s.pointers {
+		k := groups[p]
+		s.keys = append(s.keys, k)
+		at, known := slices.BinarySearchFunc(s.groups, k.group, func(g Group, name string) int { return strings.Compare(g.Name, name) })
+		if !known {
+			s.groups = slices.Insert(s.groups, at, Group{Name: k.group, Party: k.party})
+		}
+		s.groups[at].Members = append(s.groups[at].Members, i)
 	}
 }

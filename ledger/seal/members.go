@@ -14,13 +14,15 @@ import (
 func Disclosures(ev *record.Event, outer map[string]canon.Value, seeds map[string]Seed) []Disclosure {
 	pointers := ev.Schema.Pointers()
 	all := make([]Disclosure, len(pointers))
-	for i, ptr := range pointers {
-		group, _ := ev.Schema.Group(ptr)
-		value, present := outer[ptr]
-		if !present {
-			value, present = ev.Member(ptr)
+	for _, g := range ev.Schema.Groups() {
+		seed := seeds[g.Name]
+		for _, i := range g.Members {
+			value, present := outer[pointers[i]]
+			if !present {
+				value, present = ev.Member(pointers[i])
+			}
+			all[i] = Disclose(seed, pointers[i], value, present)
 		}
-		all[i] = Disclose(seeds[group], ptr, value, present)
 	}
 	return all
 }

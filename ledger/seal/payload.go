@@ -32,18 +32,15 @@ func Identity(index Key, source, id string) (d [32]byte) {
 // Owner names whose key a group of an event is encrypted under:
 // "party:<id>", "subject:<kind>/<id>" where the event names no party,
 // "staff:<id>" or "institution:<id>", whose id may be empty.
-func Owner(ev *record.Event, group string) string {
+func Owner(ev *record.Event, group record.Group) string {
 	id := ""
-	for _, ptr := range ev.Schema.Pointers() {
-		if g, party := ev.Schema.Group(ptr); g == group && party != "" {
-			if v, ok := ev.Member(party); ok && v.Kind == canon.String {
-				id = v.Str
-			}
-			break
+	if group.Party != "" {
+		if v, ok := ev.Member(group.Party); ok && v.Kind == canon.String {
+			id = v.Str
 		}
 	}
 	// A group such as staff.approver is staff in a role.
-	switch kind, _, _ := strings.Cut(group, "."); kind {
+	switch kind, _, _ := strings.Cut(group.Name, "."); kind {
 	case record.GroupStaff, record.GroupInstitution:
 		return kind + ":" + id
 	case record.GroupParty:
@@ -59,8 +56,10 @@ func Owner(ev *record.Event, group string) string {
 // in the order of its schema's pointers.
 func Small(disclosures []Disclosure) tree.Small {
 	s := tree.Small{Leaves: make([]tree.Hash, len(disclosures))}
+	buf := make([]byte, 0, 256)
 	for i, d := range disclosures {
-		s.Leaves[i] = d.Hash()
+		buf = d.append(buf[:0])
+		s.Leaves[i] = tree.LeafHash(buf)
 	}
 	return s
 }
