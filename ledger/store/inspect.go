@@ -13,8 +13,6 @@ import (
 	"iter"
 	"log/slog"
 	"os"
-	"path/filepath"
-	"sort"
 
 	"github.com/dgraph-io/badger/v4"
 )
@@ -124,12 +122,11 @@ type Frame struct {
 // where it cannot tell where that begins, with the next file.
 func ReadMirror(dir string) iter.Seq[Frame] {
 	return func(yield func(Frame) bool) {
-		names, err := filepath.Glob(filepath.Join(dir, "*.mirror"))
+		names, err := list(dir, ".mirror")
 		if err != nil {
 			yield(Frame{File: dir, Err: err})
 			return
 		}
-		sort.Strings(names)
 		for i, name := range names {
 			if !readMirrorFile(name, i == len(names)-1, yield) {
 				return

@@ -11,7 +11,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"sort"
 )
 
 // Mirror is a second copy of what cannot be derived: entries, encrypted
@@ -85,9 +84,7 @@ func OpenMirror(dir string) (*Mirror, error) {
 }
 
 func (m *Mirror) files() ([]string, error) {
-	names, err := filepath.Glob(filepath.Join(m.dir, "*.mirror"))
-	sort.Strings(names)
-	return names, err
+	return list(m.dir, ".mirror")
 }
 
 // Next returns the index of the first leaf that is not mirrored.

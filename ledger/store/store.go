@@ -63,7 +63,7 @@ func Open(dir string, create bool, log *slog.Logger) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	db, err := badger.Open(settings(dir, log))
+	db, err := openDatabase(dir, log)
 	if err != nil {
 		if strings.Contains(err.Error(), "Cannot acquire directory lock") {
 			return nil, fmt.Errorf("%s: %w", dir, ErrHeld)
@@ -73,10 +73,23 @@ func Open(dir string, create bool, log *slog.Logger) (*Store, error) {
 	return &Store{db: db, dir: dir, logs: logs}, nil
 }
 
+// openDatabase opens the database. A process that is killed while Badger
+// makes or deletes a log leaves a file without a byte, which Badger gives its
+// beginning and then takes for an error, one file at a time.
+func openDatabase(dir string, log *slog.Logger) (db *badger.DB, err error) {
+	const made = "Create a new file" // z.NewFile, which Badger does not wrap
+	for range 2 + memTables {
+		if db, err = badger.Open(settings(dir, log)); err == nil || !strings.Contains(err.Error(), made) {
+			break
+		}
+	}
+	return db, err
+}
+
 // logBytes returns how many bytes the logs of memtables that were not flushed
 // to sorted tables take on disk: none after a store was closed in good order.
 func logBytes(dir string) (sum int64, err error) {
-	names, err := filepath.Glob(filepath.Join(dir, "*.mem"))
+	names, err := list(dir, ".mem")
 	if err != nil {
 		return 0, err
 	}
