@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/lendlog/lendlog/ledger/record"
@@ -71,7 +72,7 @@ func Repair(ctx context.Context, dir string, o Options) (_ *Repaired, err error)
 	if err := os.Rename(fresh, conf.Paths.Store); err != nil {
 		return nil, err
 	}
-	return done, store.SyncDir(conf.Paths.Store + "/..")
+	return done, store.SyncDir(filepath.Dir(conf.Paths.Store))
 }
 
 // refill replays the mirror into a new store and checks what came of it.

@@ -12,7 +12,6 @@ import (
 	"log/slog"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 
 	"github.com/lendlog/lendlog/ledger/record"
@@ -633,6 +632,6 @@ func termName(t [32]byte) string { return "term " + base64.StdEncoding.EncodeToS
 
 // exists reports whether a directory is there and holds anything.
 func exists(dir string) bool {
-	names, err := filepath.Glob(filepath.Join(dir, "*"))
-	return dir != "" && err == nil && len(names) > 0
+	names, err := os.ReadDir(dir)
+	return err == nil && len(names) > 0
 }
