@@ -92,7 +92,8 @@ func newTypesShow(c *console.Console) *cobra.Command {
 be submitted. TYPE is a full name or a short one, such as decision.made.
 
 An open member stands in the entry for every reader of the log. A sealed one is
-committed to by a salted hash and kept, encrypted, under the key of its group.
+committed to by a salted hash and kept, encrypted, under the key of its group. FORM
+is a JSON type, or a form that the schema defines and the example shows.
 
 With --json: the schema's own bytes.`,
 		Example: `  lendlog types show decision.made
@@ -138,8 +139,14 @@ With --json: the schema's own bytes.`,
 				c.Printf("Only the ledger itself appends it.\n")
 			}
 			c.Printf("\n")
+			text, err := canon.Parse(s.Text, canon.Limits{})
+			if err != nil {
+				return err
+			}
+			properties, _ := text.Get("properties")
 			var rows [][]string
 			for _, m := range s.Members {
+				property, _ := properties.Get(m.Name)
 				need, sealed := "", "sealed: "+m.Group
 				if m.Required {
 					need = "required"
@@ -147,9 +154,9 @@ With --json: the schema's own bytes.`,
 				if m.Open {
 					sealed = "open"
 				}
-				rows = append(rows, []string{m.Name, need, sealed, m.Description})
+				rows = append(rows, []string{m.Name, need, sealed, form(property), m.Description + choice(property)})
 			}
-			c.Table([]string{"MEMBER OF DATA", "", "READABLE", "WHAT IT IS"}, rows)
+			c.Table([]string{"MEMBER OF DATA", "", "READABLE", "FORM", "WHAT IT IS"}, rows)
 			if s.Own || len(s.Examples) == 0 {
 				return nil
 			}
@@ -159,6 +166,32 @@ With --json: the schema's own bytes.`,
 	}
 	cmd.Flags().BoolVar(&example, "example", false, "print the event alone, to be edited and submitted")
 	return cmd
+}
+
+// form names how a member is written: as its schema's definition of that name
+// says, or by its JSON type.
+func form(property canon.Value) string {
+	if ref, ok := property.Get("$ref"); ok {
+		return ref.Str[strings.LastIndexByte(ref.Str, '/')+1:]
+	}
+	if items, ok := property.Get("items"); ok {
+		return "list of " + form(items)
+	}
+	t, _ := property.Get("type")
+	return t.Str
+}
+
+// choice lists the words that a member may be.
+func choice(property canon.Value) string {
+	enum, ok := property.Get("enum")
+	if !ok {
+		return ""
+	}
+	words := make([]string, len(enum.Items))
+	for i, w := range enum.Items {
+		words[i] = w.Str
+	}
+	return " One of " + strings.Join(words, ", ") + "."
 }
 
 // writeExample prints an event of the type as it would stand in a file.
