@@ -18,7 +18,7 @@ import (
 func newBench(c *console.Console) *cobra.Command {
 	records := amount(1_000_000)
 	var quick bool
-	o := bench.Options{Version: version, Name: "lendlog"}
+	o := bench.Options{Version: version}
 	cmd := &cobra.Command{
 		Use:   "bench",
 		Short: "Measure how fast this machine is",
@@ -81,7 +81,9 @@ With --json, one line: {"version", "begun", "seconds", "machine": {"os", "arch",
 	f.StringVar(&o.Dir, "dir", "", "directory to work in (default: that for temporary files)")
 	f.StringSliceVar(&o.Only, "only", nil, "what to measure, parted by commas (default: all)")
 	f.Uint64Var(&o.Seed, "seed", 1, "seed of the events")
+	f.StringVar(&o.Profile, "profile", "", "directory for processor profiles of the paths without a server; it must exist")
 	_ = cmd.MarkFlagDirname("dir")
+	_ = cmd.MarkFlagDirname("profile")
 	return cmd
 }
 

@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/pprof"
 	"slices"
 	"time"
 
@@ -32,11 +33,12 @@ type Options struct {
 	Records int64    // of the large ledgers
 	Only    []string // of Paths; empty means all
 	Seed    uint64
-	// Program starts this program for a server: the path, and the name that
-	// it knows itself by.
-	Program, Name string
-	Version       string
-	Progress      func(step string, done, total int64) // may be nil
+	Program string // path of this program, to start servers
+	Version string
+	// Profile, when not empty, is the directory that processor profiles of
+	// the paths in this process go to.
+	Profile  string
+	Progress func(step string, done, total int64) // may be nil
 }
 
 // A Report is everything that was measured.
@@ -161,6 +163,26 @@ func (b *bench) add(path string, r Result) {
 func (b *bench) create(name string) (dir string, err error) {
 	dir = filepath.Join(b.dir, name)
 	return dir, ledger.Create(b.ctx, dir, ledger.CreateOptions{Origin: "bench.invalid/" + name})
+}
+
+// inProcess measures a path in this process: it profiles, and it adds the peak
+// of memory to the result.
+func (b *bench) inProcess(r *Result, measure func() error) (err error) {
+	if b.Profile != "" {
+		f, err := os.Create(filepath.Join(b.Profile, r.Path+".pprof"))
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		if err := pprof.StartCPUProfile(f); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
+	}
+	resetPeak()
+	err = measure()
+	r.Memory = peakMemory(os.Getpid())
+	return err
 }
 
 // settle adds to a result what the ledger's files say, and measures Badger

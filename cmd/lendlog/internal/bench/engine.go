@@ -91,30 +91,34 @@ func (b *bench) measureEngine(dir string, events *Events) (err error) {
 	var took, cpu time.Duration
 	var waits latencies
 	done := int64(0)
-	resetPeak()
-	for i, n := range sizes {
-		docs := events.Take(n)
-		begun := time.Now()
-		pending, err := prepareAll(b.ctx, l.Ledger, docs)
-		if err != nil {
-			return err
+	err = b.inProcess(&r, func() error {
+		for i, n := range sizes {
+			docs := events.Take(n)
+			begun := time.Now()
+			pending, err := prepareAll(b.ctx, l.Ledger, docs)
+			if err != nil {
+				return err
+			}
+			costs[i] = time.Since(begun)
+			runtime.GC() // what sealing left behind
+			begun = time.Now()
+			before := ownCPU()
+			if err := submitAll(b.ctx, pending, &waits); err != nil {
+				return err
+			}
+			cpu += ownCPU() - before
+			took += time.Since(begun)
+			costs[i] += time.Since(begun)
+			done += int64(n)
+			b.Progress("engine", done, b.Records)
 		}
-		costs[i] = time.Since(begun)
-		runtime.GC() // what sealing left behind
-		begun = time.Now()
-		before := ownCPU()
-		if err := submitAll(b.ctx, pending, &waits); err != nil {
-			return err
-		}
-		cpu += ownCPU() - before
-		took += time.Since(begun)
-		costs[i] += time.Since(begun)
-		done += int64(n)
-		b.Progress("engine", done, b.Records)
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	r.over(done, took)
 	r.CPU = micros(cpu) / float64(done)
-	r.Memory = peakMemory(os.Getpid())
 	r.latency(&waits)
 	r.wantRate(40_000)
 
@@ -249,27 +253,31 @@ func (b *bench) measureSealed() (err error) {
 	}
 	var took, cpu time.Duration
 	done := int64(0)
-	resetPeak()
-	for _, n := range chunks(b.Records) {
-		var docs [submitters][][]byte
-		for i := range docs {
-			docs[i] = events[i].Take(n / submitters)
-			done += int64(len(docs[i]))
+	err = b.inProcess(&r, func() error {
+		for _, n := range chunks(b.Records) {
+			var docs [submitters][][]byte
+			for i := range docs {
+				docs[i] = events[i].Take(n / submitters)
+				done += int64(len(docs[i]))
+			}
+			begun, before := time.Now(), ownCPU()
+			group, ctx := errgroup.WithContext(b.ctx)
+			for i := range docs {
+				group.Go(func() error { return appendAll(ctx, l.Ledger, docs[i], &waits[i]) })
+			}
+			if err := group.Wait(); err != nil {
+				return err
+			}
+			took, cpu = took+time.Since(begun), cpu+ownCPU()-before
+			b.Progress("sealed", done, b.Records)
 		}
-		begun, before := time.Now(), ownCPU()
-		group, ctx := errgroup.WithContext(b.ctx)
-		for i := range docs {
-			group.Go(func() error { return appendAll(ctx, l.Ledger, docs[i], &waits[i]) })
-		}
-		if err := group.Wait(); err != nil {
-			return fmt.Errorf("couldn't measure sealing: %w", err)
-		}
-		took, cpu = took+time.Since(begun), cpu+ownCPU()-before
-		b.Progress("sealed", done, b.Records)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("couldn't measure sealing: %w", err)
 	}
 	r.over(done, took)
 	r.CPU = micros(cpu) / float64(done)
-	r.Memory = peakMemory(os.Getpid())
 	for i := range waits[1:] {
 		waits[0].merge(&waits[1+i])
 	}

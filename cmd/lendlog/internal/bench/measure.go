@@ -103,7 +103,7 @@ func residentMemory() int64 {
 // resetPeak makes peakMemory of this process count from now on, as far as the
 // system lets it.
 func resetPeak() {
-	runtime.GC()
+	debug.FreeOSMemory()
 	_ = os.WriteFile("/proc/self/clear_refs", []byte("5"), 0)
 }
 

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"time"
 
 	"github.com/lendlog/lendlog/ledger"
@@ -14,48 +13,53 @@ import (
 	"github.com/lendlog/lendlog/ledger/proof"
 )
 
-// histories is how many subjects are read, and page how many of their records
-// at most.
 const (
-	histories = 2000
-	page      = 100
+	histories = 2000 // subjects that are read at most
+	page      = 100  // records of each at most
 )
 
 // measureReads opens a ledger again and reads the records of random subjects.
 func (b *bench) measureReads(dir string, events *Events) (err error) {
-	resetPeak()
+	var l *ledger.Ledger
+	r := Result{Path: "open", What: "opening after a stop in good order, with every check"}
 	begun, before := time.Now(), ownCPU()
-	l, err := ledger.Open(b.ctx, dir, ledger.Options{Progress: b.Progress})
+	err = b.inProcess(&r, func() error {
+		l, err = ledger.Open(b.ctx, dir, ledger.Options{Progress: b.Progress})
+		return err
+	})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
-	r := Result{Path: "open", What: "opening after a stop in good order, with every check"}
 	r.over(l.Head().Size, time.Since(begun))
 	r.CPU = micros(ownCPU()-before) / float64(r.Records)
-	r.Memory = peakMemory(os.Getpid())
 	b.add("open", r)
 	if !b.wanted("history") {
 		return nil
 	}
 
-	r = Result{Path: "history", What: fmt.Sprintf("all records of one subject out of %d: read, decrypted, checked; random subjects, a page each", l.Head().Size)}
-	rng := rand.New(rand.NewPCG(b.Seed, 2))
+	r = Result{Path: "history", What: "all records of one subject, at most a page of 100: read, decrypted, checked; random subjects"}
 	var waits latencies
 	var records int64
 	begun, before = time.Now(), ownCPU()
-	for i := range histories {
-		kind, id := events.Subject(rng.Uint64N(events.Subjects()))
-		asked := time.Now()
-		t, err := l.Timeline(b.ctx, kind, id, 1, page)
-		if err != nil {
-			return err
+	err = b.inProcess(&r, func() error {
+		rng := rand.New(rand.NewPCG(b.Seed, 2))
+		n := min(histories, int64(events.Subjects()))
+		for i := range n {
+			kind, id := events.Subject(rng.Uint64N(events.Subjects()))
+			asked := time.Now()
+			t, err := l.Timeline(b.ctx, kind, id, 1, page)
+			if err != nil {
+				return err
+			}
+			waits.add(time.Since(asked))
+			records += int64(len(t.Records))
+			b.Progress("history", i+1, n)
 		}
-		waits.add(time.Since(asked))
-		records += int64(len(t.Records))
-		if i%100 == 0 {
-			b.Progress("history", int64(i), histories)
-		}
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	r.over(records, time.Since(begun))
 	r.CPU = micros(ownCPU()-before) / float64(records)
@@ -77,9 +81,12 @@ func (b *bench) measureAudits(dir string) error {
 		if deep {
 			r, least = Result{Path: "audit-deep", What: "also every payload opened, every event validated and sealed again, the mirror"}, 100_000
 		}
-		resetPeak()
+		var report *fsck.Report
 		begun, before := time.Now(), ownCPU()
-		report, err := fsck.Disk(b.ctx, parts, fsck.Options{Deep: deep, Progress: b.Progress})
+		err := b.inProcess(&r, func() (err error) {
+			report, err = fsck.Disk(b.ctx, parts, fsck.Options{Deep: deep, Progress: b.Progress})
+			return err
+		})
 		if err != nil {
 			return err
 		}
@@ -88,7 +95,6 @@ func (b *bench) measureAudits(dir string) error {
 		}
 		r.over(report.Size, time.Since(begun))
 		r.CPU = micros(ownCPU()-before) / float64(r.Records)
-		r.Memory = peakMemory(os.Getpid())
 		r.wantRate(least)
 		b.add("audit", r)
 	}

@@ -35,7 +35,6 @@ type server struct {
 // serve starts a server of the ledger in dir.
 func (b *bench) serve(dir string) (*server, error) {
 	s := &server{cmd: exec.CommandContext(b.ctx, b.Program, "serve", "--json", "--quiet", "--listen", "127.0.0.1:0", "--dir", dir)}
-	s.cmd.Args[0] = b.Name
 	s.cmd.Stderr = &s.log
 	s.cmd.Cancel = func() error { return s.cmd.Process.Signal(syscall.SIGTERM) }
 	s.cmd.WaitDelay = time.Minute
@@ -93,9 +92,9 @@ func (b *bench) measureSingles() error {
 		clients int
 		share   int64 // of all records
 	}{{1, 200}, {16, 20}, {64, 10}} {
-		r := Result{Path: fmt.Sprintf("single-%d", of.clients), What: fmt.Sprintf("single POSTs of %d clients, each with its receipt and proof", of.clients)}
+		r := Result{Path: fmt.Sprintf("single-%d", of.clients), What: fmt.Sprintf("single POSTs, clients at once: %d; each waits for its receipt with proof", of.clients)}
 		if err := b.measureServer(&r, func(s *server) error {
-			return b.single(s, &r, of.clients, int(max(b.Records/of.share, 128)))
+			return b.single(s, &r, of.clients, int(max(b.Records/of.share, 256)))
 		}); err != nil {
 			return fmt.Errorf("couldn't measure %s: %w", r.Path, err)
 		}
