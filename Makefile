@@ -2,10 +2,12 @@
 SHELL := /bin/bash
 GO    ?= go
 BIN   := bin
+BENCHTIME ?= 1s
+BENCHCOUNT ?= 1
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 BUILD := CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-buildid= -X main.version=$(VERSION)"
 
-.PHONY: all help build demo check test test-all race fuzz clean
+.PHONY: all help build demo check test test-all race fuzz bench clean
 all: check build
 
 help: ## list the targets
@@ -31,6 +33,10 @@ race: ## the short tests under the race detector
 
 fuzz: ## every fuzzer for FUZZTIME (default 5s)
 	@scripts/fuzz.sh
+
+bench: ## every stage of an append, for BENCHTIME (default 1s); `lendlog bench` measures the whole
+	$(GO) test -run '^$$' -bench . -benchtime $(BENCHTIME) -count $(BENCHCOUNT) -benchmem \
+		./ledger/canon ./ledger/record ./ledger/seal ./ledger/term ./ledger/tree ./ledger/mpt ./ledger/store ./ledger ./api
 
 clean: ## remove what was built
 	rm -rf $(BIN)
