@@ -44,5 +44,6 @@ func BenchmarkSequence(b *testing.B) {
 			}
 		}
 	}
+	b.StopTimer() // closing flushes
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "records/s")
 }

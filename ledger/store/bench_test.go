@@ -99,5 +99,6 @@ func commits(b *testing.B, n int, prepare func(*Batch) func() error) {
 			b.Fatal(err)
 		}
 	}
+	b.StopTimer() // closing flushes
 	b.ReportMetric(float64(b.N*n)/b.Elapsed().Seconds(), "records/s")
 }
