@@ -16,7 +16,7 @@ import (
 // limits bound what all clients together can make the server hold, however
 // they behave. What is held is a sum of products: so many requests of a sort
 // at a time, each of which is bounded in turn. docs/operators.md gives the sum,
-// and TestHostileMemory measures it.
+// and TestMemoryIsBounded measures it.
 type limits struct {
 	// conns are open at a time; further ones wait to be accepted. From half
 	// of them on a connection serves one request only, so that clients that
@@ -36,7 +36,7 @@ type limits struct {
 }
 
 var defaultLimits = limits{
-	conns: 256, streams: 16, bulk: 4, events: 64, reads: 32,
+	conns: 256, streams: 16, bulk: 2, events: 64, reads: 32,
 	patience: 10 * time.Second,
 	header:   10 * time.Second,
 	idle:     2 * time.Minute,
