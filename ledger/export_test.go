@@ -25,3 +25,6 @@ func (s *Identities) Add(d [32]byte)      { s.set.add(d) }
 
 // LoseRow makes the store of an open ledger forget a row, as rot can.
 func (l *Ledger) LoseRow(key []byte) error { return (&store.Raw{Store: l.store}).Delete(key) }
+
+// Compact makes the database of an open ledger rewrite its tables.
+func (l *Ledger) Compact() error { return (&store.Raw{Store: l.store}).Compact() }

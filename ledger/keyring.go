@@ -3,6 +3,7 @@
 package ledger
 
 import (
+	"fmt"
 	"sync"
 
 	"github.com/lendlog/lendlog/ledger/seal"
@@ -48,7 +49,7 @@ func (l *Ledger) openKeyring(v *vault.Vault) (n int64, err error) {
 		}
 		p, err := seal.Unwrap(r.ID, r.Row, b.Key)
 		if err != nil {
-			return err
+			return fmt.Errorf("%w: %w; if the vault is not this ledger's newest, put that back instead", ErrDamaged, err)
 		}
 		key := &partyKey{PartyKey: p, row: r.Row, stored: true}
 		k.owners[p.Owner], k.numbers[p.ID] = key, key
@@ -92,6 +93,13 @@ func (k *keyring) byID(id int64) (seal.Key, bool) {
 		return seal.Key{}, false
 	}
 	return p.Key, true
+}
+
+// count returns how many keys there ever were: their ids lie below it.
+func (k *keyring) count() int64 {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	return k.next
 }
 
 // termCache remembers subjects' terms, because computing one costs more than

@@ -56,7 +56,7 @@ func readConfig(dir string) (config, error) {
 	path := filepath.Join(dir, configFile)
 	b, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
-		return config{}, fmt.Errorf("%s is not a ledger (it has no %s); make one with `lendlog init --dir %s --origin ORIGIN`", dir, configFile, dir)
+		return config{}, fmt.Errorf("%s is not a ledger (it has no %s): put that file back if it was lost, see docs/operators.md, or make a ledger with `lendlog init --dir %s --origin ORIGIN`", dir, configFile, dir)
 	}
 	if err != nil {
 		return config{}, err
@@ -64,11 +64,11 @@ func readConfig(dir string) (config, error) {
 	var c config
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
-	if err := d.Decode(&c); err != nil {
-		return config{}, fmt.Errorf("%s: %w", path, err)
+	if err := d.Decode(&c); err != nil && c.V == configFormat || c.V == "" {
+		return config{}, fmt.Errorf("%s can't be read: %w; put it back from a backup, or write it again as docs/operators.md says", path, err)
 	}
 	if c.V != configFormat {
-		return config{}, fmt.Errorf("%s is of format %q; this program knows %s", path, c.V, configFormat)
+		return config{}, fmt.Errorf("%s is of format %q and this program knows %s: use the program that wrote it, or put the file back from a backup", path, c.V, configFormat)
 	}
 	c.Paths, err = c.Paths.withDefaults(dir)
 	return c, err
@@ -94,11 +94,19 @@ func openFiles(dir string, o Options) (l *Ledger, err error) {
 	if l.store, err = store.Open(conf.Paths.Store, false, l.opt.Logger); err != nil {
 		return nil, errors.Join(err, l.headFile.Close())
 	}
-	if l.mirror, err = store.OpenMirror(conf.Paths.Mirror); err != nil {
+	if l.mirror, err = openMirror(conf.Paths.Mirror); err != nil {
 		return nil, errors.Join(err, l.store.Close(), l.headFile.Close())
 	}
 	l.tiles = newTileCache(l.store)
 	return l, nil
+}
+
+// openMirror does not begin a new mirror where a volume is not mounted.
+func openMirror(dir string) (*store.Mirror, error) {
+	if _, err := os.Stat(dir); err != nil {
+		return nil, fmt.Errorf("the mirror's directory can't be read: %w; mount its volume, or make the directory to have a new mirror written, see docs/operators.md", err)
+	}
+	return store.OpenMirror(dir)
 }
 
 // verifiers knows this ledger's own checkpoint key.
@@ -177,7 +185,7 @@ func (l *Ledger) check(ctx context.Context) error {
 	if err := l.readSchemas(ctx); err != nil {
 		return err
 	}
-	if err := l.catchUpMirror(); err != nil {
+	if err := l.catchUpMirror(view, seen.Size); err != nil {
 		return err
 	}
 	// A store ahead of its head file was committed but not published when the
@@ -192,7 +200,7 @@ func (l *Ledger) lastPublished() (tree.Checkpoint, error) {
 	}
 	cp, err := l.openNote(signed)
 	if err != nil {
-		return tree.Checkpoint{}, fmt.Errorf("the head file in %s does not verify: %w; restore it, and check the keys", l.conf.Paths.Head, err)
+		return tree.Checkpoint{}, fmt.Errorf("the head file in %s does not verify: %w; restore it as docs/operators.md says, and check the keys", l.conf.Paths.Head, err)
 	}
 	return cp, nil
 }
@@ -235,7 +243,7 @@ func (l *Ledger) readParams() error {
 	open := lf.Entry.Open
 	text := func(name string) string { v, _ := open.Get(name); return v.Str }
 	if f := text("format"); f != record.Format {
-		return fmt.Errorf("the ledger is of format %q; this program knows %s", f, record.Format)
+		return fmt.Errorf("the ledger is of format %q and this program knows %s: use the program that made it", f, record.Format)
 	}
 	if text("origin") != l.conf.Origin {
 		return fmt.Errorf("the genesis record is of origin %q, %s says %q: this store belongs to another ledger", text("origin"), configFile, l.conf.Origin)
@@ -306,14 +314,20 @@ func (l *Ledger) checkTail(ctx context.Context, view tree.View) error {
 		return err
 	}
 	return l.store.Payloads(first, size-first, func(i int64, payload []byte) error {
-		if identities[i-first] == ([32]byte{}) { // of an index-root
-			return nil
-		}
-		if _, _, err := l.decrypt(identities[i-first], payload); err != nil {
-			return fmt.Errorf("the payload of record %d: %w", i, err)
-		}
-		return nil
+		return l.checkPayload(i, identities[i-first], payload)
 	})
+}
+
+// checkPayload opens the payload of a record. An index-root has no identity,
+// and nothing in its payload.
+func (l *Ledger) checkPayload(i int64, identity [32]byte, payload []byte) error {
+	if identity == ([32]byte{}) && len(payload) == 0 {
+		return nil
+	}
+	if _, _, err := l.decrypt(identity, payload); err != nil {
+		return fmt.Errorf("the payload of record %d: %w", i, err)
+	}
+	return nil
 }
 
 // checkEntry holds the bytes of one entry against the tree.
@@ -436,18 +450,21 @@ func (l *Ledger) readSchemas(ctx context.Context) error {
 }
 
 // catchUpMirror completes a mirror that the process did not live to write, or
-// that was lost. It never goes back.
-func (l *Ledger) catchUpMirror() error {
+// that was lost. It never goes back, and writes nothing that it has not held
+// against the tree: what rotted in the store must not get into the mirror.
+func (l *Ledger) catchUpMirror(view tree.View, published int64) error {
+	if err := l.mirror.Check(published); err != nil {
+		return err
+	}
 	size := l.state.head.Size
 	switch next := l.mirror.Next(); {
 	case next > size:
 		return fmt.Errorf("the mirror has %d records, the store only %d: the store was rolled back; run `lendlog repair`", next, size)
 	case next == size:
 		return nil
-	default:
-		l.opt.Logger.Warn("completing the mirror", "from", next, "to", size)
 	}
 	have := map[int64]bool{}
+	l.opt.Logger.Warn("completing the mirror", "from", l.mirror.Next(), "to", size)
 	err := l.mirror.Scan(func(b *store.Batch) error {
 		for _, k := range b.Keys {
 			have[k.ID] = true
@@ -471,16 +488,27 @@ func (l *Ledger) catchUpMirror() error {
 		count := min(size-first, batchRecords)
 		b := &store.Batch{First: first, Keys: keys}
 		keys = nil
-		keep := func(to *[][]byte) func(int64, []byte) error {
-			return func(_ int64, item []byte) error {
-				*to = append(*to, bytes.Clone(item))
-				return nil
+		identities := make([][32]byte, 0, count)
+		err := l.store.Entries(first, count, func(i int64, entry []byte) error {
+			lf, err := l.checkEntry(view, i, entry)
+			if err != nil {
+				return err
 			}
-		}
-		if err := l.store.Entries(first, count, keep(&b.Entries)); err != nil {
+			identities = append(identities, [32]byte{})
+			if lf.Entry != nil {
+				identities[i-first] = lf.Entry.Event
+			}
+			b.Entries = append(b.Entries, bytes.Clone(entry))
+			return nil
+		})
+		if err != nil {
 			return err
 		}
-		if err := l.store.Payloads(first, count, keep(&b.Payloads)); err != nil {
+		err = l.store.Payloads(first, count, func(i int64, payload []byte) error {
+			b.Payloads = append(b.Payloads, bytes.Clone(payload))
+			return l.checkPayload(i, identities[i-first], payload)
+		})
+		if err != nil {
 			return err
 		}
 		if first+count == size {

@@ -240,6 +240,9 @@ func (l *Ledger) decrypt(identity [32]byte, payload []byte) (groups map[string]o
 	groups = make(map[string]opened, len(parts))
 	for _, g := range parts {
 		key, ok := l.keyring.byID(g.KeyID)
+		if !ok && g.KeyID >= l.keyring.count() {
+			return nil, nil, fmt.Errorf("%w: its group %s names a key that never was", ErrDamaged, g.Name)
+		}
 		if !ok {
 			lost = append(lost, g.Name)
 			continue

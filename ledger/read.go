@@ -186,6 +186,9 @@ func (l *Ledger) repeated(ctx context.Context, p *Pending) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	if r.Leaf.Entry == nil || r.Leaf.Entry.Event != p.identity {
+		return nil, fmt.Errorf("record %d is not of the identity that names it: %w", p.index, ErrDamaged)
+	}
 	if len(r.Unreadable) > 0 {
 		return nil, fmt.Errorf("record %d: %w", p.index, ErrErased)
 	}
@@ -318,10 +321,13 @@ func (l *Ledger) Timeline(ctx context.Context, kind, id string, from, limit int6
 	}
 	for _, p := range t.postings {
 		r, err := l.Record(ctx, p.Index)
+		if errors.Is(err, ErrNotFound) {
+			err = fmt.Errorf("the subject's record %d is said to be record %d, beyond the end: %w", p.Seq, p.Index, ErrDamaged)
+		}
 		if err != nil {
 			return nil, err
 		}
-		if tree.LeafHash(r.Entry) != p.Leaf || r.Leaf.Entry.Seq != p.Seq {
+		if e := r.Leaf.Entry; e == nil || tree.LeafHash(r.Entry) != p.Leaf || e.Term != p.Term || e.Seq != p.Seq {
 			return nil, fmt.Errorf("record %d is not number %d of its subject: %w", p.Index, p.Seq, ErrDamaged)
 		}
 		t.Records = append(t.Records, r)

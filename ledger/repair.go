@@ -48,10 +48,13 @@ func Repair(ctx context.Context, dir string, o Options) (_ *Repaired, err error)
 	if err != nil {
 		return nil, err
 	}
-	if l.mirror, err = store.OpenMirror(conf.Paths.Mirror); err != nil {
+	if l.mirror, err = openMirror(conf.Paths.Mirror); err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, l.mirror.Close()) }()
+	if err := l.mirror.Check(seen.Size); err != nil {
+		return nil, fmt.Errorf("nothing was changed: %w", err)
+	}
 	if l.mirror.Next() < seen.Size {
 		return nil, fmt.Errorf("the mirror holds %d records, but checkpoint %d was published: it cannot repair this store; nothing was changed", l.mirror.Next(), seen.Size)
 	}

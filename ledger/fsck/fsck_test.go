@@ -209,6 +209,18 @@ func nthKey(t *testing.T, r *store.Raw, prefix byte, n int) []byte {
 	return keys[n]
 }
 
+func changeIdentity(t *testing.T, r *store.Raw, edit func(*store.Identity)) {
+	t.Helper()
+	id, ok, err := r.Identity([32]byte(nthKey(t, r, 'i', 50)[1:]))
+	if err != nil || !ok {
+		t.Fatalf("couldn't read an identity: %v", err)
+	}
+	edit(&id)
+	if err := r.SetIdentity(id); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func change(t *testing.T, r *store.Raw, key []byte, edit func([]byte) []byte) {
 	t.Helper()
 	v, ok, err := r.Get(key)
@@ -323,13 +335,14 @@ func TestTampering(t *testing.T) {
 		}, fsck.Postings, -1, false, true},
 		{"an identity dropped", func(t *testing.T, r *store.Raw) { change(t, r, nthKey(t, r, 'i', 50), dropped) }, fsck.Identities, -1, false, true},
 		{"an identity of another record", func(t *testing.T, r *store.Raw) {
-			change(t, r, nthKey(t, r, 'i', 50), func(v []byte) []byte { v[7] ^= 1; return v })
+			changeIdentity(t, r, func(id *store.Identity) { id.Index ^= 1 })
 		}, fsck.Identities, -1, false, true},
 		{"an identity no longer restricted", func(t *testing.T, r *store.Raw) {
-			change(t, r, nthKey(t, r, 'i', 50), func(v []byte) []byte { v[8] ^= 1; return v })
+			changeIdentity(t, r, func(id *store.Identity) { id.Restricted = !id.Restricted })
 		}, fsck.Identities, -1, false, true},
+		{"an identity rotten", func(t *testing.T, r *store.Raw) { change(t, r, nthKey(t, r, 'i', 50), flip) }, fsck.Identities, -1, false, true},
 		{"an identity too many", func(t *testing.T, r *store.Raw) {
-			fail(t, r.Set(append([]byte{'i'}, make([]byte, 32)...), make([]byte, 9)))
+			fail(t, r.SetIdentity(store.Identity{}))
 		}, fsck.Identities, 0, true, true},
 		{"the head row miscounts", func(t *testing.T, r *store.Raw) {
 			change(t, r, []byte{'h'}, func(v []byte) []byte { return bytes.Replace(v, []byte(`"entries":`), []byte(`"entries":1`), 1) })
@@ -450,12 +463,13 @@ func TestIncomplete(t *testing.T) {
 		}, []string{fsck.HeadFile}},
 		{"no mirror", func(_ *testing.T, p *fsck.Parts) { p.Mirror = "" }, []string{fsck.Mirror, fsck.Notes}},
 		{"mirror behind", func(t *testing.T, p *fsck.Parts) {
-			name := filepath.Join(p.Mirror, "0000000000000000.mirror")
-			st, err := os.Stat(name)
-			if err != nil {
-				t.Fatal(err)
+			var last store.Frame
+			for last = range store.ReadMirror(p.Mirror) {
+				if last.Err != nil {
+					t.Fatal(last.Err)
+				}
 			}
-			if err := os.Truncate(name, st.Size()-1); err != nil {
+			if err := os.Truncate(last.File, last.Offset); err != nil {
 				t.Fatal(err)
 			}
 		}, []string{fsck.Mirror}},

@@ -49,7 +49,7 @@ func (d *disk) checkMirror() error {
 		d.skip(Notes, "no mirror was given")
 		return nil
 	case !exists(d.parts.Mirror):
-		d.skip(Mirror, "the mirror is missing; starting the ledger writes a new one from the store")
+		d.skip(Mirror, "the mirror is missing; with an empty directory in its place, starting the ledger writes a new one from the store")
 		d.skip(Notes, "the mirror is missing")
 		return nil
 	}
@@ -88,7 +88,7 @@ func (m *mirrored) readFrame(_ context.Context, f store.Frame) checkedFrame {
 func (m *mirrored) frame(c checkedFrame) error {
 	m.progress("comparing the mirror", m.next, m.head.Size)
 	switch {
-	case c.Torn:
+	case c.Torn && m.next >= m.headFile.Size:
 		return nil // never acknowledged; that the mirror ends early is told at the end
 	case c.Err != nil:
 		m.fail(about(Mirror, m.next, repairMirror, "the batch that begins here can't be read: %v", c.Err))

@@ -196,7 +196,7 @@ func TestMirrorRot(t *testing.T) {
 		}
 		n := 0
 		_, err := readFrames(name, func(*Batch) error { n++; return nil })
-		if n > 0 || !errors.Is(err, ErrDamaged) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		if n > 0 || !errors.Is(err, ErrMirror) && !errors.Is(err, io.ErrUnexpectedEOF) {
 			t.Fatalf("bit %d: %d frames were read, %v", bit, n, err)
 		}
 	}
@@ -206,7 +206,7 @@ func TestMirrorRot(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := scanMirror(t, dir); !errors.Is(err, ErrDamaged) {
+	if _, err := scanMirror(t, dir); !errors.Is(err, ErrMirror) {
 		t.Errorf("a gap between mirror files reads as %v", err)
 	}
 }

@@ -25,7 +25,7 @@ import (
 // then it is opened as by Open.
 func OpenToRead(dir string, log *slog.Logger) (*Store, error) {
 	quietly := slog.New(slog.DiscardHandler) // a failure here is not yet one
-	db, err := badger.Open(settings(dir, quietly).WithReadOnly(true))
+	db, err := open(settings(dir, quietly).WithReadOnly(true), true)
 	if err != nil {
 		return Open(dir, false, log)
 	}
@@ -54,10 +54,7 @@ func (s *Store) blocks(prefix byte, width int, first, end int64) iter.Seq[Block]
 			if err != nil {
 				start = key(prefix, first) // its own block is missing; later ones may be there
 			}
-			opt := badger.DefaultIteratorOptions
-			opt.PrefetchSize = 16
-			opt.Prefix = []byte{prefix}
-			it := txn.NewIterator(opt)
+			it := txn.NewIterator(forward([]byte{prefix}))
 			defer it.Close()
 			for err = seek(it, start); err == nil && it.Valid(); err = next(it) {
 				b := Block{First: at, Err: ErrDamaged}
@@ -79,9 +76,9 @@ func (s *Store) blocks(prefix byte, width int, first, end int64) iter.Seq[Block]
 
 func readBlock(item *badger.Item, first int64, width int) (b Block) {
 	b.First = first
-	v, err := item.ValueCopy(nil)
+	v, err := value(item)
 	if err == nil {
-		b.Items, err = unpack(v, width)
+		b.Items, err = unpack(bytes.Clone(v), width)
 	}
 	b.Err = err
 	return b
@@ -91,9 +88,7 @@ func readBlock(item *badger.Item, first int64, width int) (b Block) {
 func (s *Store) Census() (map[byte]int64, error) {
 	n := map[byte]int64{}
 	err := s.db.View(func(txn *badger.Txn) error {
-		opt := badger.DefaultIteratorOptions
-		opt.PrefetchValues = false
-		it := txn.NewIterator(opt)
+		it := txn.NewIterator(forward(nil))
 		defer it.Close()
 		err := seek(it, nil)
 		for ; err == nil && it.Valid(); err = next(it) {
@@ -174,7 +169,7 @@ func readFrame(r io.Reader, frame *Frame) (n int64, err error) {
 	}
 	size := int64(binary.BigEndian.Uint32(head[len(frameMagic):]))
 	if string(head[:len(frameMagic)]) != frameMagic || size > maxFrame {
-		return 0, fmt.Errorf("no batch begins there: %w", ErrDamaged)
+		return 0, fmt.Errorf("no batch begins there: %w", ErrMirror)
 	}
 	// A buffer that grows, because the length may be a lie.
 	var buf bytes.Buffer
@@ -186,7 +181,7 @@ func readFrame(r io.Reader, frame *Frame) (n int64, err error) {
 	}
 	b := buf.Bytes()
 	if sum := sha256.Sum256(b[:size]); string(sum[:frameSum]) != string(b[size:]) {
-		frame.Err = fmt.Errorf("the batch is altered: %w", ErrDamaged)
+		frame.Err = fmt.Errorf("the batch is altered: %w", ErrMirror)
 	} else {
 		frame.Batch, frame.Err = decodeFrame(b[:size])
 	}

@@ -14,8 +14,8 @@
 //	'p' first(8)            their encrypted payloads: be32 length ‖ bytes each
 //	't' level(1) n(8)       a full tile: 256 hashes
 //	's' term(32) seq(4)     index(8) ‖ leaf hash(32): one posting per record
-//	'i' identity(32)        index(8) ‖ 1 if restricted, else 0: the record accepted
-//	                        under that event identity
+//	'i' identity(32)        index(8) ‖ 1 if restricted, else 0 ‖ check(4): the record
+//	                        accepted under that event identity
 //	'k' id(8)               a wrapped party key, see package seal
 //
 // A block of entries never spans two tiles, and a block of payloads has the
@@ -35,6 +35,7 @@
 package store
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
@@ -84,10 +85,24 @@ func (h Head) bytes() []byte {
 	).Bytes()
 }
 
+var headMembers = []string{"entries", "fold", "identities", "indexRoot", "keys", "note", "recorded", "size"}
+
 func parseHead(b []byte) (Head, error) {
 	v, err := canon.ParseCanonical(b, canon.Limits{})
 	if err != nil {
 		return Head{}, fmt.Errorf("head row: %w: %w", ErrDamaged, err)
+	}
+	known := 0
+	for _, name := range headMembers {
+		if _, ok := v.Get(name); ok {
+			known++
+		}
+	}
+	switch {
+	case known < len(headMembers):
+		return Head{}, fmt.Errorf("head row: %w", ErrDamaged)
+	case len(v.Members) > known:
+		return Head{}, errors.New("the store's head row has members that this program does not know: use the newer program that wrote it")
 	}
 	num := func(name string) int64 { n, _ := v.Get(name); return n.Int }
 	text := func(name string) string { s, _ := v.Get(name); return s.Str }
@@ -127,25 +142,44 @@ type Identity struct {
 // hashes of all of them. It shows rot, which a count does not; it is no
 // protection against somebody who chooses what to write: the audit is.
 func (i Identity) Fold(sum *[32]byte) {
-	h := sha256.Sum256(append(i.Digest[:], i.value()...))
+	h := i.hash()
 	for k := range sum {
 		sum[k] ^= h[k]
 	}
 }
 
-func (i Identity) value() []byte {
-	v := binary.BigEndian.AppendUint64(make([]byte, 0, 9), uint64(i.Index))
+func (i Identity) hash() [32]byte {
+	b := binary.BigEndian.AppendUint64(append(make([]byte, 0, 41), i.Digest[:]...), uint64(i.Index))
 	if i.Restricted {
-		return append(v, 1)
+		return sha256.Sum256(append(b, 1))
 	}
-	return append(v, 0)
+	return sha256.Sum256(append(b, 0))
 }
 
+// value has a check, because nothing else shows that the row names another
+// record than it did: an entry would refer to that forever.
+func (i Identity) value() []byte {
+	v := binary.BigEndian.AppendUint64(make([]byte, 0, 9+identityCheck), uint64(i.Index))
+	if i.Restricted {
+		v = append(v, 1)
+	} else {
+		v = append(v, 0)
+	}
+	h := i.hash()
+	return append(v, h[:identityCheck]...)
+}
+
+const identityCheck = 4
+
 func parseIdentity(digest [32]byte, v []byte) (Identity, error) {
-	if len(v) != 9 || v[8] > 1 {
+	if len(v) != 9+identityCheck {
 		return Identity{}, fmt.Errorf("identity: %w", ErrDamaged)
 	}
-	return Identity{digest, int64(binary.BigEndian.Uint64(v)), v[8] == 1}, nil
+	id := Identity{digest, int64(binary.BigEndian.Uint64(v)), v[8] == 1}
+	if !bytes.Equal(id.value(), v) {
+		return Identity{}, fmt.Errorf("identity: %w", ErrDamaged)
+	}
+	return id, nil
 }
 
 // A KeyRow is a wrapped party key.
@@ -169,6 +203,15 @@ type Batch struct {
 
 func key(prefix byte, n int64) []byte {
 	return binary.BigEndian.AppendUint64([]byte{prefix}, uint64(n))
+}
+
+// number returns what a key that was made by key numbers.
+func number(k []byte) (n int64, ok bool) {
+	if len(k) != 9 {
+		return 0, false
+	}
+	n = int64(binary.BigEndian.Uint64(k[1:]))
+	return n, n >= 0
 }
 
 func tileKey(level int, n int64) []byte {

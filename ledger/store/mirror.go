@@ -25,18 +25,28 @@ import (
 //	       ‖ leaves times: length(2) ‖ entry ‖ length(4) ‖ payload
 //	       ‖ keys times:   id(8) ‖ length(4) ‖ row
 //
-// and is named after its first index. A frame cut short at the end of the
-// last file was never acknowledged.
+// and is named after its first index.
 //
 // The mirror is written after the transaction and before the head file, so it
-// never holds what the store does not, unless the store was lost.
+// never holds what the store does not, unless the store was lost. What follows
+// the last whole frame was never acknowledged if the whole ones reach as far as
+// the head file: then the next Append cuts it off. Otherwise it is damage, and
+// nothing is cut; see Check.
 type Mirror struct {
 	dir   string
 	file  *os.File
-	size  int64  // of file
+	size  int64  // of the whole frames in file
+	rest  error  // why what follows them is none; nil when nothing does
 	frame []byte // the last one, whose memory the next one uses again
 	next  int64  // index of the first leaf that is not mirrored
 }
+
+// ErrMirror means that the mirror lacks or garbles something that it must
+// have. The store may be whole.
+var ErrMirror = errors.New("the mirror is damaged; move its files elsewhere and open the ledger again: that checks the store and writes the mirror anew from it. Should the store be damaged as well, restore the mirror from a backup")
+
+// errNewer is never cut off.
+var errNewer = fmt.Errorf("this program knows %s: use the newer program that wrote it; if there is none, %w", frameMagic, ErrMirror)
 
 const (
 	frameMagic  = "LLm1"
@@ -45,8 +55,7 @@ const (
 	mirrorLimit = 64 << 20 // a file that has reached this is not appended to
 )
 
-// OpenMirror opens the mirror in dir, which may be empty, and cuts off a
-// frame that was never completed.
+// OpenMirror opens the mirror in dir, which may be empty.
 func OpenMirror(dir string) (*Mirror, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
@@ -57,30 +66,35 @@ func OpenMirror(dir string) (*Mirror, error) {
 		return m, err
 	}
 	last := names[len(names)-1]
-	// Only the last file can have an incomplete frame; the others are read
-	// when they are needed.
-	good, err := readFrames(last, func(b *Batch) error {
+	if _, err := fmt.Sscanf(filepath.Base(last), mirrorFile, &m.next); err != nil {
+		return nil, fmt.Errorf("%s is no file of the mirror: move it elsewhere, see docs/operators.md", last)
+	}
+	// The other files are read when they are needed.
+	m.size, err = readFrames(last, func(b *Batch) error {
 		m.next = b.First + int64(len(b.Entries))
 		return nil
 	})
-	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return nil, err
+	if damaged(err) {
+		m.rest, err = err, nil
 	}
-	f, err := os.OpenFile(last, os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	if err := f.Truncate(good); err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	if _, err := f.Seek(good, io.SeekStart); err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	if good == 0 {
-		_, err = fmt.Sscanf(filepath.Base(last), mirrorFile, &m.next)
-	}
-	m.file, m.size = f, good
+	m.file, err = os.OpenFile(last, os.O_RDWR, 0o600)
 	return m, err
+}
+
+func damaged(err error) bool {
+	return (errors.Is(err, ErrMirror) || errors.Is(err, io.ErrUnexpectedEOF)) && !errors.Is(err, errNewer)
+}
+
+// Check returns an error when the mirror is damaged below an index that was
+// published. A mirror that only ends too early is completed by opening.
+func (m *Mirror) Check(published int64) error {
+	if m.rest == nil || m.next >= published {
+		return nil
+	}
+	return fmt.Errorf("the mirror can't be read from record %d on, and checkpoint %d was published: %w: %w", m.next, published, ErrMirror, m.rest)
 }
 
 func (m *Mirror) files() ([]string, error) {
@@ -95,13 +109,16 @@ func (m *Mirror) Append(b *Batch) error {
 	if b.First != m.next {
 		return fmt.Errorf("the mirror ends at %d, the batch begins at %d", m.next, b.First)
 	}
+	if err := m.cut(); err != nil {
+		return fmt.Errorf("couldn't cut what was never acknowledged off the mirror: %w", err)
+	}
 	if m.file == nil || m.size >= mirrorLimit {
 		if err := m.roll(b.First); err != nil {
 			return err
 		}
 	}
 	m.frame = appendFrame(m.frame[:0], b)
-	n, err := m.file.Write(m.frame)
+	n, err := m.file.WriteAt(m.frame, m.size)
 	m.size += int64(n)
 	if err == nil {
 		err = m.file.Sync()
@@ -111,6 +128,17 @@ func (m *Mirror) Append(b *Batch) error {
 	}
 	m.next += int64(len(b.Entries))
 	return nil
+}
+
+func (m *Mirror) cut() error {
+	if m.rest == nil {
+		return nil
+	}
+	if err := m.file.Truncate(m.size); err != nil {
+		return err
+	}
+	m.rest = nil
+	return m.file.Sync()
 }
 
 func (m *Mirror) roll(first int64) error {
@@ -135,8 +163,9 @@ func (m *Mirror) Close() error {
 	return m.file.Close()
 }
 
-// Scan calls yield for every mirrored batch in order. Of a batch only First,
-// Entries, Payloads, Keys and Head.Note are set.
+// Scan calls yield for every mirrored batch in order, up to what the next
+// Append would cut off. Of a batch only First, Entries, Payloads, Keys and
+// Head.Note are set.
 func (m *Mirror) Scan(yield func(*Batch) error) error {
 	names, err := m.files()
 	if err != nil {
@@ -146,16 +175,16 @@ func (m *Mirror) Scan(yield func(*Batch) error) error {
 	for i, name := range names {
 		_, err := readFrames(name, func(b *Batch) error {
 			if b.First != next {
-				return fmt.Errorf("%s: a batch begins at %d, want %d: %w", name, b.First, next, ErrDamaged)
+				return fmt.Errorf("%s: a batch begins at %d, want %d: %w", name, b.First, next, ErrMirror)
 			}
 			next += int64(len(b.Entries))
 			return yield(b)
 		})
-		if errors.Is(err, io.ErrUnexpectedEOF) && i == len(names)-1 {
-			return nil
+		if m.rest != nil && i == len(names)-1 && next == m.next && damaged(err) {
+			return nil // what Append will cut off
 		}
 		if errors.Is(err, io.ErrUnexpectedEOF) {
-			return fmt.Errorf("%s ends within a batch: %w", name, ErrDamaged)
+			return fmt.Errorf("%s ends within a batch: %w", name, ErrMirror)
 		}
 		if err != nil {
 			return err
@@ -212,9 +241,11 @@ func readFrames(name string, yield func(*Batch) error) (good int64, err error) {
 		}
 		n := int64(binary.BigEndian.Uint32(head[len(frameMagic):]))
 		rest := st.Size() - good - int64(len(head))
-		switch {
-		case string(head[:len(frameMagic)]) != frameMagic || n > maxFrame:
-			return good, fmt.Errorf("%s: no batch at byte %d: %w", name, good, ErrDamaged)
+		switch magic := string(head[:len(frameMagic)]); {
+		case magic != frameMagic && magic[:3] == frameMagic[:3] && magic[3] > frameMagic[3] && magic[3] <= '9':
+			return good, fmt.Errorf("%s: the batch at byte %d is of format %s: %w", name, good, magic, errNewer)
+		case magic != frameMagic || n > maxFrame:
+			return good, fmt.Errorf("%s: no batch of format %s at byte %d: %w", name, frameMagic, good, ErrMirror)
 		case n+frameSum > rest:
 			return good, io.ErrUnexpectedEOF
 		}
@@ -224,7 +255,7 @@ func readFrames(name string, yield func(*Batch) error) (good int64, err error) {
 		}
 		sum := sha256.Sum256(buf[:n])
 		if string(sum[:frameSum]) != string(buf[n:]) {
-			return good, fmt.Errorf("%s: the batch at byte %d is altered: %w", name, good, ErrDamaged)
+			return good, fmt.Errorf("%s: the batch at byte %d is altered: %w", name, good, ErrMirror)
 		}
 		b, err := decodeFrame(buf[:n])
 		if err != nil {
@@ -279,7 +310,7 @@ func decodeFrame(body []byte) (*Batch, error) {
 		b.Keys = append(b.Keys, KeyRow{id, c.bytes(int(c.uint(4)))})
 	}
 	if c.bad || len(c.b) > 0 {
-		return nil, ErrDamaged
+		return nil, ErrMirror
 	}
 	return b, nil
 }

@@ -40,6 +40,9 @@ func (r *Raw) Set(key, value []byte) error {
 	return r.db.Update(func(txn *badger.Txn) error { return txn.Set(key, value) })
 }
 
+// SetIdentity writes the row of an event identity.
+func (r *Raw) SetIdentity(id Identity) error { return r.Set(identityKey(id.Digest), id.value()) }
+
 // Delete removes a key.
 func (r *Raw) Delete(key []byte) error {
 	return r.db.Update(func(txn *badger.Txn) error { return txn.Delete(key) })
@@ -90,3 +93,6 @@ func (r *Raw) edit(prefix byte, width int, length func([]byte, int) []byte, inde
 	}
 	return fmt.Errorf("record %d is missing: %w", index, ErrDamaged)
 }
+
+// Compact merges all tables of the database, as it does by itself over time.
+func (r *Raw) Compact() error { return r.db.Flatten(1) }

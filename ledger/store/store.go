@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
@@ -63,27 +64,67 @@ func Open(dir string, create bool, log *slog.Logger) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	db, err := openDatabase(dir, log)
+	db, err := open(settings(dir, log), !create)
 	if err != nil {
-		if strings.Contains(err.Error(), "Cannot acquire directory lock") {
-			return nil, fmt.Errorf("%s: %w", dir, ErrHeld)
-		}
-		return nil, fmt.Errorf("couldn't open the store: %w: %w", ErrDamaged, err)
+		return nil, err
 	}
 	return &Store{db: db, dir: dir, logs: logs}, nil
 }
 
-// openDatabase opens the database. A process that is killed while Badger
-// makes or deletes a log leaves a file without a byte, which Badger gives its
-// beginning and then takes for an error, one file at a time.
-func openDatabase(dir string, log *slog.Logger) (db *badger.DB, err error) {
+// open opens a database whose tables have been checked.
+func open(o badger.Options, exists bool) (db *badger.DB, err error) {
+	if exists {
+		if err := checkFiles(o.Dir, !o.ReadOnly); err != nil {
+			return nil, fmt.Errorf("couldn't open the store: %w", err)
+		}
+	}
+	// A process that is killed while Badger makes or deletes a log leaves a
+	// file without a byte, which Badger gives its beginning and then takes for
+	// an error, one file at a time.
 	const made = "Create a new file" // z.NewFile, which Badger does not wrap
 	for range 2 + memTables {
-		if db, err = badger.Open(settings(dir, log)); err == nil || !strings.Contains(err.Error(), made) {
+		err = guarded(func() error { db, err = badger.Open(o); return err })
+		if err == nil || !strings.Contains(err.Error(), made) {
 			break
 		}
 	}
-	return db, err
+	if err != nil {
+		if strings.Contains(err.Error(), "Cannot acquire directory lock") {
+			return nil, fmt.Errorf("%s: %w", o.Dir, ErrHeld)
+		}
+		return nil, fmt.Errorf("couldn't open the store: %w: %w", ErrDamaged, err)
+	}
+	return db, nil
+}
+
+// checkFiles checks what Badger would end the process for, under the lock that
+// Badger takes, so that nothing changes meanwhile.
+func checkFiles(dir string, deep bool) (err error) {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.Close()) }()
+	if err := syscall.Flock(int(d.Fd()), syscall.LOCK_SH|syscall.LOCK_NB); err != nil {
+		return fmt.Errorf("%s: %w", dir, ErrHeld)
+	}
+	names, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if !name.Type().IsRegular() {
+			return fmt.Errorf("%s is no file: move it elsewhere, or run `lendlog repair`", filepath.Join(dir, name.Name()))
+		}
+		f, err := os.OpenFile(filepath.Join(dir, name.Name()), os.O_RDWR, 0)
+		if err != nil {
+			return fmt.Errorf("%w; the owner of the ledger's files has to run this", err)
+		}
+		if err := f.Close(); err != nil {
+			return err
+		}
+	}
+	return checkTables(dir, deep)
 }
 
 // logBytes returns how many bytes the logs of memtables that were not flushed
@@ -217,14 +258,34 @@ func (s *Store) get(k []byte) (v []byte, err error) {
 }
 
 // guarded makes an error of a panic: Badger panics on a table that is damaged
-// in its structure. read calls nothing but Badger.
+// in its structure. So it does of a fault: tables are mapped into memory, and
+// what the disk cannot read of them is one. read calls nothing but Badger.
 func guarded(read func() error) (err error) {
+	before := debug.SetPanicOnFault(true)
 	defer func() {
+		debug.SetPanicOnFault(before)
 		if p := recover(); p != nil {
 			err = fmt.Errorf("a table of the database can't be read: %w", ErrDamaged)
 		}
 	}()
 	return read()
+}
+
+// value returns the value of an item, which is valid until its iterator moves.
+func value(item *badger.Item) (v []byte, err error) {
+	err = guarded(func() error {
+		return item.Value(func(b []byte) error { v = b; return nil })
+	})
+	return v, err
+}
+
+// forward are the options of all iterators. They do not fetch values ahead:
+// Badger does that in goroutines of its own, where a panic ends the process.
+func forward(prefix []byte) badger.IteratorOptions {
+	opt := badger.DefaultIteratorOptions
+	opt.PrefetchValues = false
+	opt.Prefix = prefix
+	return opt
 }
 
 // seek and next move an iterator.
@@ -257,36 +318,32 @@ func (s *Store) items(prefix byte, width int, first, count int64, yield func(int
 		if err != nil {
 			return err
 		}
-		opt := badger.DefaultIteratorOptions
-		opt.PrefetchValues = count > tree.Width
-		opt.PrefetchSize = 16
-		opt.Prefix = []byte{prefix}
-		it := txn.NewIterator(opt)
+		it := txn.NewIterator(forward([]byte{prefix}))
 		defer it.Close()
 		for err = seek(it, start); err == nil && it.Valid() && at < end; err = next(it) {
-			k := it.Item().Key()
-			n := int64(binary.BigEndian.Uint64(k[1:]))
+			n, ok := number(it.Item().Key())
+			if !ok {
+				return fmt.Errorf("block %c: %w", prefix, ErrDamaged)
+			}
 			if n > at {
 				return fmt.Errorf("records %d to %d are missing: %w", at, n-1, ErrDamaged)
 			}
-			err := it.Item().Value(func(v []byte) error {
-				items, err := unpack(v, width)
-				if err != nil {
-					return fmt.Errorf("block %c%d: %w", prefix, n, err)
-				}
-				for _, item := range items {
-					if n == at && at < end {
-						if err := yield(n, item); err != nil {
-							return err
-						}
-						at++
-					}
-					n++
-				}
-				return nil
-			})
+			v, err := value(it.Item())
 			if err != nil {
 				return err
+			}
+			items, err := unpack(v, width)
+			if err != nil {
+				return fmt.Errorf("block %c%d: %w", prefix, n, err)
+			}
+			for _, item := range items {
+				if n == at && at < end {
+					if err := yield(n, item); err != nil {
+						return err
+					}
+					at++
+				}
+				n++
 			}
 		}
 		return err
@@ -359,7 +416,11 @@ func blockFirst(it *badger.Iterator, prefix byte) int64 {
 	if !it.ValidForPrefix([]byte{prefix}) {
 		return -1
 	}
-	return int64(binary.BigEndian.Uint64(it.Item().Key()[1:]))
+	n, ok := number(it.Item().Key())
+	if !ok {
+		return -1
+	}
+	return n
 }
 
 // ReadTile implements tree.TileReader. The hashes are as stored; the caller
@@ -421,6 +482,9 @@ func (s *Store) scanPostings(prefix, from []byte, yield func(Posting) error) err
 			return fmt.Errorf("posting: %w", ErrDamaged)
 		}
 		p := Posting{Seq: int64(binary.BigEndian.Uint32(k[33:])), Index: int64(binary.BigEndian.Uint64(v))}
+		if p.Index < 0 {
+			return fmt.Errorf("posting: %w", ErrDamaged)
+		}
 		copy(p.Term[:], k[1:33])
 		copy(p.Leaf[:], v[8:])
 		return yield(p)
@@ -453,14 +517,15 @@ func (s *Store) ScanIdentities(yield func(Identity) error) error {
 
 func (s *Store) scan(prefix, from []byte, yield func(k, v []byte) error) error {
 	return s.db.View(func(txn *badger.Txn) error {
-		opt := badger.DefaultIteratorOptions
-		opt.PrefetchValues = false
-		opt.Prefix = prefix
-		it := txn.NewIterator(opt)
+		it := txn.NewIterator(forward(prefix))
 		defer it.Close()
 		err := seek(it, from)
 		for ; err == nil && it.Valid(); err = next(it) {
-			if err := it.Item().Value(func(v []byte) error { return yield(it.Item().Key(), v) }); err != nil {
+			v, err := value(it.Item())
+			if err == nil {
+				err = yield(it.Item().Key(), v)
+			}
+			if err != nil {
 				return err
 			}
 		}

@@ -247,7 +247,7 @@ func TestKeyLayout(t *testing.T) {
 		{"tile", tileKey(2, 3), "74" + "02" + "0000000000000003"},
 		{"posting", postingKey([32]byte{0xaa}, 5), "73" + "aa" + fmt.Sprintf("%062d", 0) + "00000005"},
 		{"identity", identityKey([32]byte{0xbb}), "69" + "bb" + fmt.Sprintf("%062d", 0)},
-		{"identity's value", Identity{Index: 7, Restricted: true}.value(), "0000000000000007" + "01"},
+		{"identity's value", Identity{Index: 7, Restricted: true}.value(), "0000000000000007" + "01" + "a2c373df"},
 	} {
 		if got := hex.EncodeToString(tt.key); got != tt.want {
 			t.Errorf("%s: %s, want %s", tt.name, got, tt.want)

@@ -22,6 +22,7 @@
 package vault
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"encoding/base64"
 	"encoding/binary"
@@ -184,8 +185,8 @@ func Open(dir string, kek seal.Key, origin string) (*Vault, error) {
 		if err != nil {
 			return nil, fmt.Errorf("couldn't read the vault: %w", err)
 		}
-		if len(b) < len(magic) || string(b[:len(magic)]) != magic {
-			return nil, fmt.Errorf("%s is not a vault file of this format", path)
+		if !bytes.HasPrefix(b, []byte(magic)) {
+			return nil, fmt.Errorf("%s does not begin with %q: a newer program wrote it, and has to be used, or it is damaged; then restore it from its own backup", path, magic)
 		}
 		plain, err := kek.Decrypt(b[len(magic):], v.context(n))
 		if err != nil || len(plain) != chunk*slot {
