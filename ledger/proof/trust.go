@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"golang.org/x/mod/sumdb/note"
 
@@ -164,11 +165,11 @@ func (t *Trust) OpenCheckpoint(signed []byte) (tree.Checkpoint, error) {
 		known = append(known, v)
 	}
 	cp, n, err := tree.OpenCheckpoint(signed, note.VerifierList(distinct...))
+	if origin, _, _ := strings.Cut(string(signed), "\n"); origin != t.Origin && (err == nil || errors.Is(err, tree.ErrUnsigned)) {
+		return tree.Checkpoint{}, fmt.Errorf("the checkpoint says that it is of %s, another ledger than %s of the trust file: one of the two files is the wrong one", clip(origin), t.Origin)
+	}
 	if err != nil {
 		return tree.Checkpoint{}, err
-	}
-	if cp.Origin != t.Origin {
-		return tree.Checkpoint{}, errors.New("the checkpoint is of another ledger")
 	}
 	inRange := slices.ContainsFunc(n.Sigs, func(s note.Signature) bool {
 		for i, k := range t.Keys {
