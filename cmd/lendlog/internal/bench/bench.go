@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"runtime/pprof"
 	"slices"
 	"time"
@@ -65,8 +66,8 @@ type Result struct {
 	Disk    float64 `json:"diskBytesPerRecord,omitempty"`     // store, mirror and all
 	CPU     float64 `json:"cpuMicrosPerRecord,omitempty"`     // of the ledger
 	LoadCPU float64 `json:"loadCPUMicrosPerRecord,omitempty"` // of who made the load, when told apart
-	Memory  int64   `json:"peakMemoryBytes,omitempty"`
-	Raw     float64 `json:"rawRecordsPerSecond,omitempty"` // Badger alone
+	Memory  int64   `json:"peakMemoryBytes,omitempty"`        // without mapped files
+	Raw     float64 `json:"rawRecordsPerSecond,omitempty"`    // Badger alone
 	Ratio   float64 `json:"ratioToRaw,omitempty"`
 	Growth  float64 `json:"costRatio,omitempty"` // cost of a record at the end to that early on
 
@@ -179,9 +180,10 @@ func (b *bench) inProcess(r *Result, measure func() error) (err error) {
 		}
 		defer pprof.StopCPUProfile()
 	}
-	resetPeak()
+	debug.FreeOSMemory() // what was measured before
+	peak := watchMemory(os.Getpid())
 	err = measure()
-	r.Memory = peakMemory(os.Getpid())
+	r.Memory = peak()
 	return err
 }
 

@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -86,25 +85,38 @@ func processCPU(pid int) time.Duration {
 	return time.Duration(user+system) * 10 * time.Millisecond
 }
 
-// peakMemory returns the most memory that a process has had resident, where
-// /proc tells it; 0 elsewhere.
-func peakMemory(pid int) int64 {
-	n, _ := strconv.ParseInt(strings.TrimSuffix(procLine(fmt.Sprintf("/proc/%d/status", pid), "VmHWM:"), " kB"), 10, 64)
+// memory returns what a process has in memory of its own, where /proc tells
+// it; 0 elsewhere. The pages of mapped files, which the database has many of,
+// are not in it: the system takes them back when it needs them.
+func memory(pid int) int64 {
+	kib, _, _ := strings.Cut(procLine(fmt.Sprintf("/proc/%d/status", pid), "RssAnon:"), " ")
+	n, _ := strconv.ParseInt(kib, 10, 64)
 	return n << 10
 }
 
-// residentMemory returns what this process has resident once it is tidy.
-func residentMemory() int64 {
-	debug.FreeOSMemory()
-	n, _ := strconv.ParseInt(strings.TrimSuffix(procLine("/proc/self/status", "VmRSS:"), " kB"), 10, 64)
-	return n << 10
-}
-
-// resetPeak makes peakMemory of this process count from now on, as far as the
-// system lets it.
-func resetPeak() {
-	debug.FreeOSMemory()
-	_ = os.WriteFile("/proc/self/clear_refs", []byte("5"), 0)
+// watchMemory looks at the memory of a process ten times a second, until the
+// function that it returns is called, which returns the most that it saw.
+func watchMemory(pid int) (peak func() int64) {
+	most := memory(pid)
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		tick := time.NewTicker(100 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				most = max(most, memory(pid))
+			case <-stop:
+				return
+			}
+		}
+	}()
+	return func() int64 {
+		close(stop)
+		<-stopped
+		return max(most, memory(pid))
+	}
 }
 
 // procLine returns what follows a label in a file of /proc.

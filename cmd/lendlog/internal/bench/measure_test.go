@@ -88,6 +88,17 @@ func TestDiskBytes(t *testing.T) {
 	}
 }
 
+func TestWatchMemorySeesThePeak(t *testing.T) {
+	peak := watchMemory(os.Getpid())
+	b := make([]byte, 64<<20)
+	for i := range b {
+		b[i] = 1
+	}
+	if got := peak(); got < 64<<20 || b[len(b)-1] != 1 {
+		t.Errorf("the peak is %d MiB, of which 64 were just written", got>>20)
+	}
+}
+
 func TestTooLittleSpaceIsSaidBefore(t *testing.T) {
 	if err := enough(t.TempDir(), 1<<40); err == nil {
 		t.Error("16 PiB are free")

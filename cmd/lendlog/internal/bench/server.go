@@ -29,7 +29,8 @@ type server struct {
 	cmd     *exec.Cmd
 	address string
 	log     bytes.Buffer
-	cpu     time.Duration // at the beginning of what is measured
+	cpu     time.Duration // before what is measured
+	peak    func() int64
 }
 
 // serve starts a server of the ledger in dir.
@@ -52,16 +53,15 @@ func (b *bench) serve(dir string) (*server, error) {
 		return nil, errors.Join(fmt.Errorf("the server doesn't start: %w", err), s.stop())
 	}
 	s.address = strings.TrimPrefix(ready.URL, "http://")
-	s.cpu = processCPU(s.cmd.Process.Pid)
+	s.cpu, s.peak = processCPU(s.cmd.Process.Pid), watchMemory(s.cmd.Process.Pid)
 	return s, nil
 }
 
-// usage adds to a result what the server has used since it was started, and
-// this process since its load began.
+// usage adds to a result the processor time of the server since it was
+// started, and of this process since its load began.
 func (s *server) usage(r *Result, load time.Duration) {
 	r.CPU = micros(processCPU(s.cmd.Process.Pid)-s.cpu) / float64(r.Records)
 	r.LoadCPU = micros(load) / float64(r.Records)
-	r.Memory = peakMemory(s.cmd.Process.Pid)
 }
 
 // stop ends the server in good order.
@@ -122,6 +122,7 @@ func (b *bench) measureServer(r *Result, load func(*server) error) error {
 		return err
 	}
 	err = load(s)
+	r.Memory = s.peak()
 	if err := errors.Join(err, s.stop()); err != nil {
 		return err
 	}
