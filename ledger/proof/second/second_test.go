@@ -822,6 +822,44 @@ func TestReceipts(t *testing.T) {
 	want(t, "a receipt of another event", invalid, func() { verifyReceipt(p, read(t, "receipt.json"), other, decided) })
 }
 
+// Of every test vector both verifiers say what the manifest says.
+func TestVectors(t *testing.T) {
+	var manifest []struct{ File, Trust, Event, Schema, Verdict, Check, Why string }
+	if err := json.Unmarshal(read(t, "vectors/manifest.json"), &manifest); err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range manifest {
+		file := func(name string) []byte { return read(t, "vectors/"+name) }
+		p, doc := parseTrust(file(v.Trust)), file(v.File)
+		kind := ""
+		judge(func() { kind, _ = parse(doc).(object)["v"].(string) })
+		verdict, why := "UNREAD", ""
+		switch kind {
+		case "lendlog-evidence/1":
+			verdict, why = strict(func() { verify(p, doc) })
+		case "lendlog-receipt/1":
+			verdict, why = strict(func() { verifyReceipt(p, doc, file(v.Event), file(v.Schema)) })
+		}
+		if verdict != v.Verdict {
+			t.Errorf("%s is %s (%s), want %s: %s", v.File, verdict, why, v.Verdict, v.Why)
+		}
+	}
+	if len(manifest) < 70 {
+		t.Errorf("there are %d vectors", len(manifest))
+	}
+}
+
+// strict is judge for a document that may have a value of a wrong type, which
+// shows as a panic.
+func strict(f func()) (verdict, why string) {
+	defer func() {
+		if r := recover(); r != nil {
+			verdict, why = invalid, fmt.Sprint(r)
+		}
+	}()
+	return judge(f)
+}
+
 // Most bits are tried by the first verifier; here every seventh.
 func TestBits(t *testing.T) {
 	p, doc := parseTrust(read(t, "trust.json")), read(t, "evidence.json")
