@@ -17,6 +17,13 @@ const BatchRecords = batchRecords
 // IndexRootEvery is after how many records an index-root is appended.
 const IndexRootEvery = indexRootEvery
 
+// Keys returns how many party keys are in memory, and how many ids were given.
+func (l *Ledger) Keys() (held int, given int64) {
+	l.keyring.mu.RLock()
+	defer l.keyring.mu.RUnlock()
+	return len(l.keyring.owners), l.keyring.next
+}
+
 // Identities is the set of event identities.
 type Identities struct{ set identities }
 

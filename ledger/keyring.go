@@ -5,6 +5,7 @@ package ledger
 import (
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/lendlog/lendlog/ledger/seal"
 	"github.com/lendlog/lendlog/ledger/store"
@@ -22,12 +23,14 @@ type keyring struct {
 	owners  map[string]*partyKey
 	numbers map[int64]*partyKey
 	next    int64
+	free    []int64 // ids below next of keys that were given back
 }
 
 type partyKey struct {
 	seal.PartyKey
-	row    []byte // wrapped
-	stored bool   // the row is in the store; owned by the sequencer
+	row    []byte       // wrapped
+	stored atomic.Bool  // the row is in the store, or in the batch under way; set by the sequencer
+	users  atomic.Int64 // events on their way that were sealed with it; grows under the lock
 }
 
 // openKeyring unwraps the stored keys, all of which must open, and counts
@@ -51,17 +54,22 @@ func (l *Ledger) openKeyring(v *vault.Vault) (n int64, err error) {
 		if err != nil {
 			return fmt.Errorf("%w: %w; if the vault is not this ledger's newest, put that back instead", ErrDamaged, err)
 		}
-		key := &partyKey{PartyKey: p, row: r.Row, stored: true}
+		key := &partyKey{PartyKey: p, row: r.Row}
+		key.stored.Store(true)
 		k.owners[p.Owner], k.numbers[p.ID] = key, key
 		k.next = max(k.next, p.ID+1)
 		return nil
 	})
 }
 
-// get returns the owner's key, making one for a new owner.
+// get returns the owner's key, making one for a new owner. The caller gives it
+// back in the end.
 func (k *keyring) get(owner string) (*partyKey, error) {
 	k.mu.RLock()
 	key := k.owners[owner]
+	if key != nil {
+		key.users.Add(1)
+	}
 	k.mu.RUnlock()
 	if key != nil {
 		return key, nil
@@ -69,9 +77,14 @@ func (k *keyring) get(owner string) (*partyKey, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if key = k.owners[owner]; key != nil {
+		key.users.Add(1)
 		return key, nil
 	}
-	p := seal.PartyKey{ID: k.next, Owner: owner, Key: seal.NewKey()}
+	id := k.next
+	if len(k.free) > 0 {
+		id = k.free[len(k.free)-1]
+	}
+	p := seal.PartyKey{ID: id, Owner: owner, Key: seal.NewKey()}
 	if err := k.grow(p.Bucket()); err != nil {
 		return nil, err
 	}
@@ -80,9 +93,33 @@ func (k *keyring) get(owner string) (*partyKey, error) {
 		return nil, err
 	}
 	key = &partyKey{PartyKey: p, row: p.Wrap(b.Key, b.Generation)}
+	key.users.Add(1)
 	k.owners[owner], k.numbers[p.ID] = key, key
-	k.next++
+	if id == k.next {
+		k.next++
+	} else {
+		k.free = k.free[:len(k.free)-1]
+	}
 	return key, nil
+}
+
+// giveBack forgets those keys that nobody uses any more and that were never
+// stored: of events that were refused. Whoever submits one event after another
+// under a known identity, each of another party, would otherwise fill the
+// memory and the vault.
+func (k *keyring) giveBack(keys []*partyKey) {
+	for _, key := range keys {
+		if key.users.Add(-1) > 0 || key.stored.Load() {
+			continue
+		}
+		k.mu.Lock()
+		if key.users.Load() == 0 && !key.stored.Load() && k.numbers[key.ID] == key {
+			delete(k.owners, key.Owner)
+			delete(k.numbers, key.ID)
+			k.free = append(k.free, key.ID)
+		}
+		k.mu.Unlock()
+	}
 }
 
 func (k *keyring) byID(id int64) (seal.Key, bool) {

@@ -71,7 +71,8 @@ func (l *Ledger) enqueue(ctx context.Context, ev *record.Event, submitter string
 
 // Prepare seals and encrypts an event: all that needs no number, and so may run
 // in parallel. The event must have been checked by record.ParseEvent or
-// record.NewEvent. Nothing of it is in the ledger before Submit.
+// record.NewEvent. Nothing of it is in the ledger before Submit; an event that is
+// never submitted keeps the keys that were made for it in memory.
 func (l *Ledger) Prepare(ctx context.Context, ev *record.Event, submitter string) (*Pending, error) {
 	if ev.Schema.Own {
 		return nil, errOwn
@@ -84,6 +85,14 @@ func (l *Ledger) Prepare(ctx context.Context, ev *record.Event, submitter string
 // when it returns nil.
 func (p *Pending) Submit(ctx context.Context) error {
 	l := p.ledger
+	err := l.submit(ctx, p)
+	if err != nil {
+		l.keyring.giveBack(p.keys)
+	}
+	return err
+}
+
+func (l *Ledger) submit(ctx context.Context, p *Pending) error {
 	if l.closed.Load() {
 		return ErrStopped
 	}
@@ -152,10 +161,15 @@ func (l *Ledger) prepare(ctx context.Context, ev *record.Event, submitter string
 	}
 	disclosures := seal.Disclosures(ev, outer, p.seeds)
 	p.entry.Sealed = seal.Small(disclosures).Root()
-	if err := l.encrypt(p, disclosures); err != nil {
+	err := l.encrypt(p, disclosures)
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		l.keyring.giveBack(p.keys)
 		return nil, err
 	}
-	return p, ctx.Err()
+	return p, nil
 }
 
 // restrict turns the entry of a restricted event into its outer form, which

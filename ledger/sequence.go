@@ -136,9 +136,8 @@ func (l *Ledger) commit(batch []*Pending, clock *clock) error {
 		for _, p := range fresh {
 			x.batch.Payloads = append(x.batch.Payloads, p.payload)
 			for _, k := range p.keys {
-				if !k.stored {
+				if k.stored.CompareAndSwap(false, true) {
 					x.batch.Keys = append(x.batch.Keys, store.KeyRow{ID: k.ID, Row: k.row})
-					k.stored = true
 				}
 			}
 		}
@@ -149,7 +148,9 @@ func (l *Ledger) commit(batch []*Pending, clock *clock) error {
 			if errors.Is(err, ErrSigner) {
 				for _, p := range fresh {
 					for _, k := range p.keys {
-						k.stored = k.stored && !isNew(x.batch.Keys, k.ID)
+						if isNew(x.batch.Keys, k.ID) {
+							k.stored.Store(false)
+						}
 					}
 				}
 				return fail(err)
@@ -310,6 +311,7 @@ func (l *Ledger) finish(p *Pending, err error) {
 	if p.err == nil {
 		p.err = err
 	}
+	l.keyring.giveBack(p.keys)
 	p.payload, p.keys = nil, nil
 	l.budget.Release(p.weight)
 	close(p.done)
