@@ -81,7 +81,7 @@ With --json, one line: {"version", "begun", "seconds", "machine": {"os", "arch",
 	f.StringVar(&o.Dir, "dir", "", "directory to work in (default: that for temporary files)")
 	f.StringSliceVar(&o.Only, "only", nil, "what to measure, parted by commas (default: all)")
 	f.Uint64Var(&o.Seed, "seed", 1, "seed of the events")
-	f.StringVar(&o.Profile, "profile", "", "directory for processor profiles of the paths without a server; it must exist")
+	f.StringVar(&o.Profile, "profile", "", "directory for profiles of the paths without a server, to read with go tool pprof; it must exist")
 	_ = cmd.MarkFlagDirname("dir")
 	_ = cmd.MarkFlagDirname("profile")
 	return cmd

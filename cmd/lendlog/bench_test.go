@@ -86,7 +86,7 @@ func TestBench(t *testing.T) {
 		}
 	}
 	empty(t, dir)
-	for _, path := range []string{"engine", "open", "history", "audit", "audit-deep", "sealed"} {
+	for _, path := range []string{"engine", "growth", "open", "history", "audit", "audit-deep", "sealed"} {
 		if st, err := os.Stat(filepath.Join(profiles, path+".pprof")); err != nil || st.Size() == 0 {
 			t.Errorf("profile of %s: %v", path, err)
 		}

@@ -36,8 +36,9 @@ type Options struct {
 	Seed    uint64
 	Program string // path of this program, to start servers
 	Version string
-	// Profile, when not empty, is the directory that processor profiles of
-	// the paths in this process go to.
+	// Profile, when not empty, is the directory that profiles of the paths in
+	// this process go to: of growth what is in memory, of others where the
+	// time goes.
 	Profile  string
 	Progress func(step string, done, total int64) // may be nil
 }
@@ -185,6 +186,18 @@ func (b *bench) inProcess(r *Result, measure func() error) (err error) {
 	err = measure()
 	r.Memory = peak()
 	return err
+}
+
+// profileMemory profiles what this process holds in memory.
+func (b *bench) profileMemory(path string) error {
+	if b.Profile == "" {
+		return nil
+	}
+	f, err := os.Create(filepath.Join(b.Profile, path+".pprof"))
+	if err != nil {
+		return err
+	}
+	return errors.Join(pprof.WriteHeapProfile(f), f.Close())
 }
 
 // settle adds to a result what the ledger's files say, and measures Badger

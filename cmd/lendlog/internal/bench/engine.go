@@ -26,7 +26,7 @@ const submitter = "bench"
 // They are large beside Badger's memtables, so that little of its work in the
 // background falls between them, and few enough to be held in memory.
 func chunks(n int64) (sizes []int) {
-	size := min(max(n/16, 256), 1<<16)
+	size := min(max(n/16, 256), 1<<15)
 	for ; n > 0; n -= size {
 		sizes = append(sizes, int(min(n, size)))
 	}
@@ -125,6 +125,9 @@ func (b *bench) measureEngine(dir string, events *Events) (err error) {
 
 	debug.FreeOSMemory() // what is left belongs to the ledger
 	g := growth(sizes, costs)
+	if err := b.profileMemory(g.Path); err != nil {
+		return err
+	}
 	if err := l.close(); err != nil {
 		return err
 	}

@@ -42,7 +42,7 @@ func TestChunksAreAllRecords(t *testing.T) {
 	for _, n := range []int64{1000, 3001, 50_000, 1_000_000, 10_000_000} {
 		sum := int64(0)
 		for _, size := range chunks(n) {
-			if size < 1 || size > 1<<16 {
+			if size < 1 || size > 1<<15 {
 				t.Errorf("a chunk of %d records has %d", n, size)
 			}
 			sum += int64(size)
