@@ -19,9 +19,9 @@ func (r *Report) Print(c *console.Console) {
 	for _, x := range r.Results {
 		var targets []string
 		for _, t := range x.Targets {
-			met := c.Paint(console.Good, "met")
+			met := "met"
 			if !t.Met {
-				met = c.Paint(console.Bad, "missed")
+				met = "missed"
 			}
 			targets = append(targets, t.Text+" "+met)
 		}
