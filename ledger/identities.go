@@ -21,7 +21,14 @@ import (
 type identities struct {
 	slots []uint64 // a power of two of them; 0 is free
 	used  int
+
+	// The newest rows, because what follows from a record mostly follows
+	// soon: two generations, of which the older one is dropped.
+	recent, older map[[32]byte]store.Identity
 }
+
+// recentIdentities bounds a generation, which takes about 6 MiB.
+const recentIdentities = 1 << 16
 
 func fingerprint(digest [32]byte) uint64 {
 	return max(1, binary.BigEndian.Uint64(digest[:]))
@@ -59,11 +66,26 @@ func (s *identities) add(digest [32]byte) {
 	}
 }
 
+// keep adds an identity whose row was written just now.
+func (s *identities) keep(id store.Identity) {
+	s.add(id.Digest)
+	if s.recent == nil || len(s.recent) >= recentIdentities {
+		s.recent, s.older = make(map[[32]byte]store.Identity, recentIdentities), s.recent
+	}
+	s.recent[id.Digest] = id
+}
+
 // identity returns the record that was accepted under a digest, if any was.
 // Only the owner of the state may call it.
 func (l *Ledger) identity(digest [32]byte) (id store.Identity, ok bool, err error) {
 	if !l.state.taken.has(digest) {
 		return store.Identity{}, false, nil
+	}
+	if id, ok = l.state.taken.recent[digest]; ok {
+		return id, true, nil
+	}
+	if id, ok = l.state.taken.older[digest]; ok {
+		return id, true, nil
 	}
 	id, ok, err = l.store.Identity(digest)
 	switch {

@@ -57,6 +57,8 @@ func TestLostIdentityIsNotANewEvent(t *testing.T) {
 	if err := h.open(); err != nil {
 		t.Fatal(err)
 	}
+	// Opening has read the row; it is not among the recent ones, which are kept
+	// apart.
 	if err := h.l.LoseRow(append([]byte{'i'}, leaf.Entry.Event[:]...)); err != nil {
 		t.Fatal(err)
 	}

@@ -109,7 +109,7 @@ func (s *state) adopt(x *extension) {
 		s.subjects.Set(term[:], c.value())
 	}
 	for _, id := range x.batch.Identities {
-		s.taken.add(id.Digest)
+		s.taken.keep(id)
 	}
 	s.edge = x.edge
 	s.head = x.batch.Head

@@ -313,37 +313,52 @@ func (s *Store) items(prefix byte, width int, first, count int64, yield func(int
 		return nil
 	}
 	at, end := first, first+count
+	// block yields what of a block belongs to the range.
+	block := func(item *badger.Item) error {
+		n, ok := number(item.Key())
+		if !ok {
+			return fmt.Errorf("block %c: %w", prefix, ErrDamaged)
+		}
+		if n > at {
+			return fmt.Errorf("records %d to %d are missing: %w", at, n-1, ErrDamaged)
+		}
+		v, err := value(item)
+		if err != nil {
+			return err
+		}
+		items, err := unpack(v, width)
+		if err != nil {
+			return fmt.Errorf("block %c%d: %w", prefix, n, err)
+		}
+		for _, item := range items {
+			if n == at && at < end {
+				if err := yield(n, item); err != nil {
+					return err
+				}
+				at++
+			}
+			n++
+		}
+		return nil
+	}
 	err := s.db.View(func(txn *badger.Txn) error {
 		start, err := blockAt(txn, prefix, first)
 		if err != nil {
 			return err
 		}
+		// Most ranges lie in one block. An iterator would copy it.
+		item, err := get(txn, start)
+		if err == nil {
+			err = block(item)
+		}
+		if err != nil || at >= end {
+			return err
+		}
 		it := txn.NewIterator(forward([]byte{prefix}))
 		defer it.Close()
-		for err = seek(it, start); err == nil && it.Valid() && at < end; err = next(it) {
-			n, ok := number(it.Item().Key())
-			if !ok {
-				return fmt.Errorf("block %c: %w", prefix, ErrDamaged)
-			}
-			if n > at {
-				return fmt.Errorf("records %d to %d are missing: %w", at, n-1, ErrDamaged)
-			}
-			v, err := value(it.Item())
-			if err != nil {
+		for err = seek(it, append(start, 0)); err == nil && it.Valid() && at < end; err = next(it) {
+			if err := block(it.Item()); err != nil {
 				return err
-			}
-			items, err := unpack(v, width)
-			if err != nil {
-				return fmt.Errorf("block %c%d: %w", prefix, n, err)
-			}
-			for _, item := range items {
-				if n == at && at < end {
-					if err := yield(n, item); err != nil {
-						return err
-					}
-					at++
-				}
-				n++
 			}
 		}
 		return err
@@ -355,6 +370,18 @@ func (s *Store) items(prefix byte, width int, first, count int64, yield func(int
 		return fmt.Errorf("record %d is missing: %w", at, ErrDamaged)
 	}
 	return nil
+}
+
+// get returns the item of a key that must be there.
+func get(txn *badger.Txn, key []byte) (item *badger.Item, err error) {
+	err = guarded(func() (err error) {
+		item, err = txn.Get(key)
+		return err
+	})
+	if errors.Is(err, badger.ErrKeyNotFound) {
+		err = fmt.Errorf("a block that was there is gone: %w", ErrDamaged)
+	}
+	return item, err
 }
 
 // blockAt returns the key of the block that holds index n, if any does. A
