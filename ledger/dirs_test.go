@@ -3,6 +3,7 @@
 package ledger_test
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"testing"
@@ -37,4 +38,25 @@ func remove(t *testing.T, h *house, part string) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// sameFiles reports whether two directories hold the same files.
+func sameFiles(t *testing.T, a, b string) bool {
+	t.Helper()
+	read := func(dir string) map[string]string {
+		files := map[string]string{}
+		names, err := os.ReadDir(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, n := range names {
+			b, err := os.ReadFile(filepath.Join(dir, n.Name()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			files[n.Name()] = string(b)
+		}
+		return files
+	}
+	return maps.Equal(read(a), read(b))
 }

@@ -6,6 +6,9 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -271,6 +274,77 @@ func TestRepairRefusesAShortMirror(t *testing.T) {
 	// The store is as it was, and opening completes the mirror from it.
 	h.run()
 	h.reopen()
+}
+
+// The mirror of another ledger, or of another history of this one, is refused
+// before anything is added to it, by opening and by repair.
+func TestForeignMirror(t *testing.T) {
+	pay := func(h *house, from, to int) {
+		for i := from; i < to; i++ {
+			h.append(document("payment.received", "file/A", fmt.Sprint(i), payment(i), nil))
+		}
+	}
+	h, other := newHouse(t, ledger.CreateOptions{}), newHouse(t, ledger.CreateOptions{})
+	pay(h, 0, 5)
+	pay(other, 0, 3)
+	for _, x := range []*house{h, other} {
+		if err := x.close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	own := snapshot(t, h, "mirror")
+	for _, records := range []int{3, 20} { // a shorter and a longer one
+		if records > 3 {
+			other.run()
+			pay(other, 3, records)
+			if err := other.close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		foreign := snapshot(t, other, "mirror")
+		replace(t, h, "mirror", foreign)
+		if err := h.open(); err == nil || !strings.Contains(err.Error(), "not this ledger's") {
+			t.Errorf("opened with the mirror of another ledger: %v", err)
+		}
+		if _, err := ledger.Repair(t.Context(), h.dir, ledger.Options{}); err == nil || !strings.Contains(err.Error(), "nothing was changed") {
+			t.Errorf("repaired from the mirror of another ledger: %v", err)
+		}
+		if got := snapshot(t, h, "mirror"); !sameFiles(t, got, foreign) {
+			t.Error("the foreign mirror was changed")
+		}
+	}
+	// Another history under the same keys.
+	replace(t, h, "mirror", own)
+	fork := &house{t: t, dir: filepath.Join(t.TempDir(), "fork")}
+	if err := os.CopyFS(fork.dir, os.DirFS(h.dir)); err != nil {
+		t.Fatal(err)
+	}
+	secrets, err := filepath.Glob(filepath.Join(fork.dir, "keys", "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range secrets {
+		if err := os.Chmod(name, 0o600); err != nil { // CopyFS lets others read
+			t.Fatal(err)
+		}
+	}
+	h.run()
+	pay(h, 5, 10)
+	if err := h.close(); err != nil {
+		t.Fatal(err)
+	}
+	own = snapshot(t, h, "mirror")
+	fork.run()
+	pay(fork, 7, 9)
+	if err := fork.close(); err != nil {
+		t.Fatal(err)
+	}
+	replace(t, h, "mirror", snapshot(t, fork, "mirror"))
+	if err := h.open(); err == nil || !strings.Contains(err.Error(), "another history") {
+		t.Errorf("opened with the mirror of a fork: %v", err)
+	}
+	replace(t, h, "mirror", own)
+	h.run()
 }
 
 // A store that is ahead of its head file was committed but not published when

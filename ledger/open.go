@@ -449,11 +449,37 @@ func (l *Ledger) readSchemas(ctx context.Context) error {
 	return nil
 }
 
+// ownMirror refuses the mirror of another ledger, or of another history of
+// this one, before anything is added to it.
+func (l *Ledger) ownMirror(view tree.View) error {
+	note := l.mirror.Note()
+	if note == nil {
+		return nil
+	}
+	cp, err := l.openNote(note)
+	if err == nil && cp.Size <= view.Size {
+		root, rootErr := view.RootAt(cp.Size)
+		if rootErr != nil {
+			return rootErr
+		}
+		if root != cp.Root {
+			err = fmt.Errorf("its checkpoint %d is of another history", cp.Size)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("the mirror in %s is not this ledger's (%w): put the right one back, or move its files elsewhere and open the ledger again, which writes the mirror anew from the store", l.conf.Paths.Mirror, err)
+	}
+	return nil
+}
+
 // catchUpMirror completes a mirror that the process did not live to write, or
 // that was lost. It never goes back, and writes nothing that it has not held
 // against the tree: what rotted in the store must not get into the mirror.
 func (l *Ledger) catchUpMirror(view tree.View, published int64) error {
 	if err := l.mirror.Check(published); err != nil {
+		return err
+	}
+	if err := l.ownMirror(view); err != nil {
 		return err
 	}
 	size := l.state.head.Size

@@ -55,6 +55,11 @@ func Repair(ctx context.Context, dir string, o Options) (_ *Repaired, err error)
 	if err := l.mirror.Check(seen.Size); err != nil {
 		return nil, fmt.Errorf("nothing was changed: %w", err)
 	}
+	if note := l.mirror.Note(); note != nil {
+		if _, err := l.openNote(note); err != nil {
+			return nil, fmt.Errorf("the mirror in %s is not this ledger's (%w): put the right one back; nothing was changed", conf.Paths.Mirror, err)
+		}
+	}
 	if l.mirror.Next() < seen.Size {
 		return nil, fmt.Errorf("the mirror holds %d records, but checkpoint %d was published: it cannot repair this store; nothing was changed", l.mirror.Next(), seen.Size)
 	}

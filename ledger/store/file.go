@@ -84,6 +84,9 @@ const (
 // returns ErrHeld when another process has it.
 func LockHead(dir string) (*HeadFile, error) {
 	f, err := os.OpenFile(filepath.Join(dir, lockName), os.O_CREATE|os.O_RDWR, 0o600)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("%s is not there: %w", dir, ErrNoHead)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("couldn't lock the ledger: %w", err)
 	}

@@ -39,6 +39,7 @@ type Mirror struct {
 	rest  error  // why what follows them is none; nil when nothing does
 	frame []byte // the last one, whose memory the next one uses again
 	next  int64  // index of the first leaf that is not mirrored
+	note  []byte // the last signed checkpoint in the last file; nil when it has none
 }
 
 // ErrMirror means that the mirror lacks or garbles something that it must
@@ -72,6 +73,9 @@ func OpenMirror(dir string) (*Mirror, error) {
 	// The other files are read when they are needed.
 	m.size, err = readFrames(last, func(b *Batch) error {
 		m.next = b.First + int64(len(b.Entries))
+		if len(b.Head.Note) > 0 {
+			m.note = b.Head.Note
+		}
 		return nil
 	})
 	if damaged(err) {
@@ -103,6 +107,10 @@ func (m *Mirror) files() ([]string, error) {
 
 // Next returns the index of the first leaf that is not mirrored.
 func (m *Mirror) Next() int64 { return m.next }
+
+// Note returns a signed checkpoint that the mirror held when it was opened, the
+// newest of its last file, or nil when that has none.
+func (m *Mirror) Note() []byte { return m.note }
 
 // Append writes a batch durably. Batches follow each other without a gap.
 func (m *Mirror) Append(b *Batch) error {

@@ -109,18 +109,21 @@ func (k Keys) Write(dir string) error {
 // ReadKeys reads the keys in dir. It refuses files that others can read.
 func ReadKeys(dir string) (k Keys, err error) {
 	read := func(name string) string {
+		if err != nil {
+			return "" // the first one says enough
+		}
 		path := filepath.Join(dir, name)
-		st, serr := os.Stat(path)
-		if serr != nil {
-			err = errors.Join(err, fmt.Errorf("couldn't read a key: %w", serr))
+		var st os.FileInfo
+		if st, err = os.Stat(path); err != nil {
+			err = fmt.Errorf("couldn't read a key; put this ledger's own keys back: %w", err)
 			return ""
 		}
 		if st.Mode().Perm()&0o077 != 0 {
-			err = errors.Join(err, fmt.Errorf("%s can be read by others; run chmod 600 on it", path))
+			err = fmt.Errorf("%s can be read by others; run chmod 600 on it", path)
 			return ""
 		}
-		b, rerr := os.ReadFile(path)
-		err = errors.Join(err, rerr)
+		var b []byte
+		b, err = os.ReadFile(path)
 		return strings.TrimSpace(string(b))
 	}
 	secret := func(name string) (out [32]byte) {
