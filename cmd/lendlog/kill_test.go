@@ -43,8 +43,9 @@ func TestKill(t *testing.T) {
 					t.FailNow()
 				}
 			}
-			w.finish()
-			t.Logf("killed %d times under load and %d times while it opened", min(each, kills-n), opening)
+			told := w.finish()
+			t.Logf("killed %d times under load and %d times while it opened; of %d events %d were acknowledged before; %d checkpoints were seen",
+				min(each, kills-n), opening, len(w.sent), told, len(w.heads))
 		}
 	})
 	t.Run("SIGTERM", func(t *testing.T) { // ends it with code 0

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"math/rand/v2"
 	"net/http"
 	"os"
@@ -605,13 +606,13 @@ func (w *witness) check(s *server) {
 				w.t.Fatalf("checkpoint %d was seen, and the log does not continue it: %v", edge.Size, err)
 			}
 		}
-		if id, ok := known[int64(i)]; ok {
+		if id, ok := known[i]; ok {
 			if w.acks[id].leaf != leaf {
 				w.t.Fatalf("record %d is not the one that was acknowledged", i)
 			}
 			continue
 		}
-		w.unacknowledged(s, int64(i), entry)
+		w.unacknowledged(s, i, entry)
 	}
 	var last int64
 	for size := range w.heads {
@@ -696,13 +697,14 @@ func (w *witness) verify(id string, a ack, evidence []byte) {
 }
 
 // finish sends everything again, which must append what had not arrived and
-// nothing else, and audits the ledger.
-func (w *witness) finish() {
+// nothing else, and audits the ledger. It returns how many events had been
+// acknowledged before.
+func (w *witness) finish() (told int) {
 	w.t.Helper()
 	s := w.start()
 	w.check(s)
 	ctx := context.Background()
-	told := len(w.acks)
+	told = len(w.acks)
 	for id, event := range w.sent {
 		if _, ok := w.post(ctx, s, id, event); !ok {
 			w.t.Fatal("the server doesn't answer")
@@ -727,7 +729,7 @@ func (w *witness) finish() {
 	}
 	s.terminate()
 	w.run("audit", "--deep", "--dir", w.dir)
-	w.t.Logf("%d events, %d of them acknowledged under fire, %d checkpoints seen", len(w.sent), told, len(w.heads))
+	return told
 }
 
 // get reads what has to be there.
@@ -745,26 +747,29 @@ func (s *server) get(path string) []byte {
 	return body
 }
 
-// entries reads the whole log, bundle by bundle (C2SP tlog-tiles).
-func (s *server) entries(size int64) [][]byte {
+// entries yields the whole log, bundle by bundle (C2SP tlog-tiles).
+func (s *server) entries(size int64) iter.Seq2[int64, []byte] {
 	s.w.t.Helper()
-	var out [][]byte
-	for n := int64(0); n*tree.Width < size; n++ {
-		path := fmt.Sprintf("%03d", n%1000)
-		for rest := n / 1000; rest > 0; rest /= 1000 {
-			path = fmt.Sprintf("x%03d/%s", rest%1000, path)
+	return func(yield func(int64, []byte) bool) {
+		at := int64(0)
+		for n := int64(0); n*tree.Width < size; n++ {
+			path := fmt.Sprintf("%03d", n%1000)
+			for rest := n / 1000; rest > 0; rest /= 1000 {
+				path = fmt.Sprintf("x%03d/%s", rest%1000, path)
+			}
+			if width := size - n*tree.Width; width < tree.Width {
+				path += fmt.Sprintf(".p/%d", width)
+			}
+			for b := s.get("/log/tile/entries/" + path); len(b) > 0; at++ {
+				length := int(binary.BigEndian.Uint16(b))
+				if !yield(at, b[2:2+length]) {
+					return
+				}
+				b = b[2+length:]
+			}
 		}
-		if width := size - n*tree.Width; width < tree.Width {
-			path += fmt.Sprintf(".p/%d", width)
-		}
-		for b := s.get("/log/tile/entries/" + path); len(b) > 0; {
-			length := int(binary.BigEndian.Uint16(b))
-			out = append(out, b[2:2+length])
-			b = b[2+length:]
+		if at != size {
+			s.w.t.Fatalf("the log has %d entries, its checkpoint says %d", at, size)
 		}
 	}
-	if int64(len(out)) != size {
-		s.w.t.Fatalf("the log has %d entries, its checkpoint says %d", len(out), size)
-	}
-	return out
 }
