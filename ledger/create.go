@@ -155,12 +155,15 @@ func Create(ctx context.Context, dir string, o CreateOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := keys.Write(conf.Paths.Keys); err != nil {
-		return err
-	}
 	opt := Options{Now: o.Now}.withDefaults()
 	l, err := newLedger(opt, conf, keys)
 	if err != nil {
+		return err
+	}
+	if err := l.enoughSpace(); err != nil {
+		return err
+	}
+	if err := keys.Write(conf.Paths.Keys); err != nil {
 		return err
 	}
 	if l.headFile, err = store.LockHead(conf.Paths.Head); err != nil {
@@ -240,6 +243,7 @@ func newLedger(opt Options, conf config, keys vault.Keys) (*Ledger, error) {
 	}
 	l := &Ledger{
 		opt: opt, conf: conf, keys: keys, signer: signer,
+		ballast: store.NewBallast(conf.Paths.Store),
 		terms:   newTermCache(keys.VRF),
 		schemas: newSchemaSet(),
 		queue:   make(chan *Pending, 4*batchRecords),

@@ -41,7 +41,7 @@ func (l *Ledger) openKeyring(v *vault.Vault) (n int64, err error) {
 		if bucket < v.Len() {
 			return nil
 		}
-		return l.do(stepVault, func() error { return v.Grow(bucket) })
+		return spaceError(l.do(stepVault, func() error { return v.Grow(bucket) }))
 	}
 	l.keyring = k
 	return n, l.store.ScanKeys(func(r store.KeyRow) error {

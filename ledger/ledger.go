@@ -88,8 +88,10 @@ type Options struct {
 	// Progress, when not nil, is told of long steps of opening and repairing:
 	// a phrase, and how much of what is done. total is 0 while unknown.
 	Progress func(step string, done, total int64)
-	// MinFree is the floor of free bytes on every volume below which appends
-	// stop; 0 means 64 MiB.
+	// MinFree is how many bytes have to be free on the store's volume, or
+	// appends stop: the database needs room to merge its tables in. On the
+	// volumes of mirror, head file and vault it is a thirty-second of that, and
+	// ballast of an eighth is kept in the store. 0 means 512 MiB.
 	MinFree int64
 }
 
@@ -104,7 +106,7 @@ func (o Options) withDefaults() Options {
 		o.Progress = func(string, int64, int64) {}
 	}
 	if o.MinFree == 0 {
-		o.MinFree = 64 << 20
+		o.MinFree = 512 << 20
 	}
 	return o
 }
@@ -120,6 +122,8 @@ type Ledger struct {
 	store    *store.Store
 	mirror   *store.Mirror
 	headFile *store.HeadFile
+	ballast  *store.Ballast // owned by Run
+	short    bool           // the store was opened with too little free space
 	tiles    *tileCache
 	keyring  *keyring
 	terms    *termCache

@@ -47,7 +47,7 @@ func Open(ctx context.Context, dir string, o Options) (*Ledger, error) {
 		return nil, err
 	}
 	if err := l.check(ctx); err != nil {
-		return nil, errors.Join(err, l.Close())
+		return nil, errors.Join(spaceError(err), l.Close())
 	}
 	return l, nil
 }
@@ -56,7 +56,7 @@ func readConfig(dir string) (config, error) {
 	path := filepath.Join(dir, configFile)
 	b, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
-		return config{}, fmt.Errorf("%s is not a ledger (it has no %s): put that file back if it was lost, see docs/operators.md, or make a ledger with `lendlog init --dir %s --origin ORIGIN`", dir, configFile, dir)
+		return config{}, fmt.Errorf("%s is not a ledger (it has no %s): put that file back if it was lost, see docs/operators.md, or make one with `lendlog init --dir %s --origin ORIGIN`", dir, configFile, dir)
 	}
 	if err != nil {
 		return config{}, err
@@ -91,7 +91,14 @@ func openFiles(dir string, o Options) (l *Ledger, err error) {
 	if l.headFile, err = store.LockHead(conf.Paths.Head); err != nil {
 		return nil, err
 	}
-	if l.store, err = store.Open(conf.Paths.Store, false, l.opt.Logger); err != nil {
+	if err := l.makeRoom(); err != nil {
+		return nil, errors.Join(err, l.headFile.Close())
+	}
+	open := store.Open
+	if l.short {
+		open = store.OpenShort
+	}
+	if l.store, err = open(conf.Paths.Store, false, l.opt.Logger); err != nil {
 		return nil, errors.Join(err, l.headFile.Close())
 	}
 	if l.mirror, err = openMirror(conf.Paths.Mirror); err != nil {
@@ -432,6 +439,12 @@ func (l *Ledger) readSchemas(ctx context.Context) error {
 	}
 	for _, p := range t.postings {
 		lf, err := l.leafAt(p.Index)
+		if errors.Is(err, ErrNotFound) {
+			err = fmt.Errorf("%w: %w", ErrDamaged, err)
+		}
+		if err == nil {
+			err = placed(p, lf)
+		}
 		if err != nil {
 			return err
 		}
@@ -511,7 +524,7 @@ func (l *Ledger) catchUpMirror(view tree.View, published int64) error {
 		return err
 	}
 	for first := l.mirror.Next(); first < size; first = l.mirror.Next() {
-		count := min(size-first, batchRecords)
+		count := min(size-first, tree.Width) // of whatever size, a frame can be read again
 		b := &store.Batch{First: first, Keys: keys}
 		keys = nil
 		identities := make([][32]byte, 0, count)

@@ -327,12 +327,20 @@ func (l *Ledger) Timeline(ctx context.Context, kind, id string, from, limit int6
 		if err != nil {
 			return nil, err
 		}
-		if e := r.Leaf.Entry; e == nil || tree.LeafHash(r.Entry) != p.Leaf || e.Term != p.Term || e.Seq != p.Seq {
-			return nil, fmt.Errorf("record %d is not number %d of its subject: %w", p.Index, p.Seq, ErrDamaged)
+		if err := placed(p, leaf{r.Leaf, r.Entry}); err != nil {
+			return nil, err
 		}
 		t.Records = append(t.Records, r)
 	}
 	return t, nil
+}
+
+// placed returns an error when a leaf is not the one that a posting names.
+func placed(p store.Posting, lf leaf) error {
+	if e := lf.Entry; e == nil || tree.LeafHash(lf.bytes) != p.Leaf || e.Term != p.Term || e.Seq != p.Seq {
+		return fmt.Errorf("record %d is not number %d of its subject: %w", p.Index, p.Seq, ErrDamaged)
+	}
+	return nil
 }
 
 func (l *Ledger) timeline(ctx context.Context, subject string, from, limit int64) (*Timeline, error) {

@@ -67,6 +67,9 @@ func Repair(ctx context.Context, dir string, o Options) (_ *Repaired, err error)
 	if err := os.RemoveAll(fresh); err != nil {
 		return nil, err
 	}
+	if err := l.roomToRepair(filepath.Dir(fresh)); err != nil {
+		return nil, fmt.Errorf("nothing was changed: %w", err)
+	}
 	if err := l.refill(ctx, fresh, seen); err != nil {
 		return nil, fmt.Errorf("nothing was changed: %w", errors.Join(err, os.RemoveAll(fresh)))
 	}
@@ -81,6 +84,17 @@ func Repair(ctx context.Context, dir string, o Options) (_ *Repaired, err error)
 		return nil, err
 	}
 	return done, store.SyncDir(filepath.Dir(conf.Paths.Store))
+}
+
+// roomToRepair makes sure that the database does not run out of space midway:
+// a store takes little more than its mirror, and merging up to half of that.
+func (l *Ledger) roomToRepair(dir string) error {
+	l.dropBallast()
+	size, err := l.mirror.Size()
+	if err != nil {
+		return err
+	}
+	return atLeast(dir, size+size/2+l.ballastSize())
 }
 
 // refill replays the mirror into a new store and checks what came of it.

@@ -42,6 +42,7 @@ func (l *Ledger) Run(ctx context.Context) (err error) {
 		l.closed.Store(true)
 		close(l.stopped)
 		l.abandon()
+		l.dropBallast() // closing has to have space
 		if err != nil {
 			l.opt.Logger.ErrorContext(ctx, "the ledger has stopped", "error", err)
 		}
@@ -72,7 +73,7 @@ func (l *Ledger) Run(ctx context.Context) (err error) {
 					continue
 				default:
 				}
-				return l.commitIndexRoot()
+				return l.lastIndexRoot()
 			}
 		}
 	}
@@ -119,6 +120,9 @@ func (l *Ledger) commit(batch []*Pending, clock *clock) error {
 	now, err := clock.read(l.state.head.Recorded)
 	if err == nil {
 		err = l.enoughSpace()
+	}
+	if err == nil {
+		l.takeBallast()
 	}
 	l.setRefuse(err)
 	if err != nil {
@@ -315,21 +319,6 @@ func (l *Ledger) finish(p *Pending, err error) {
 	p.payload, p.keys = nil, nil
 	l.budget.Release(p.weight)
 	close(p.done)
-}
-
-// enoughSpace returns nil when every volume that a commit writes to has the
-// ledger's floor of free space.
-func (l *Ledger) enoughSpace() error {
-	for _, dir := range []string{l.conf.Paths.Store, l.conf.Paths.Mirror, l.conf.Paths.Head, l.conf.Paths.Vault} {
-		free, err := store.Free(dir)
-		if err != nil {
-			return fmt.Errorf("couldn't find out how much space is free: %w", err)
-		}
-		if free < l.opt.MinFree {
-			return fmt.Errorf("%s has %d MiB free: %w", dir, free>>20, ErrNoSpace)
-		}
-	}
-	return nil
 }
 
 // setRefuse remembers why appends are refused. A refusal for want of space or

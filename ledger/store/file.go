@@ -3,6 +3,7 @@
 package store
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -73,6 +74,7 @@ func list(dir, suffix string) (paths []string, err error) {
 type HeadFile struct {
 	dir  string
 	lock *os.File
+	note []byte // what the file holds, where that is known
 }
 
 const (
@@ -88,7 +90,7 @@ func LockHead(dir string) (*HeadFile, error) {
 		return nil, fmt.Errorf("%s is not there: %w", dir, ErrNoHead)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("couldn't lock the ledger: %w", err)
+		return nil, fmt.Errorf("couldn't lock the ledger: %w; the directory of the head file has to be there: mount its volume, or put it back as docs/operators.md says", err)
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		_ = f.Close()
@@ -109,12 +111,22 @@ func (h *HeadFile) Read() ([]byte, error) {
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, ErrNoHead
 	}
+	h.note = b
 	return b, err
 }
 
-// Replace makes note the last published checkpoint, durably.
+// Replace makes note the last published checkpoint, durably. Where it is so
+// already it needs no space.
 func (h *HeadFile) Replace(note []byte) error {
-	return WriteFile(filepath.Join(h.dir, headName), note, 0o600)
+	if bytes.Equal(note, h.note) {
+		return SyncDir(h.dir)
+	}
+	err := WriteFile(filepath.Join(h.dir, headName), note, 0o600)
+	h.note = nil
+	if err == nil {
+		h.note = note
+	}
+	return err
 }
 
 // Close gives the lock back.

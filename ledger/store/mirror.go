@@ -112,6 +112,22 @@ func (m *Mirror) Next() int64 { return m.next }
 // newest of its last file, or nil when that has none.
 func (m *Mirror) Note() []byte { return m.note }
 
+// Size returns how many bytes the mirror takes.
+func (m *Mirror) Size() (sum int64, err error) {
+	names, err := m.files()
+	if err != nil {
+		return 0, err
+	}
+	for _, name := range names {
+		st, err := os.Stat(name)
+		if err != nil {
+			return 0, err
+		}
+		sum += st.Size()
+	}
+	return sum, nil
+}
+
 // Append writes a batch durably. Batches follow each other without a gap.
 func (m *Mirror) Append(b *Batch) error {
 	if b.First != m.next {

@@ -48,6 +48,10 @@ type Store struct {
 // Open opens the database in dir. With create it must not exist yet, and
 // without it must.
 func Open(dir string, create bool, log *slog.Logger) (*Store, error) {
+	return openWith(dir, create, settings(dir, log))
+}
+
+func openWith(dir string, create bool, o badger.Options) (*Store, error) {
 	_, err := os.Stat(filepath.Join(dir, "MANIFEST"))
 	switch {
 	case create && err == nil:
@@ -64,11 +68,17 @@ func Open(dir string, create bool, log *slog.Logger) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	db, err := open(settings(dir, log), !create)
+	db, err := open(o, !create)
 	if err != nil {
 		return nil, err
 	}
 	return &Store{db: db, dir: dir, logs: logs}, nil
+}
+
+// OpenShort is Open where there is little space: nothing is merged. So it is
+// not for writing.
+func OpenShort(dir string, create bool, log *slog.Logger) (*Store, error) {
+	return openWith(dir, create, settings(dir, log).WithNumCompactors(0).WithNumLevelZeroTablesStall(1<<20))
 }
 
 // open opens a database whose tables have been checked.

@@ -129,7 +129,7 @@ func ReadKeys(dir string) (k Keys, err error) {
 	secret := func(name string) (out [32]byte) {
 		b, derr := base64.StdEncoding.DecodeString(read(name))
 		if err == nil && (derr != nil || len(b) != len(out)) {
-			err = fmt.Errorf("%s is not 32 bytes in base64", filepath.Join(dir, name))
+			err = fmt.Errorf("%s is not 32 bytes in base64; put this ledger's own keys back", filepath.Join(dir, name))
 		}
 		copy(out[:], b)
 		return out
@@ -145,7 +145,7 @@ func ReadKeys(dir string) (k Keys, err error) {
 		return Keys{}, fmt.Errorf("%s: %w", filepath.Join(dir, vrfFile), err)
 	}
 	if _, err = k.Signer(); err != nil {
-		return Keys{}, fmt.Errorf("%s is not a note signer key", filepath.Join(dir, checkpointFile))
+		return Keys{}, fmt.Errorf("%s is not a note signer key; put this ledger's own keys back", filepath.Join(dir, checkpointFile))
 	}
 	return k, nil
 }
