@@ -2,7 +2,11 @@
 
 package ledger
 
-import "github.com/lendlog/lendlog/ledger/store"
+import (
+	"bytes"
+
+	"github.com/lendlog/lendlog/ledger/store"
+)
 
 // Steps are the durable steps of a commit, in their order.
 var Steps = []string{stepVault, stepSign, stepStore, stepMirror, stepHead}
@@ -35,3 +39,16 @@ func (l *Ledger) LoseRow(key []byte) error { return (&store.Raw{Store: l.store})
 
 // Compact makes the database of an open ledger rewrite its tables.
 func (l *Ledger) Compact() error { return (&store.Raw{Store: l.store}).Compact() }
+
+// EditPayload changes a payload in the store of an open ledger, as rot can.
+func (l *Ledger) EditPayload(index int64, edit func([]byte) []byte) error {
+	return (&store.Raw{Store: l.store}).EditPayload(index, edit)
+}
+
+// Payload returns a payload as it is stored.
+func (l *Ledger) Payload(index int64) (payload []byte, err error) {
+	return payload, l.store.Payloads(index, 1, func(_ int64, b []byte) error {
+		payload = bytes.Clone(b)
+		return nil
+	})
+}

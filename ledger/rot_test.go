@@ -26,7 +26,10 @@ import (
 	"time"
 
 	"github.com/lendlog/lendlog/ledger"
+	"github.com/lendlog/lendlog/ledger/fsck"
+	"github.com/lendlog/lendlog/ledger/proof"
 	"github.com/lendlog/lendlog/ledger/record"
+	"github.com/lendlog/lendlog/ledger/store"
 	"github.com/lendlog/lendlog/ledger/tree"
 )
 
@@ -138,6 +141,12 @@ func examine(i injury, dir string) (o outcome) {
 	}
 	if o.Wrong != "" || o.Refused == "" || !i.Mend {
 		return o
+	}
+	if strings.HasPrefix(i.File, "mirror/") && i.Kind == "flip" {
+		if err := audited(dir); err != nil {
+			o.Wrong = err.Error()
+			return o
+		}
 	}
 	if !strings.HasPrefix(i.File, "store/") {
 		// The store is whole: to put the file back has to be enough.
@@ -302,6 +311,20 @@ func (i injury) apply(dir string) error {
 		return copyFile(path, i.Old)
 	}
 	return errors.New("no such injury: " + i.Kind)
+}
+
+// audited returns an error when the audit finds nothing wrong with the mirror.
+func audited(dir string) error {
+	_, p, err := ledger.Locate(dir)
+	if err != nil {
+		return err
+	}
+	parts := fsck.Parts{Store: p.Store, Keys: p.Keys, Vault: p.Vault, Head: p.Head, Mirror: p.Mirror}
+	report, err := fsck.Disk(context.Background(), parts, fsck.Options{Deep: true})
+	if err == nil && !slices.ContainsFunc(report.Checks, func(c fsck.Check) bool { return c.Name == fsck.Mirror && c.Result == proof.Fail }) {
+		err = fmt.Errorf("the audit of a rotten mirror: %v", report.Verdict)
+	}
+	return err
 }
 
 // restore puts back a file that lay outside the store, as the refusal says.
@@ -655,6 +678,69 @@ func suffer(t *testing.T, all []injury, mend int) {
 	wg.Wait()
 	for _, k := range slices.Sorted(maps.Keys(count)) {
 		t.Logf("%6d %s", count[k], k)
+	}
+}
+
+// What rotted in the store does not get into a new mirror.
+func TestRotIsNotMirrored(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		rot  func(*store.Raw, int64, func([]byte) []byte) error
+	}{{"entry", (*store.Raw).EditEntry}, {"payload", (*store.Raw).EditPayload}} {
+		t.Run(tt.name, func(t *testing.T) {
+			h := newHouse(t, ledger.CreateOptions{})
+			var middle int64
+			for i := range 300 {
+				if r := h.append(document("payment.received", "file/A", fmt.Sprint(i), payment(i), nil)); i == 100 {
+					middle = r.Receipt.Index
+				}
+			}
+			if err := h.close(); err != nil {
+				t.Fatal(err)
+			}
+			mirror := snapshot(t, h, "mirror")
+			remove(t, h, "mirror")
+			raw, err := store.OpenRaw(filepath.Join(h.dir, "store"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := errors.Join(tt.rot(raw, middle, func(b []byte) []byte { b[len(b)/2] ^= 1; return b }), raw.Close()); err != nil {
+				t.Fatal(err)
+			}
+			if err := h.open(); !errors.Is(err, ledger.ErrDamaged) {
+				t.Errorf("a new mirror was written from a rotten store: %v", err)
+			}
+			replace(t, h, "mirror", mirror)
+			if _, err := ledger.Repair(t.Context(), h.dir, ledger.Options{}); err != nil {
+				t.Fatal(err)
+			}
+			h.run()
+		})
+	}
+}
+
+// A payload that rots is damaged; it is never said to be erased.
+func TestRotIsNoErasure(t *testing.T) {
+	h := newHouse(t, ledger.CreateOptions{})
+	r := h.append(document("payment.received", "file/A", "1", payment(1), nil))
+	index := r.Receipt.Index
+	payload, err := h.l.Payload(index)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rnd := seed(t)
+	for range 200 {
+		bit := rnd.IntN(8 * min(64, len(payload))) // where it says which keys open it
+		flip := func(b []byte) []byte { b[bit/8] ^= 1 << (bit % 8); return b }
+		if err := h.l.EditPayload(index, flip); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := h.l.Record(t.Context(), index); !errors.Is(err, ledger.ErrDamaged) {
+			t.Errorf("bit %d: %v", bit, err)
+		}
+		if err := h.l.EditPayload(index, flip); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

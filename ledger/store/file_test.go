@@ -211,6 +211,57 @@ func TestMirrorRot(t *testing.T) {
 	}
 }
 
+// Whatever bit of a mirror is flipped, nothing that was published is cut off
+// it: only what was never acknowledged is.
+func TestMirrorKeepsWhatWasPublished(t *testing.T) {
+	frames := []*Batch{
+		{Entries: [][]byte{[]byte("one")}, Payloads: [][]byte{[]byte("two")}, Head: Head{Note: []byte("note")}},
+		{First: 1, Entries: [][]byte{[]byte("three")}, Payloads: [][]byte{nil}, Head: Head{Note: []byte("next")}},
+	}
+	var whole []byte
+	for _, b := range frames {
+		whole = appendFrame(whole, b)
+	}
+	next := &Batch{First: 2, Entries: [][]byte{[]byte("four")}, Payloads: [][]byte{nil}}
+	name := filepath.Join(t.TempDir(), fmt.Sprintf(mirrorFile, 0))
+	write := func(b []byte) {
+		t.Helper()
+		if err := os.WriteFile(name, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for bit := range 8 * len(whole) {
+		rotten := bytes.Clone(whole)
+		rotten[bit/8] ^= 1 << (bit % 8)
+		write(rotten)
+		m, err := OpenMirror(filepath.Dir(name))
+		if err == nil {
+			err = errors.Join(m.Check(2), m.Close())
+		}
+		if !errors.Is(err, ErrMirror) {
+			t.Fatalf("bit %d: a mirror that lost what was published opens: %v", bit, err)
+		}
+		if got, err := os.ReadFile(name); err != nil || !bytes.Equal(got, rotten) {
+			t.Fatalf("bit %d: looking at the mirror changed it (%v)", bit, err)
+		}
+	}
+	// After the last that was published anything may lie, as after a loss of
+	// power; it goes when the next frame is written.
+	for _, rest := range [][]byte{nil, {0}, make([]byte, 1000), []byte("LLm1"), appendFrame(nil, next)[:20], bytes.Repeat([]byte{0xff}, 100)} {
+		write(append(bytes.Clone(whole), rest...))
+		m, err := OpenMirror(filepath.Dir(name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(m.Check(2), m.Append(next), m.Close()); err != nil {
+			t.Fatalf("with %x behind it: %v", rest, err)
+		}
+		if got, err := os.ReadFile(name); err != nil || !bytes.Equal(got, appendFrame(bytes.Clone(whole), next)) {
+			t.Fatalf("with %x behind it the mirror goes on wrongly (%v)", rest, err)
+		}
+	}
+}
+
 func FuzzDecodeFrame(f *testing.F) {
 	b := &Batch{First: 3, Entries: [][]byte{[]byte("e")}, Payloads: [][]byte{[]byte("p")}, Keys: []KeyRow{{1, []byte("k")}}, Head: Head{Note: []byte("n")}}
 	frame := appendFrame(nil, b)
