@@ -426,3 +426,50 @@ func TestStreamRefusals(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A stream that the server ends because no event came is opened again with the
+// next one, and that counts as no failure.
+func TestStreamIdles(t *testing.T) {
+	s := serve(t)
+	c := s.dial(client.WithRetries(1))
+	const idle = 3
+	ended := make(chan struct{})
+	var streams atomic.Int64
+	var said atomic.Bool
+	early := func(w http.ResponseWriter, r *http.Request) bool {
+		if r.Method != http.MethodPost {
+			return false
+		}
+		if n := streams.Add(1); said.Load() {
+			return false
+		} else if n == 1 {
+			defer close(ended)
+		}
+		if err := http.NewResponseController(w).EnableFullDuplex(); err != nil {
+			t.Error(err)
+		}
+		w.Header().Set("Content-Type", "application/x-ndjson")
+		_, _ = io.WriteString(w, `{"summary":true,"accepted":0,"repeated":0,"refused":0,"checkpoint":"","problem":`+
+			`{"type":"urn:lendlog:problem:too-slow","title":"The client was too slow","status":408,"detail":"no line came"}}`+"\n")
+		return true
+	}
+	s.before.Store(&early)
+	before, docs := s.ledger.Head().Size, events(0, idle)
+	outcomes, err := collect(c.Stream(t.Context(), func(yield func([]byte) bool) {
+		<-ended
+		time.Sleep(time.Second) // in which another stream would be ended too
+		said.Store(true)
+		for _, d := range docs {
+			if !yield(d) {
+				return
+			}
+		}
+	}, client.StreamOptions{}))
+	if err != nil || len(outcomes) != idle {
+		t.Errorf("%d outcomes, %v", len(outcomes), err)
+	}
+	if n := streams.Load(); n != 2 {
+		t.Errorf("%d streams were opened, want 2", n)
+	}
+	s.onlyOnce(before, docs)
+}

@@ -126,6 +126,21 @@ func (s *stream) run(ctx context.Context) error {
 		if !errors.As(err, &again) {
 			return err
 		}
+		// A server ends a stream that says nothing for a long time. That is no
+		// failure: another is opened once there is something to say.
+		var p *Problem
+		if errors.As(err, &p) && p.Status == http.StatusRequestTimeout && len(s.unanswered) == 0 {
+			select {
+			case f, ok := <-s.input:
+				if ok {
+					s.unanswered = append(s.unanswered, f)
+				}
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+			attempt = -1
+			continue
+		}
 		// A connection that keeps breaking off must not be used up by what
 		// was sent before.
 		if answered {
