@@ -6,9 +6,9 @@ package ledger_test
 
 import "testing"
 
-// TestRotLong is TestRot with thousands of flips in every file, and everything
-// that is refused mended.
+// TestRotLong is TestRot with 2,000 flips of bits in every file, half of them
+// in a ledger that was closed and half in one that was killed.
 func TestRotLong(t *testing.T) {
 	r := newRotten(t)
-	suffer(t, r.injuries(t, seed(t), 1100, 60), 1)
+	suffer(t, r.injuries(t, seed(t), 1000, 50), 10)
 }
