@@ -183,6 +183,9 @@ func (l *Ledger) check(ctx context.Context) error {
 	if err := l.checkTail(ctx, view); err != nil {
 		return err
 	}
+	if err := l.store.Checked(); err != nil {
+		return err
+	}
 	if err := l.rebuildMap(); err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -64,7 +65,7 @@ func openWith(dir string, create bool, o badger.Options) (*Store, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	logs, err := logBytes(dir)
+	logs, err := replayed(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -135,6 +136,44 @@ func checkFiles(dir string, deep bool) (err error) {
 		}
 	}
 	return checkTables(dir, deep)
+}
+
+// uncheckedFile remembers how many bytes of logs were replayed by openings
+// that ended before anybody had checked them: Badger flushes what it replays,
+// so that the next opening finds no log of it.
+const uncheckedFile = "UNCHECKED"
+
+// replayed returns how many bytes of logs have to be checked once the database
+// is open, and writes them down until then.
+func replayed(dir string) (int64, error) {
+	const most = (memTables + 1) * memTable
+	path := filepath.Join(dir, uncheckedFile)
+	before := int64(0)
+	switch b, err := os.ReadFile(path); {
+	case err == nil:
+		if before, err = strconv.ParseInt(string(b), 10, 64); err != nil || before < 0 {
+			before = most
+		}
+	case !errors.Is(err, os.ErrNotExist):
+		return 0, err
+	}
+	logs, err := logBytes(dir)
+	if err != nil || logs == 0 {
+		return before, err
+	}
+	logs = min(logs+before, most)
+	return logs, WriteFile(path, strconv.AppendInt(nil, logs, 10), 0o600)
+}
+
+// Checked says that everything from Tail on was checked.
+func (s *Store) Checked() error {
+	if s.logs == 0 {
+		return nil
+	}
+	if err := os.Remove(filepath.Join(s.dir, uncheckedFile)); err != nil {
+		return err
+	}
+	return SyncDir(s.dir)
 }
 
 // logBytes returns how many bytes the logs of memtables that were not flushed
@@ -412,7 +451,7 @@ func blockAt(txn *badger.Txn, prefix byte, n int64) ([]byte, error) {
 }
 
 // Tail returns an index below which nothing was replayed from a memtable's log
-// when the store was opened. A flipped bit in such a log makes Badger drop the
+// when the store was opened, or by an earlier opening that was not Checked. A flipped bit in such a log makes Badger drop the
 // rest of it without an error; sorted tables it reads as they are.
 func (s *Store) Tail(size int64) (first int64, err error) {
 	first = size
