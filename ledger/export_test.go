@@ -5,6 +5,7 @@ package ledger
 import (
 	"bytes"
 
+	"github.com/lendlog/lendlog/ledger/record"
 	"github.com/lendlog/lendlog/ledger/store"
 )
 
@@ -51,4 +52,13 @@ func (l *Ledger) Payload(index int64) (payload []byte, err error) {
 		payload = bytes.Clone(b)
 		return nil
 	})
+}
+
+// TakeParams reads a genesis record as opening does.
+func (l *Ledger) TakeParams(genesis []byte) error {
+	lf, err := record.ParseLeaf(genesis)
+	if err != nil {
+		return err
+	}
+	return l.takeParams(leaf{lf, genesis})
 }

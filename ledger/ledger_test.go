@@ -193,6 +193,41 @@ func TestCreateAndOpen(t *testing.T) {
 	}
 }
 
+// A genesis record of a newer format, another ledger or other keys is named
+// for what it is.
+func TestGenesisOfAnother(t *testing.T) {
+	h := newHouse(t, ledger.CreateOptions{})
+	r, err := h.l.Record(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.open(); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.l.TakeParams(r.Entry); err != nil {
+		t.Fatal(err)
+	}
+	key, _ := r.Leaf.Entry.Open.Get("vrfKey")
+	for _, tt := range []struct{ old, new, want string }{
+		{`"format":"lendlog/1"`, `"format":"lendlog/2"`, `is of format "lendlog/2" and this program knows lendlog/1`},
+		{`"origin":"` + origin, `"origin":"another.ledger`, "another"},
+		{key.Str, strings.Repeat("A", 42) + "E=", "keys"},
+		{`"type":"org.lendlog.genesis.v1"`, `"type":"org.lendlog.genesis.v2"`, "not a genesis record"},
+	} {
+		entry := bytes.Replace(r.Entry, []byte(tt.old), []byte(tt.new), 1)
+		if bytes.Equal(entry, r.Entry) {
+			t.Fatalf("the genesis record lacks %s", tt.old)
+		}
+		if err := h.l.TakeParams(entry); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: got %v, want an error about %q", tt.new, err, tt.want)
+		}
+	}
+	h.start()
+}
+
 // A ledger is created once, and only on purpose.
 func TestCreateRefuses(t *testing.T) {
 	h := newHouse(t, ledger.CreateOptions{})

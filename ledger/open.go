@@ -247,6 +247,12 @@ func (l *Ledger) readParams() error {
 	if err != nil {
 		return err
 	}
+	return l.takeParams(lf)
+}
+
+// takeParams takes the parameters of the ledger from its genesis record, which
+// must be one of this program's format, and of this ledger's origin and keys.
+func (l *Ledger) takeParams(lf leaf) error {
 	if lf.Entry == nil || lf.Entry.Type != record.TypeGenesis {
 		return fmt.Errorf("leaf 0 is not a genesis record: %w", ErrDamaged)
 	}
