@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 	"strings"
 	"time"
 
@@ -53,7 +54,11 @@ With --json: {"origin", "verifierKeys", "genesis", "dir", "paths": {"store",
 				return usagef("an origin is written without https://, such as %s, and can't be changed later", cmp.Or(name, "ledger.bank.example/2026"))
 			}
 			if err := ledger.Create(ctx, dir, o); err != nil {
-				return usagef("couldn't make the ledger: %w", err)
+				err = fmt.Errorf("couldn't make the ledger: %w", err)
+				if errors.Is(err, ledger.ErrNoSpace) || errors.As(err, new(syscall.Errno)) {
+					return coded{exitFailed, err} // the machine's fault, not the caller's
+				}
+				return coded{exitUsage, err}
 			}
 			l, err := access.Open(ctx, dir, ledger.Options{})
 			if err != nil {
