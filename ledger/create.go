@@ -20,6 +20,7 @@ import (
 	"github.com/lendlog/lendlog/ledger/canon"
 	"github.com/lendlog/lendlog/ledger/record"
 	"github.com/lendlog/lendlog/ledger/store"
+	"github.com/lendlog/lendlog/ledger/term"
 	"github.com/lendlog/lendlog/ledger/tree"
 	"github.com/lendlog/lendlog/ledger/vault"
 )
@@ -244,7 +245,7 @@ func newLedger(opt Options, conf config, keys vault.Keys) (*Ledger, error) {
 	l := &Ledger{
 		opt: opt, conf: conf, keys: keys, signer: signer,
 		ballast: store.NewBallast(conf.Paths.Store),
-		terms:   newTermCache(keys.VRF),
+		terms:   term.NewCache(keys.VRF, termsPerGeneration),
 		schemas: newSchemaSet(),
 		queue:   make(chan *Pending, 4*batchRecords),
 		budget:  semaphore.NewWeighted(inFlight),

@@ -9,7 +9,6 @@ import (
 
 	"github.com/lendlog/lendlog/ledger/seal"
 	"github.com/lendlog/lendlog/ledger/store"
-	"github.com/lendlog/lendlog/ledger/term"
 	"github.com/lendlog/lendlog/ledger/vault"
 )
 
@@ -139,39 +138,5 @@ func (k *keyring) count() int64 {
 	return k.next
 }
 
-// termCache remembers subjects' terms, because computing one costs more than
-// sealing a whole event.
-type termCache struct {
-	key *term.PrivateKey
-	mu  sync.Mutex // guards the two generations below
-	now map[string]term.Term
-	old map[string]term.Term
-}
-
 // termsPerGeneration bounds the cache to twice as many subjects.
 const termsPerGeneration = 1 << 18
-
-func newTermCache(key *term.PrivateKey) *termCache {
-	return &termCache{key: key, now: map[string]term.Term{}}
-}
-
-func (c *termCache) get(kind, id string) term.Term {
-	subject := kind + "/" + id
-	c.mu.Lock()
-	t, ok := c.now[subject]
-	if !ok {
-		t, ok = c.old[subject]
-	}
-	c.mu.Unlock()
-	if ok {
-		return t
-	}
-	t = c.key.Term(kind, id)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if len(c.now) >= termsPerGeneration {
-		c.old, c.now = c.now, make(map[string]term.Term, termsPerGeneration)
-	}
-	c.now[subject] = t
-	return t
-}

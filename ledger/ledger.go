@@ -46,6 +46,7 @@ import (
 	"github.com/lendlog/lendlog/ledger/proof"
 	"github.com/lendlog/lendlog/ledger/record"
 	"github.com/lendlog/lendlog/ledger/store"
+	"github.com/lendlog/lendlog/ledger/term"
 	"github.com/lendlog/lendlog/ledger/tree"
 	"github.com/lendlog/lendlog/ledger/vault"
 )
@@ -126,7 +127,7 @@ type Ledger struct {
 	short    bool           // the store was opened with too little free space
 	tiles    *tileCache
 	keyring  *keyring
-	terms    *termCache
+	terms    *term.Cache
 
 	catalogue atomic.Pointer[record.Catalogue] // what may be submitted
 	schemas   *schemaSet                       // every schema ever registered, by hash

@@ -132,7 +132,7 @@ func (l *Ledger) prepare(ctx context.Context, ev *record.Event, submitter string
 	p := &Pending{
 		ledger: l, event: ev, done: make(chan struct{}),
 		identity: seal.Identity(l.keys.Index, ev.Source, ev.ID),
-		term:     l.terms.get(ev.Kind, ev.SubjectID),
+		term:     l.terms.Term(ev.Kind, ev.SubjectID),
 	}
 	for source, id := range ev.Causes() {
 		p.causes = append(p.causes, seal.Identity(l.keys.Index, source, id))

@@ -346,7 +346,7 @@ func placed(p store.Posting, lf leaf) error {
 func (l *Ledger) timeline(ctx context.Context, subject string, from, limit int64) (*Timeline, error) {
 	kind, id, _ := cutSubject(subject)
 	t := &Timeline{Subject: subject}
-	of := l.terms.get(kind, id)
+	of := l.terms.Term(kind, id)
 	// The map says how many there are; the store has to have them.
 	l.chains.RLock()
 	head := l.published.Load().head
@@ -423,7 +423,7 @@ func (l *Ledger) Prove(ctx context.Context, index int64, disclose func(pointer s
 }
 
 // Term returns the term of a subject.
-func (l *Ledger) Term(kind, id string) term.Term { return l.terms.get(kind, id) }
+func (l *Ledger) Term(kind, id string) term.Term { return l.terms.Term(kind, id) }
 
 // tileCache keeps full tiles in memory. What it hands out was either written
 // by this process or verified against the tree above it.

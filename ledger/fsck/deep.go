@@ -135,7 +135,7 @@ func (d *disk) deep() error {
 		}
 		return nil
 	}
-	o := &opener{disk: d, terms: newTerms(d.ring.own.VRF), closed: closed{first: map[int64]int64{}, count: map[int64]int64{}}}
+	o := &opener{disk: d, terms: term.NewCache(d.ring.own.VRF, maxTerms), closed: closed{first: map[int64]int64{}, count: map[int64]int64{}}}
 	if e := d.genesisEntry; e != nil {
 		late, _ := e.Open.Get("lateAfterSeconds")
 		o.lateAfter = time.Duration(late.Int) * time.Second
@@ -187,7 +187,7 @@ func (d *disk) deep() error {
 // An opener opens payloads, several at a time.
 type opener struct {
 	*disk
-	terms     *terms
+	terms     *term.Cache
 	lateAfter time.Duration
 	opened    atomic.Int64
 	closed    closed
@@ -328,7 +328,7 @@ func (o *opener) check(index int64, e *record.Entry, payload []byte) *Finding {
 			}
 		}
 	}
-	if o.terms.of(ev.Subject, ev.Kind, ev.SubjectID) != e.Term {
+	if o.terms.Term(ev.Kind, ev.SubjectID) != e.Term {
 		return bad(Terms, askOperator, "it stands under another term than its subject's")
 	}
 	if text := o.refs(index, e, ev, values); text != "" {
@@ -448,35 +448,5 @@ func (o *opener) refs(index int64, e *record.Entry, ev *record.Event, values map
 	return ""
 }
 
-// terms remembers the terms of subjects, because computing one costs more
-// than all other checks of a record.
-type terms struct {
-	key      *term.PrivateKey
-	mu       sync.Mutex // guards the two generations below
-	now, old map[string]term.Term
-}
-
-// maxTerms bounds one generation.
+// maxTerms bounds one generation of remembered terms.
 const maxTerms = 1 << 19
-
-func newTerms(key *term.PrivateKey) *terms { return &terms{key: key, now: map[string]term.Term{}} }
-
-func (c *terms) of(subject, kind, id string) term.Term {
-	c.mu.Lock()
-	t, ok := c.now[subject]
-	if !ok {
-		t, ok = c.old[subject]
-	}
-	c.mu.Unlock()
-	if ok {
-		return t
-	}
-	t = c.key.Term(kind, id)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if len(c.now) >= maxTerms {
-		c.old, c.now = c.now, map[string]term.Term{}
-	}
-	c.now[subject] = t
-	return t
-}
