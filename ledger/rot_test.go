@@ -108,6 +108,9 @@ func rotWorker(scratch string) {
 // remedy is what a refusal has to name.
 var remedy = regexp.MustCompile("lendlog repair|put .* back|restore|docs/operators.md|open it again")
 
+// rotOptions spare each copy its 64 MiB of ballast.
+var rotOptions = ledger.Options{MinFree: 8 << 20}
+
 // errWrong marks what must never be.
 var errWrong = errors.New("WRONG")
 
@@ -153,7 +156,7 @@ func examine(i injury, dir string) (o outcome) {
 		if err := restore(dir, i); err != nil {
 			return outcome{Wrong: "the test can't go on: " + err.Error()}
 		}
-	} else if _, err := ledger.Repair(context.Background(), dir, ledger.Options{}); err != nil {
+	} else if _, err := ledger.Repair(context.Background(), dir, rotOptions); err != nil {
 		o.Wrong = fmt.Sprintf("refused (%s), and repair fails: %v", o.Refused, err)
 		return o
 	}
@@ -169,7 +172,7 @@ func examine(i injury, dir string) (o outcome) {
 func (a *acknowledged) use(dir string, write bool) (err error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	l, err := ledger.Open(ctx, dir, ledger.Options{})
+	l, err := ledger.Open(ctx, dir, rotOptions)
 	if err != nil {
 		return fmt.Errorf("opening: %w", err)
 	}
