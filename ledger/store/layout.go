@@ -19,8 +19,8 @@
 //	'k' id(8)               a wrapped party key, see package seal
 //
 // A block of entries never spans two tiles, and a block of payloads has the
-// records of its block of entries; long ones are split so that every value
-// stays below Badger's value threshold and no value log is needed.
+// records of its block of entries; long ones are split. Every value stays below
+// Badger's value threshold, so no value log is needed.
 //
 // # What is promised
 //
@@ -55,9 +55,10 @@ var ErrDamaged = errors.New("the store is damaged; run `lendlog repair`")
 // ErrHeld means that another process holds the ledger.
 var ErrHeld = errors.New("another process holds this ledger")
 
-// maxBlock bounds the bytes of one block, well below Badger's largest value
-// threshold of 1 MiB.
-const maxBlock = 512 << 10
+// maxBlock bounds the bytes of a block of more than one item. To read a record
+// Badger copies its whole block; keys, the cost of smaller ones, are in order
+// and so nearly free.
+const maxBlock = 32 << 10
 
 // Head is the row that a commit replaces: what the store holds after it. The
 // counts let opening notice rows that Badger lost.
