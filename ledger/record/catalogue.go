@@ -3,15 +3,11 @@
 package record
 
 import (
-	"embed"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 )
-
-//go:embed schemas/*.json
-var schemas embed.FS
 
 // A Catalogue holds the schemas of the record types that a ledger knows. It
 // does not change once made, so any number of readers may share one.
@@ -19,29 +15,6 @@ type Catalogue struct {
 	types map[string]*Schema   // the current schema of each type
 	byID  map[[32]byte]*Schema // every schema
 	all   []*Schema            // of types, sorted by type
-}
-
-// Builtin returns the catalogue of the types that come with lendlog: what
-// LENDING calls for, and the ledger's own.
-func Builtin() (*Catalogue, error) {
-	files, err := schemas.ReadDir("schemas")
-	if err != nil {
-		return nil, fmt.Errorf("couldn't list the embedded schemas: %w", err)
-	}
-	c := &Catalogue{types: make(map[string]*Schema), byID: make(map[[32]byte]*Schema)}
-	for _, f := range files {
-		text, err := schemas.ReadFile("schemas/" + f.Name())
-		if err != nil {
-			return nil, fmt.Errorf("couldn't read the embedded schema %s: %w", f.Name(), err)
-		}
-		s, err := ParseSchema(text)
-		if err != nil {
-			return nil, fmt.Errorf("couldn't compile the embedded schema %s: %w", f.Name(), err)
-		}
-		c.put(s)
-	}
-	c.sort()
-	return c, nil
 }
 
 // Type returns the current schema of a type.

@@ -5,7 +5,6 @@ package record_test
 import (
 	"crypto/sha256"
 	"encoding/base64"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -33,47 +32,6 @@ func schemaOf(t testing.TB, name string) *record.Schema {
 		t.Fatalf("no schema of %s", name)
 	}
 	return s
-}
-
-// What the catalogue holds, as one would tell a lender: who appends it, and
-// about what.
-func TestBuiltinTypes(t *testing.T) {
-	var got []string
-	for _, s := range builtin(t).All() {
-		who := "lender"
-		if s.Own {
-			who = "ledger"
-		}
-		if s.Restricted {
-			who += ", restricted"
-		}
-		got = append(got, fmt.Sprintf("%s: %s (%s)", strings.TrimPrefix(s.Type, "org.lendlog."), strings.Join(s.SubjectKinds, " "), who))
-	}
-	want := []string{
-		"adverse-action.noticed.v1: file (lender)",
-		"application.received.v1: file (lender)",
-		"case.opened.v1: case (lender, restricted)",
-		"complaint.opened.v1: file line case (lender)",
-		"contract.signed.v1: file (lender)",
-		"decision.made.v1: file (lender)",
-		"delinquency.changed.v1: file line (lender)",
-		"genesis.v1: ledger (ledger)",
-		"line.opened.v1: line (lender)",
-		"loan.charged-off.v1: file (lender)",
-		"loan.closed.v1: file (lender)",
-		"loan.disbursed.v1: file (lender)",
-		"payment.received.v1: file line (lender)",
-		"record.corrected.v1: * (lender)",
-		"record.voided.v1: * (lender)",
-		"recovery.received.v1: file (lender)",
-		"restricted.v1: case (ledger)",
-		"schema.registered.v1: ledger (ledger)",
-		"statement.issued.v1: line (lender)",
-		"submission.conflicted.v1: ledger (ledger)",
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("types (-want +got):\n%s", diff)
-	}
 }
 
 func TestBuiltinSchemasAreComplete(t *testing.T) {
@@ -108,36 +66,6 @@ func TestBuiltinSchemasAreComplete(t *testing.T) {
 				}
 			}
 		})
-	}
-}
-
-// A definition that is repeated from file to file, so that each stands alone,
-// is the same in all of them.
-func TestDefinitionsAreTheSame(t *testing.T) {
-	first := make(map[string]string) // definition → its text
-	where := make(map[string]string)
-	for _, s := range builtin(t).All() {
-		doc, err := canon.Parse(s.Text, canon.Limits{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defs, _ := doc.Get("$defs")
-		for _, d := range defs.Members {
-			text := string(d.Value.Bytes())
-			if old, ok := first[d.Name]; !ok {
-				first[d.Name], where[d.Name] = text, s.Type
-			} else if old != text {
-				t.Errorf("%s is\n%s in %s, but\n%s in %s", d.Name, old, where[d.Name], text, s.Type)
-			}
-			if !strings.Contains(string(s.Text), `"#/$defs/`+d.Name+`"`) {
-				t.Errorf("%s of %s is never used", d.Name, s.Type)
-			}
-		}
-	}
-	for _, name := range []string{"money", "decimal", "reason", "jurisdiction", "legalEntity"} {
-		if _, ok := first[name]; !ok {
-			t.Errorf("no schema defines %s", name)
-		}
 	}
 }
 

@@ -28,8 +28,8 @@ var (
 		"$schema", "$id", "$defs", "title", "description", "type", "properties", "required", "additionalProperties",
 		"examples", "x-subject", "x-restricted", "x-own", "x-source",
 	}
-	keywordsRef  = []string{"$ref", "title", "description"}
-	keywordsAny  = []string{"type", "title", "description"}
+	keywordsRef  = []string{"$ref", "title", "description", "x-source"}
+	keywordsAny  = []string{"type", "title", "description", "x-source"}
 	keywordsType = map[string][]string{
 		"object":  {"properties", "required", "additionalProperties"},
 		"array":   {"items", "minItems", "maxItems"},
@@ -58,13 +58,12 @@ func (c *compiler) schema(s *Schema, doc canon.Value) {
 		c.addf("/$id", CodeFormat, `must be %q and the type's name: lower-case words with dots between them, of which the last is the version, as in "com.example.loan.reviewed.v1"`, idPrefix)
 	}
 	s.Type = id
-	s.Title, s.Description = c.text("", doc, "title"), c.text("", doc, "description")
+	s.Title, s.Description, s.Source = c.text("", doc, "title"), c.text("", doc, "description"), c.text("", doc, "x-source")
 	s.Restricted, s.Own = c.flag(doc, "x-restricted"), c.flag(doc, "x-own")
 	s.SubjectKinds = c.subject(doc)
 	if s.Restricted && !slices.Equal(s.SubjectKinds, []string{"case"}) {
 		c.addf("/x-subject", CodeConst, `must be "case" in a restricted type: in another subject's chain the record would tell whom it is about`)
 	}
-	c.text("", doc, "x-source")
 
 	c.done = make(map[string]*check)
 	c.defs = c.definitions(doc)
@@ -99,6 +98,8 @@ func (c *compiler) member(s *Schema, name string, v canon.Value) *check {
 		return nil
 	}
 	m := Member{Name: name, Title: c.text(at, v, "title"), Description: c.text(at, v, "description")}
+	source, _ := v.Get("x-source") // compile looks at it
+	m.Source = source.Str
 	open, hasOpen := v.Get("x-open")
 	key, hasKey := v.Get("x-key")
 	plain := canon.Value{Kind: v.Kind}
@@ -248,6 +249,7 @@ func (c *compiler) compile(at string, v canon.Value) *check {
 	c.only(at, v, slices.Concat(keywordsAny, own))
 	c.text(at, v, "title")
 	c.text(at, v, "description")
+	c.text(at, v, "x-source")
 	switch kind {
 	case "object":
 		return c.object(at, v, func(name string, p canon.Value) *check {
@@ -270,6 +272,7 @@ func (c *compiler) compile(at string, v canon.Value) *check {
 
 func (c *compiler) ref(at string, v, ref canon.Value) *check {
 	c.only(at, v, keywordsRef)
+	c.text(at, v, "x-source")
 	name, ok := strings.CutPrefix(ref.Str, "#/$defs/")
 	if _, known := c.defs[name]; !ok || !known || !memberName.MatchString(name) {
 		c.addf(at+"/$ref", CodeFormat, `must be "#/$defs/<name>" of a definition in this schema`)

@@ -19,6 +19,7 @@ type Schema struct {
 	Type         string        // "org.lendlog.decision.made.v1", from "$id": "urn:lendlog:schema:<type>"
 	Title        string        // what a person calls the type
 	Description  string        // what it records, and when
+	Source       string        // x-source: where its members and code lists come from
 	SubjectKinds []string      // x-subject: the kinds of subject the type goes with; "*" is any
 	Restricted   bool          // x-restricted: its very type is sealed
 	Own          bool          // x-own: only the ledger itself may append it
@@ -35,6 +36,7 @@ type Schema struct {
 // the entry for every reader of the log, or sealed under the key of a group.
 type Member struct {
 	Name, Title, Description string
+	Source                   string // x-source: where its code list comes from
 
 	Open     bool   // x-open
 	Group    string // key group; "" for an open member
@@ -142,15 +144,15 @@ var (
 // in common), "minLength", "maxLength" and the "format" date, date-time
 // (RFC 3339 with T, zone and at most nine digits of a second) or decimal
 // (-?(0|[1-9][0-9]*)(\.[0-9]+)?, at most 40 characters, no -0); an integer has
-// "enum", "const", "minimum" and "maximum". "title" and "description" may
-// stand anywhere. Any other keyword is refused.
+// "enum", "const", "minimum" and "maximum". "title", "description" and
+// "x-source" (where a code list comes from) may stand anywhere. Any other
+// keyword is refused.
 //
 // At the top stand "$schema", "$id", "$defs", "examples" and the annotations
-// x-subject (a kind or a list of kinds), x-restricted, x-own and x-source
-// (where a code list comes from). Every member of data has either "x-open":
-// true or "x-key": "party", "staff", "institution", or {"group": …, "party":
-// "/data/<member>"}, where that member is a required or optional string in the
-// same group.
+// x-subject (a kind or a list of kinds), x-restricted and x-own. Every member of
+// data has either "x-open": true or "x-key": "party", "staff", "institution", or
+// {"group": …, "party": "/data/<member>"}, where that member is a required or
+// optional string in the same group.
 //
 // An open member outlives every erasure and is never personal. It is an
 // integer, a boolean, a string with an enum, a format or a pattern that lets
