@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package record
+
+import (
+	"bytes"
+	"embed"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/lendlog/lendlog/ledger/canon"
+)
+
+// Labels are what people call a type, its members and the words of its code
+// lists. They are no part of a schema, so that a better word never changes a
+// hash.
+type Labels struct {
+	Title       string
+	Description string
+	Members     map[string]string            // of every member
+	Words       map[string]map[string]string // member → word of its code lists → label, for members that have lists
+}
+
+// The languages of labels.
+const (
+	English = "en"
+	Chinese = "zh"
+)
+
+// Labels returns the labels of the type in English or in Chinese. Where there is
+// none, as in a lender's own type, the schema's own title or word stands for it.
+func (s *Schema) Labels(lang string) Labels {
+	own, builtin := labels()[s.Type]
+	var shared labelFile
+	if builtin {
+		shared = labels()[sharedLabels]
+	}
+	title := func(english string, chinese ...string) string {
+		if lang == Chinese {
+			english = first(append(chinese, english)...)
+		}
+		return english
+	}
+	l := Labels{
+		Title: title(s.Title, own.Title), Description: title(s.Description, own.Description),
+		Members: make(map[string]string, len(s.Members)), Words: make(map[string]map[string]string),
+	}
+	for _, m := range s.Members {
+		l.Members[m.Name] = title(m.Title, own.Members[m.Name], shared.Members[m.Name])
+		words := make(map[string]string)
+		for _, w := range s.Words(m.Name) {
+			words[w] = first(own.Words[m.Name][w][lang], shared.Words[m.Name][w][lang], w)
+		}
+		if len(words) > 0 {
+			l.Words[m.Name] = words
+		}
+	}
+	return l
+}
+
+// first returns the first text that is not empty.
+func first(texts ...string) string {
+	for _, t := range texts {
+		if t != "" {
+			return t
+		}
+	}
+	return ""
+}
+
+// Words returns the words of the code lists of a member and of what is in it,
+// in the order of the schema; integers are in decimal.
+func (s *Schema) Words(member string) []string {
+	k := s.root.property(member)
+	if k == nil {
+		return nil
+	}
+	var words []string
+	seen := make(map[string]bool)
+	k.words(func(w string) {
+		if !seen[w] {
+			seen[w] = true
+			words = append(words, w)
+		}
+	})
+	return words
+}
+
+func (k *check) words(tell func(string)) {
+	if k == nil {
+		return
+	}
+	for _, e := range k.enum {
+		switch {
+		case k.constant:
+		case e.Kind == canon.Int:
+			tell(strconv.FormatInt(e.Int, 10))
+		default:
+			tell(e.Str)
+		}
+	}
+	k.items.words(tell)
+	for _, p := range k.properties {
+		p.check.words(tell)
+	}
+	k.rest.words(tell)
+}
+
+// labelFile is a file of labels: that of one type, or the shared one, which
+// holds what types have in common. English titles are those of the schema.
+type labelFile struct {
+	Title       string                                  `json:"title"` // in Chinese, as are the next two
+	Description string                                  `json:"description"`
+	Members     map[string]string                       `json:"members"`
+	Words       map[string]map[string]map[string]string `json:"words"` // member → word → language → label
+}
+
+const sharedLabels = "shared"
+
+//go:embed labels/*.json
+var labelFiles embed.FS
+
+// labels are the files of labels by name.
+var labels = sync.OnceValue(func() map[string]labelFile {
+	files, err := labelFiles.ReadDir("labels")
+	if err != nil {
+		panic("record: couldn't list the embedded labels: " + err.Error())
+	}
+	read := make(map[string]labelFile, len(files))
+	for _, f := range files {
+		text, err := labelFiles.ReadFile("labels/" + f.Name())
+		if err != nil {
+			panic("record: couldn't read the embedded labels: " + err.Error())
+		}
+		var l labelFile
+		d := json.NewDecoder(bytes.NewReader(text))
+		d.DisallowUnknownFields()
+		if err := d.Decode(&l); err != nil {
+			panic(fmt.Sprintf("record: couldn't read the embedded labels/%s: %v", f.Name(), err))
+		}
+		read[strings.TrimSuffix(f.Name(), ".json")] = l
+	}
+	return read
+})
