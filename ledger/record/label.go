@@ -4,6 +4,7 @@ package record
 
 import (
 	"bytes"
+	"cmp"
 	"embed"
 	"encoding/json"
 	"fmt"
@@ -40,7 +41,7 @@ func (s *Schema) Labels(lang string) Labels {
 	}
 	title := func(english string, chinese ...string) string {
 		if lang == Chinese {
-			english = first(append(chinese, english)...)
+			english = cmp.Or(append(chinese, english)...)
 		}
 		return english
 	}
@@ -52,23 +53,13 @@ func (s *Schema) Labels(lang string) Labels {
 		l.Members[m.Name] = title(m.Title, own.Members[m.Name], shared.Members[m.Name])
 		words := make(map[string]string)
 		for _, w := range s.Words(m.Name) {
-			words[w] = first(own.Words[m.Name][w][lang], shared.Words[m.Name][w][lang], w)
+			words[w] = cmp.Or(own.Words[m.Name][w][lang], shared.Words[m.Name][w][lang], w)
 		}
 		if len(words) > 0 {
 			l.Words[m.Name] = words
 		}
 	}
 	return l
-}
-
-// first returns the first text that is not empty.
-func first(texts ...string) string {
-	for _, t := range texts {
-		if t != "" {
-			return t
-		}
-	}
-	return ""
 }
 
 // Words returns the words of the code lists of a member and of what is in it,
