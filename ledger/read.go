@@ -16,6 +16,7 @@ import (
 	"github.com/lendlog/lendlog/ledger/record"
 	"github.com/lendlog/lendlog/ledger/seal"
 	"github.com/lendlog/lendlog/ledger/store"
+	"github.com/lendlog/lendlog/ledger/story"
 	"github.com/lendlog/lendlog/ledger/term"
 	"github.com/lendlog/lendlog/ledger/tree"
 )
@@ -50,6 +51,22 @@ type Member struct {
 	Present bool
 	Open    bool   // shown in the entry; otherwise sealed
 	Group   string // key group of a sealed member
+}
+
+// Story returns the record as a part of its subject's story, with what of it
+// can be opened; false for an index-root, which is nobody's.
+func (r *Record) Story() (story.Record, bool) {
+	if r.Leaf.Entry == nil {
+		return story.Record{}, false
+	}
+	sealed := func(yield func(string, canon.Value) bool) {
+		for _, m := range r.Members {
+			if m.Present && !m.Open && !yield(m.Pointer, m.Value) {
+				return
+			}
+		}
+	}
+	return story.NewRecord(r.Index, r.Leaf.Entry, r.Schema, sealed, len(r.Unreadable) > 0), true
 }
 
 // leafAt reads the leaf at an index and holds it against the tree.
