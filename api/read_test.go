@@ -204,10 +204,10 @@ func (s *testServer) verdict(doc []byte) string {
 func TestEvidence(t *testing.T) {
 	s := serve(t, ledger.CreateOptions{}, nil)
 	trust := s.trust()
+	indexRoot := s.ledger.Head().Size - 1 // creating a ledger ends with one
 	plain := s.submit(decision(1)).Index
 	restricted := s.submit(`{"specversion":"1.0","id":"c-1","source":"urn:lender:compliance","type":"org.lendlog.case.opened.v1",` +
 		`"subject":"case/K-1","time":"2026-02-03T09:30:00Z","data":{"caseKind":"fraud","narrative":"seven payments"}}`).Index
-	const indexRoot = 21
 	shown := func(index int64, query string) []string {
 		t.Helper()
 		a := s.want(s.get(fmt.Sprintf("/v1/records/%d/evidence%s", index, query)), http.StatusOK)
@@ -370,7 +370,7 @@ func TestVerify(t *testing.T) {
 	s := serve(t, ledger.CreateOptions{}, nil)
 	strangers := ledgertest.New(t).Trust().Bytes()
 	receipt := s.want(s.post(typeEvent, decision(1)), http.StatusCreated).body
-	evidence := s.want(s.get("/v1/records/22/evidence"), http.StatusOK).body
+	evidence := s.want(s.get(fmt.Sprintf("/v1/records/%d/evidence", s.ledger.Head().Size-1)), http.StatusOK).body
 	altered := bytes.Replace(evidence, []byte("1200.50"), []byte("1200.51"), 1)
 	trust := s.get("/v1/trust").body
 	with := func(doc, trust []byte) []byte { return fmt.Appendf(nil, `{"evidence":%s,"trust":%s}`, doc, trust) }
