@@ -42,3 +42,13 @@ func BenchmarkParseLeaf(b *testing.B) {
 		}
 	}
 }
+
+// Every opening and every command compiles the built-in types.
+func BenchmarkBuiltin(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := record.CompileBuiltin(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

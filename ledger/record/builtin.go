@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -45,6 +46,7 @@ func compileAll(files fs.FS, shared []byte) (*Catalogue, error) {
 	if err != nil {
 		return nil, fmt.Errorf("couldn't list the embedded schemas: %w", err)
 	}
+	patterns := make(map[string]*pattern)
 	c := &Catalogue{types: make(map[string]*Schema), byID: make(map[[32]byte]*Schema)}
 	for _, name := range names {
 		text, err := fs.ReadFile(files, name)
@@ -54,7 +56,7 @@ func compileAll(files fs.FS, shared []byte) (*Catalogue, error) {
 		if text, err = compose(text, defs); err != nil {
 			return nil, fmt.Errorf("couldn't compose the embedded %s: %w", name, err)
 		}
-		s, err := ParseSchema(text)
+		s, err := parseSchema(text, patterns)
 		if err != nil {
 			return nil, fmt.Errorf("couldn't compile the embedded %s: %w", name, err)
 		}
@@ -89,7 +91,7 @@ func readDefinitions(shared []byte) ([]definition, error) {
 		if err := d.Decode(&text); err != nil {
 			return nil, err
 		}
-		defs = append(defs, definition{fmt.Sprint(name), text})
+		defs = append(defs, definition{name: fmt.Sprint(name), text: text})
 	}
 	return defs, nil
 }
@@ -97,29 +99,36 @@ func readDefinitions(shared []byte) ([]definition, error) {
 // compose puts the definitions that text uses before its examples.
 func compose(text []byte, defs []definition) ([]byte, error) {
 	const examples = "\n  \"examples\": ["
-	if bytes.Count(text, []byte(examples)) != 1 || bytes.Contains(text, []byte(`"$defs": `)) {
-		return nil, errors.New(`it must have a line that begins with "examples", indented by two spaces, and no "$defs" of its own`)
+	before, after, ok := bytes.Cut(text, []byte(examples))
+	if !ok || bytes.Contains(after, []byte(examples)) || bytes.Contains(before, []byte(`"$defs": `)) {
+		return nil, errors.New(`it must have one line that begins with "examples", indented by two spaces, and no "$defs" of its own`)
 	}
-	used := make([]bool, len(defs))
+	used := make(map[string]bool)
 	var use func(text []byte)
 	use = func(text []byte) {
-		for i, d := range defs {
-			if !used[i] && bytes.Contains(text, []byte(`"#/$defs/`+d.name+`"`)) {
-				used[i] = true
-				use(d.text)
+		for {
+			_, rest, ok := bytes.Cut(text, []byte(`"#/$defs/`))
+			if !ok {
+				return
+			}
+			var name []byte
+			name, text, _ = bytes.Cut(rest, []byte(`"`))
+			i := slices.IndexFunc(defs, func(d definition) bool { return d.name == string(name) })
+			if i >= 0 && !used[defs[i].name] {
+				used[defs[i].name] = true
+				use(defs[i].text)
 			}
 		}
 	}
-	use(text)
+	use(before)
 	var lines []string
-	for i, d := range defs {
-		if used[i] {
+	for _, d := range defs {
+		if used[d.name] {
 			lines = append(lines, fmt.Sprintf("    %q: %s", d.name, d.text))
 		}
 	}
 	if lines == nil {
 		return text, nil
 	}
-	before, after, _ := bytes.Cut(text, []byte(examples))
 	return fmt.Appendf(nil, "%s\n  \"$defs\": {\n%s\n  },%s%s", before, strings.Join(lines, ",\n"), examples, after), nil
 }

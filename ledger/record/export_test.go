@@ -17,3 +17,9 @@ func Compose(t *testing.T, text string) []byte {
 	}
 	return composed
 }
+
+// CompileBuiltin does anew what Builtin does once.
+func CompileBuiltin() error {
+	_, err := compileAll(schemas, sharedDefinitions)
+	return err
+}

@@ -16,6 +16,8 @@ type compiler struct {
 	defs  map[string]canon.Value // of "$defs"
 	done  map[string]*check      // compiled definitions; nil while one is being compiled
 	found Violations
+
+	patterns map[string]*pattern // compiled, by their text
 }
 
 func (c *compiler) addf(pointer, code, format string, args ...any) {
@@ -342,13 +344,23 @@ func (c *compiler) string(at string, v canon.Value) *check {
 		}
 	}
 	if _, ok := v.Get("pattern"); ok {
-		p, why := compilePattern(c.text(at, v, "pattern"))
-		if why != "" {
-			c.addf(at+"/pattern", CodePattern, "%s", why)
-		}
-		k.pattern = p
+		k.pattern = c.pattern(at+"/pattern", c.text(at, v, "pattern"))
 	}
 	return k
+}
+
+// pattern compiles a pattern once.
+func (c *compiler) pattern(at, text string) *pattern {
+	p, ok := c.patterns[text]
+	if !ok {
+		var why string
+		if p, why = compilePattern(text); why != "" {
+			c.addf(at, CodePattern, "%s", why)
+			return nil
+		}
+		c.patterns[text] = p
+	}
+	return p
 }
 
 func (c *compiler) enum(at string, v canon.Value, kind canon.Kind) []canon.Value {

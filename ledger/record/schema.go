@@ -163,7 +163,12 @@ var (
 // A ledger parses its registered schemas again whenever it is opened, so these
 // rules may be loosened but never tightened.
 func ParseSchema(text []byte) (*Schema, error) {
-	var c compiler
+	return parseSchema(text, make(map[string]*pattern))
+}
+
+// parseSchema remembers patterns that it compiled, which schemas may share.
+func parseSchema(text []byte, patterns map[string]*pattern) (*Schema, error) {
+	c := compiler{patterns: patterns}
 	if len(text) > MaxSchema {
 		c.addf("", CodeSize, "is a schema of more than %d bytes; split the type or shorten its texts", MaxSchema)
 		return nil, c.found
