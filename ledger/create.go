@@ -244,13 +244,14 @@ func newLedger(opt Options, conf config, keys vault.Keys) (*Ledger, error) {
 	}
 	l := &Ledger{
 		opt: opt, conf: conf, keys: keys, signer: signer,
-		ballast: store.NewBallast(conf.Paths.Store),
-		terms:   term.NewCache(keys.VRF, termsPerGeneration),
-		schemas: newSchemaSet(),
-		queue:   make(chan *Pending, 4*batchRecords),
-		budget:  semaphore.NewWeighted(inFlight),
-		stopped: make(chan struct{}),
-		do:      func(_ string, f func() error) error { return f() },
+		ballast:   store.NewBallast(conf.Paths.Store),
+		terms:     term.NewCache(keys.VRF, termsPerGeneration),
+		schemas:   newSchemaSet(),
+		queue:     make(chan *Pending, 4*batchRecords),
+		questions: make(chan question),
+		budget:    semaphore.NewWeighted(inFlight),
+		stopped:   make(chan struct{}),
+		do:        func(_ string, f func() error) error { return f() },
 	}
 	l.catalogue.Store(catalogue)
 	return l, nil

@@ -134,12 +134,13 @@ type Ledger struct {
 
 	published atomic.Pointer[published] // what readers and repeats see
 
-	queue   chan *Pending
-	budget  *semaphore.Weighted   // bytes of events that wait
-	stopped chan struct{}         // closed when Run has ended
-	running atomic.Bool           // Run was called
-	closed  atomic.Bool           // no more intake
-	refuse  atomic.Pointer[error] // why appends are refused now; nil when they are not
+	queue     chan *Pending
+	questions chan question         // without a buffer: what is taken is answered
+	budget    *semaphore.Weighted   // bytes of events that wait
+	stopped   chan struct{}         // closed when Run has ended
+	running   atomic.Bool           // Run was called
+	closed    atomic.Bool           // no more intake
+	refuse    atomic.Pointer[error] // why appends are refused now; nil when they are not
 
 	// state belongs to the sequencer: to Open until it returns, then to Run.
 	// It is changed under chains, so that readers may look up a subject in it

@@ -8,7 +8,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 
 	"github.com/lendlog/lendlog/ledger/canon"
@@ -389,54 +388,6 @@ func cutSubject(s string) (kind, id string, ok bool) {
 		}
 	}
 	return s, "", false
-}
-
-// Prove makes evidence of one record under the newest published checkpoint.
-// It discloses those sealed members for which disclose returns true; nil
-// discloses all. The subject is proved when its member is disclosed.
-func (l *Ledger) Prove(ctx context.Context, index int64, disclose func(pointer string) bool) (*proof.Evidence, error) {
-	pub := l.published.Load()
-	r, err := l.Record(ctx, index)
-	if err != nil {
-		return nil, err
-	}
-	genesis, err := l.leafAt(0)
-	if err != nil {
-		return nil, err
-	}
-	e := &proof.Evidence{Checkpoint: pub.head.Note}
-	e.Genesis.Entry = genesis.bytes
-	if e.Genesis.Proof, err = pub.view.ProveInclusion(0, pub.view.Size); err != nil {
-		return nil, l.outOfRange(err)
-	}
-	rec := proof.Record{Index: index, Entry: r.Entry}
-	if rec.Proof, err = pub.view.ProveInclusion(index, pub.view.Size); err != nil {
-		return nil, l.outOfRange(err)
-	}
-	if r.Leaf.Entry != nil && r.event == nil && disclose == nil {
-		return nil, fmt.Errorf("record %d: %w; prove it without disclosures", index, ErrErased)
-	}
-	if r.event != nil {
-		var chosen []string
-		for _, ptr := range r.Schema.Pointers() {
-			if disclose == nil || disclose(ptr) {
-				chosen = append(chosen, ptr)
-			}
-		}
-		if len(chosen) > 0 {
-			rec.Disclosures, err = proof.Disclose(r.Schema, r.disclosures(), chosen...)
-			if err != nil {
-				return nil, err
-			}
-			e.Schemas = append(e.Schemas, r.Schema.Text)
-		}
-		if slices.Contains(chosen, "/subject") {
-			_, p := l.keys.VRF.Prove(r.event.Kind, r.event.SubjectID)
-			rec.Subject = &proof.Subject{Subject: r.event.Subject, Proof: p}
-		}
-	}
-	e.Records = append(e.Records, rec)
-	return e, nil
 }
 
 // Term returns the term of a subject.

@@ -62,6 +62,10 @@ func (l *Ledger) Run(ctx context.Context) (err error) {
 					return err
 				}
 			}
+		case q := <-l.questions:
+			if err := l.answer(q); err != nil {
+				return err
+			}
 		case <-ctx.Done():
 			l.closed.Store(true) // no more intake
 			for {

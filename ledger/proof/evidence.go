@@ -3,6 +3,7 @@
 package proof
 
 import (
+	"bytes"
 	"encoding/base64"
 	"fmt"
 	"slices"
@@ -20,8 +21,13 @@ const (
 	ReceiptFormat  = "lendlog-receipt/1"
 )
 
-// maxEvidence bounds an evidence file, and a receipt.
-const maxEvidence = 64 << 20
+// maxEvidence bounds an evidence file, and a receipt. maxMapProof bounds a
+// proof in the map: of 32-byte keys it has at most 256 steps of 34 bytes, and
+// the pair of another key.
+const (
+	maxEvidence = 64 << 20
+	maxMapProof = 16 << 10
+)
 
 // Evidence lets a stranger verify records offline.
 type Evidence struct {
@@ -29,6 +35,7 @@ type Evidence struct {
 	Genesis    Genesis
 	Schemas    [][]byte // exact bytes
 	Records    []Record
+	Complete   []Complete
 
 	// Sections lists members that this verifier does not know. Bytes does not
 	// write them. A verdict that ignores them is at best INCOMPLETE.
@@ -50,6 +57,16 @@ type Record struct {
 	Subject     *Subject // nil when not shown
 }
 
+// A Complete claims that the records of the file that are of a subject, be it
+// none, are all that the subject has. What it is held against is the map to
+// which the last leaf under the checkpoint commits, an index-root that has to
+// be among the records.
+type Complete struct {
+	Subject string // kind/id
+	Proof   []byte // VRF proof of its term
+	Map     []byte // proof of a lookup of the term, see package mpt
+}
+
 // A SealedMember is one disclosure and its inclusion proof in the small tree
 // of its record.
 type SealedMember struct {
@@ -61,6 +78,13 @@ type SealedMember struct {
 type Subject struct {
 	Subject string // kind/id
 	Proof   []byte
+}
+
+// AddSchema adds a schema unless the file has it.
+func (e *Evidence) AddSchema(text []byte) {
+	if !slices.ContainsFunc(e.Schemas, func(s []byte) bool { return bytes.Equal(s, text) }) {
+		e.Schemas = append(e.Schemas, text)
+	}
 }
 
 // Disclose picks the disclosures of the given pointers, with their proofs,
@@ -103,6 +127,18 @@ func ParseEvidence(b []byte) (*Evidence, error) {
 		}
 		if len(e.Records) == 0 {
 			o.fail("records", "holds no record")
+		}
+		if v, ok := o.take("completeness", canon.Array); ok {
+			for i, item := range v.Items {
+				c := open(item, fmt.Sprintf("/completeness/%d", i), o.err)
+				e.Complete = append(e.Complete, Complete{
+					Subject: c.text("subject"), Proof: c.bytes("proof", term.ProofSize), Map: c.blob("map", maxMapProof),
+				})
+				c.end()
+			}
+			if len(e.Complete) == 0 {
+				o.fail("completeness", "claims nothing; leave it out")
+			}
 		}
 		for _, m := range o.Members {
 			if !o.taken[m.Name] {
@@ -158,7 +194,7 @@ func (e *Evidence) Bytes() []byte {
 		}
 		records.Items = append(records.Items, canon.Value{Kind: canon.Object, Members: m})
 	}
-	return document(
+	members := []canon.Member{
 		member("v", canon.Text(EvidenceFormat)),
 		member("checkpoint", canon.Text(string(e.Checkpoint))),
 		member("genesis", canon.Value{Kind: canon.Object, Members: []canon.Member{
@@ -166,7 +202,19 @@ func (e *Evidence) Bytes() []byte {
 		}}),
 		member("schemas", schemas),
 		member("records", records),
-	)
+	}
+	if len(e.Complete) > 0 {
+		list := canon.Value{Kind: canon.Array}
+		for _, c := range e.Complete {
+			list.Items = append(list.Items, canon.Value{Kind: canon.Object, Members: []canon.Member{
+				member("subject", canon.Text(c.Subject)),
+				member("proof", canon.Text(base64.StdEncoding.EncodeToString(c.Proof))),
+				member("map", canon.Text(base64.StdEncoding.EncodeToString(c.Map))),
+			}})
+		}
+		members = append(members, member("completeness", list))
+	}
+	return document(members...)
 }
 
 // A Receipt is what a submitter is handed.

@@ -75,6 +75,16 @@ func newForgery(t testing.TB) *forgery {
 		f.donors = append(f.donors, fake.evidence(shows).Bytes())
 	}
 	f.from = append(f.from, source{name: "evidence", doc: w.evidence(larger).Bytes()})
+	for _, e := range []*proof.Evidence{
+		small.complete(small.evidence(map[int][]string{1: {"/subject"}, 2: nil, 4: nil}), "file", "L-1"),
+		small.complete(small.complete(small.evidence(map[int][]string{2: {"*"}, 1: nil, 3: nil, 4: nil}), "case", "C-1"), "file", "L-1"),
+		small.complete(small.evidence(map[int][]string{1: nil, 4: nil}), "file", "L-2"),
+	} {
+		f.from = append(f.from, source{name: "evidence", doc: e.Bytes()})
+	}
+	// The larger ledger commits to its map only in the smaller one's last leaf.
+	f.donors = append(f.donors, w.complete(w.evidence(map[int][]string{1: nil, 2: nil, 4: nil, 5: nil}), "file", "L-1").Bytes(),
+		fake.complete(fake.evidence(map[int][]string{1: nil, 2: nil, 4: nil}), "file", "L-1").Bytes())
 	for i := range 4 {
 		f.events[i] = w.records[i].event
 		f.from = append(f.from, source{name: "receipt", doc: small.receipt(i).Bytes(), index: i, event: true},
@@ -158,6 +168,17 @@ func (f *forgery) truth(doc []byte, s source) string {
 			_, p := f.w.vrf.Prove(g.event.Kind, g.event.SubjectID)
 			if r.Subject.Subject != g.event.Subject || !bytes.Equal(r.Subject.Proof, p) {
 				return fmt.Sprintf("record %d is of another subject", r.Index)
+			}
+		}
+	}
+	cp, err := f.w.trust.OpenCheckpoint(e.Checkpoint)
+	if err != nil {
+		return err.Error()
+	}
+	for _, c := range e.Complete {
+		for i, g := range f.w.records[:cp.Size] {
+			if g.event != nil && g.event.Subject == c.Subject && !slices.ContainsFunc(e.Records, func(r proof.Record) bool { return r.Index == int64(i) }) {
+				return fmt.Sprintf("record %d of %s is left out", i, c.Subject)
 			}
 		}
 	}

@@ -33,7 +33,7 @@ func FuzzParseEvidence(f *testing.F) {
 	for _, l := range w.leaves {
 		leaves[string(l)] = true
 	}
-	for _, name := range []string{"evidence", "evidence-plain", "evidence-signed", "evidence-restricted"} {
+	for _, name := range []string{"evidence", "evidence-plain", "evidence-signed", "evidence-restricted", "evidence-complete"} {
 		f.Add(read(f, "testdata/"+name+".json"))
 	}
 	f.Add([]byte(`{"v":"lendlog-evidence/1","checkpoint":"","genesis":{"entry":"","proof":[]},"schemas":[],"records":[{"index":0,"entry":"","proof":[],"disclosures":[]}]}`))

@@ -216,15 +216,43 @@ func (w *world) add(schema, doc string, refs []int64) {
 	w.leaves = append(w.leaves, e.Bytes())
 }
 
-func (w *world) mapRoot() [32]byte {
-	return mpt.TreeHash(func(yield func(k, v []byte) bool) {
-		for of, chain := range w.chains {
-			head := tree.LeafHash(w.leaves[chain[len(chain)-1]])
-			if !yield(of[:], append(binary.BigEndian.AppendUint64(nil, uint64(len(chain))), head[:]...)) {
-				return
-			}
-		}
-	})
+func (w *world) subjects() *mpt.Tree {
+	var m mpt.Tree
+	for of, chain := range w.chains {
+		head := tree.LeafHash(w.leaves[chain[len(chain)-1]])
+		m.Set(of[:], append(binary.BigEndian.AppendUint64(nil, uint64(len(chain))), head[:]...))
+	}
+	return &m
+}
+
+func (w *world) mapRoot() [32]byte { return w.subjects().Hash() }
+
+// complete claims, in evidence, completeness of a subject, as the map that the
+// world has now shows it.
+func (w *world) complete(e *proof.Evidence, kind, id string) *proof.Evidence {
+	of, p := w.vrf.Prove(kind, id)
+	_, _, lookup := w.subjects().ProveLookup(of[:])
+	e.Complete = append(e.Complete, proof.Complete{Subject: kind + "/" + id, Proof: p, Map: lookup})
+	return e
+}
+
+// later is a world that went on after its index-root.
+func later(t testing.TB) *world {
+	t.Helper()
+	w := newWorld(t)
+	w.add("decided", `{"subject":"file/L-1","id":"D-3","source":"//core.bank.example","party":"P-1","causationid":"D-2",
+		"data":{"outcome":"declined","reasonCodes":["debt-to-income"],"officerId":"staff-7"}}`, []int64{2})
+	return w
+}
+
+// fraud is a world whose map leaves out record 2.
+func fraud(t testing.TB) *world {
+	t.Helper()
+	w := newWorld(t)
+	of := w.vrf.Term("file", "L-1")
+	w.chains[of] = w.chains[of][:1]
+	w.leaves[4] = record.IndexRoot{Covers: 4, Root: w.mapRoot()}.Bytes()
+	return w
 }
 
 func (w *world) small() tree.Small {
@@ -309,6 +337,7 @@ func (w *world) files() map[string][]byte {
 		"evidence-plain.json":      w.evidence(map[int][]string{1: nil, 4: nil}).Bytes(),
 		"evidence-signed.json":     w.evidence(map[int][]string{1: {"/subject"}, 2: {"*"}}).Bytes(),
 		"evidence-restricted.json": w.evidence(map[int][]string{3: {"/data/kind", "/refs"}}).Bytes(),
+		"evidence-complete.json":   w.complete(w.evidence(map[int][]string{1: nil, 2: nil, 4: nil}), "file", "L-1").Bytes(),
 		"receipt.json":             w.receipt(2).Bytes(),
 		"receipt-restricted.json":  w.receipt(3).Bytes(),
 		"event.json":               append(w.records[2].event.Document().Bytes(), '\n'),

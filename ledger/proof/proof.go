@@ -86,6 +86,16 @@ func (o *object) bytes(name string, size int) []byte {
 	return b
 }
 
+// blob reads up to most bytes.
+func (o *object) blob(name string, most int) []byte {
+	s := o.text(name)
+	b, err := base64.StdEncoding.Strict().DecodeString(s)
+	if err != nil || len(b) > most || len(s) != base64.StdEncoding.EncodedLen(len(b)) {
+		o.fail(name, fmt.Sprintf("is not at most %d bytes in base64", most))
+	}
+	return b
+}
+
 // decode reads base64 of which there is one spelling: Go's decoder skips line
 // breaks even when it is strict. It always returns size bytes.
 func decode(enc *base64.Encoding, s string, size int) ([]byte, bool) {

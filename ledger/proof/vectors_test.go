@@ -28,8 +28,9 @@ const vectors = "testdata/vectors"
 type vector struct {
 	File    string `json:"file"`
 	Trust   string `json:"trust"`
-	Event   string `json:"event,omitempty"`  // that a receipt is held against
-	Schema  string `json:"schema,omitempty"` // of that event
+	Event   string `json:"event,omitempty"`   // that a receipt is held against
+	Schema  string `json:"schema,omitempty"`  // of that event
+	Against string `json:"against,omitempty"` // a receipt that evidence is held against
 	Verdict string `json:"verdict"`
 	Check   string `json:"check,omitempty"` // that fails, or cannot be made
 	Why     string `json:"why"`
@@ -255,6 +256,8 @@ func makeVectors(t *testing.T) *vectorMaker {
 	m.evidence(incomplete, "submitter", "submitter-unsigned", "the event bears no signature", map[int][]string{1: {"*"}}, nil).Trust = "trust-submitters.json"
 	m.evidence(incomplete, "submitter", "submitter-part", "the signature covers the whole event, and not all of it is disclosed", two, nil).Trust = "trust-submitters.json"
 
+	m.completeness(all{1: {"/subject"}, 2: shown, 4: nil})
+
 	m.add(incomplete, "policy", "policy-witnesses", "the policy asks for witnesses, which this version cannot check",
 		policy("trust-witnesses.json", func(*proof.Trust) {}), w.evidence(two).Bytes())
 	asks := m.other["trust-witnesses.json"]
@@ -262,6 +265,72 @@ func makeVectors(t *testing.T) *vectorMaker {
 	m.other["trust-witnesses.json"] = asks
 	m.text(incomplete, "sections", "sections-later", "a section of a later version", `"v":`, `"later": true, "v":`)
 	return m
+}
+
+type all = map[int][]string
+
+// completeness adds evidence that claims to hold all records of a subject.
+func (m *vectorMaker) completeness(whole all) {
+	const valid, invalid, incomplete = proof.Valid, proof.Invalid, proof.Incomplete
+	w, t := m.w, m.w.t
+	add := func(verdict proof.Verdict, check, name, why string, e *proof.Evidence) *vector {
+		return m.add(verdict, check, name, why, "trust.json", e.Bytes())
+	}
+	claim := func(shows all) *proof.Evidence { return w.complete(w.evidence(shows), "file", "L-1") }
+	altered := func(alter func(c *proof.Complete)) *proof.Evidence {
+		e := claim(whole)
+		alter(&e.Complete[0])
+		return e
+	}
+	add(valid, "", "valid-complete", "all records of a subject, one of them disclosed in part", claim(whole))
+	e := claim(whole)
+	for i := range e.Records {
+		e.Records[i].Subject = nil
+	}
+	add(valid, "", "valid-complete-subject", "a claim of completeness proves the subject of its records", e)
+	add(valid, "", "valid-complete-two", "all records of a subject, and that there are none of another; records beside them have no part in it",
+		w.complete(claim(all{0: nil, 1: nil, 2: nil, 3: nil, 4: nil}), "file", "L-9"))
+	add(valid, "", "valid-absent", "there is no record of the subject", w.complete(w.evidence(all{4: nil}), "file", "L-9"))
+
+	add(invalid, "complete", "complete-last", "the last record of the subject was left out", claim(all{1: nil, 4: nil}))
+	add(invalid, "complete", "complete-first", "the first record of the subject was left out", claim(all{2: nil, 4: nil}))
+	add(invalid, "complete", "complete-none", "the subject is said to have no records, and it has", claim(all{4: nil}))
+	e = w.complete(claim(whole), "file", "L-9")
+	e.Complete = e.Complete[1:]
+	e.Complete[0].Map = claim(whole).Complete[0].Map
+	add(invalid, "complete", "complete-swapped", "records of one subject stand for those of another, which has none", e)
+	add(invalid, "complete", "complete-map", "the proof in the map is of another subject", altered(func(c *proof.Complete) {
+		c.Map = w.complete(&proof.Evidence{}, "case", "C-1").Complete[0].Map
+	}))
+	add(invalid, "complete", "complete-bit", "one bit of the proof in the map is another", altered(func(c *proof.Complete) { c.Map[len(c.Map)-1] ^= 1 }))
+	add(invalid, "complete", "complete-short", "the proof in the map lacks its last step", altered(func(c *proof.Complete) { c.Map = c.Map[:len(c.Map)-33] }))
+	add(invalid, "subject", "complete-term", "the term is not the subject's", altered(func(c *proof.Complete) { c.Subject = "file/L-2" }))
+	add(invalid, "subject", "complete-twice", "completeness of one subject is claimed twice", w.complete(claim(whole), "file", "L-1"))
+	add(incomplete, "complete", "complete-no-root", "the index-root is not in the file", claim(all{1: nil, 2: nil}))
+	old := later(t)
+	add(incomplete, "complete", "complete-old", "the ledger went on after the index-root", w.complete(old.evidence(all{1: nil, 2: nil, 4: nil}), "file", "L-1"))
+	doc := claim(whole).Bytes()
+	replace(&doc, `"completeness": [`, `"completeness": [], "rest": [`)
+	m.add(invalid, "format", "format-complete", "a claim of completeness claims something", "trust.json", doc)
+
+	against := func(verdict proof.Verdict, check, name, why string, e *proof.Evidence, rc *proof.Receipt) {
+		v := add(verdict, check, name, why, e)
+		v.Against = "receipt-" + name + ".json"
+		m.other[v.Against] = rc.Bytes()
+	}
+	against(valid, "", "valid-against", "the record of the receipt is in the file", claim(whole), w.receipt(2))
+	lying := fraud(t)
+	against(invalid, "receipt", "against-fraud", "the ledger signed a receipt for a record that its map leaves out", lying.complete(lying.evidence(all{1: nil, 4: nil}), "file", "L-1"), lying.receipt(2))
+	forked := newLyingWorld(t, map[int]lie{2: func(e *record.Entry, _ []seal.Disclosure) { e.Capture = record.Late }})
+	against(invalid, "receipt", "against-fork", "the ledger signed two trees of one size", claim(whole), forked.receipt(2))
+	bad := w.receipt(2)
+	bad.Proof = w.small().Prove(3)
+	against(invalid, "receipt", "against-invalid", "the receipt itself does not verify", claim(whole), bad)
+	against(incomplete, "receipt", "against-later", "the receipt is of a record that came after what the file covers", claim(whole), old.receipt(5))
+	against(incomplete, "receipt", "against-other", "the receipt is of a subject of which the file claims nothing", claim(whole), w.receipt(3))
+	bare := w.receipt(2)
+	bare.Proof = nil
+	against(incomplete, "receipt", "against-no-proof", "a receipt without a proof accuses nobody", claim(all{1: nil, 2: nil, 4: nil}), bare)
 }
 
 func firstHash(w *world) string { h := w.small().Prove(0)[0]; return b64(h[:]) }
@@ -325,7 +394,11 @@ func TestVectors(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			r, err := proof.VerifyDocument(policy, v.doc, ev)
+			var receipts [][]byte
+			if v.Against != "" {
+				receipts = append(receipts, m.other[v.Against])
+			}
+			r, err := proof.VerifyDocument(policy, v.doc, ev, receipts...)
 			switch verdict := r.Verdict; {
 			case (err != nil) != (v.Verdict == unread):
 				t.Errorf("want %s, got %v", v.Verdict, err)

@@ -21,16 +21,19 @@ import (
 
 // VerifyDocument verifies a file of evidence or a receipt, whichever b is,
 // under a trust policy. ev is the event that a receipt is held against; nil for
-// none, and with evidence.
+// none, and with evidence. Files of receipts are what evidence is held against.
 //
 // A file that says it is one of the two and is not written as its format
 // demands is INVALID. The error is of a file that is neither.
-func VerifyDocument(t *Trust, b []byte, ev *record.Event) (Report, error) {
+func VerifyDocument(t *Trust, b []byte, ev *record.Event, receipts ...[]byte) (Report, error) {
 	kind, err := KindOf(b)
 	if err != nil {
 		return Report{}, err
 	}
 	if kind == ReceiptFormat {
+		if len(receipts) > 0 {
+			return Report{}, errors.New("this is a receipt, and receipts are held against evidence")
+		}
 		rc, err := ParseReceipt(b)
 		if err != nil {
 			return malformed(err), nil
@@ -44,7 +47,13 @@ func VerifyDocument(t *Trust, b []byte, ev *record.Event) (Report, error) {
 	if err != nil {
 		return malformed(err), nil
 	}
-	return Verify(t, e), nil
+	parsed := make([]*Receipt, len(receipts))
+	for i, rc := range receipts {
+		if parsed[i], err = ParseReceipt(rc); err != nil {
+			return Report{}, err
+		}
+	}
+	return Verify(t, e, parsed...), nil
 }
 
 func malformed(err error) Report {
@@ -53,8 +62,10 @@ func malformed(err error) Report {
 	return r.conclude()
 }
 
-// Verify checks evidence under a trust policy.
-func Verify(t *Trust, e *Evidence) Report {
+// Verify checks evidence under a trust policy, and holds receipts of the same
+// ledger against it: a record that the ledger gave a receipt for and now leaves
+// out is proof of fraud.
+func Verify(t *Trust, e *Evidence, receipts ...*Receipt) Report {
 	var r Report
 	if len(e.Records) == 0 {
 		r.add("format", -1, Fail, "the evidence holds no record")
@@ -62,15 +73,24 @@ func Verify(t *Trust, e *Evidence) Report {
 	// Of a checkpoint that is not signed nothing more can be said.
 	if cp, ok := r.checkpoint(t, e.Checkpoint); ok {
 		r.genesis(t, e.Genesis, cp)
-		v := verifier{Report: &r, trust: t, checkpoint: cp, schemas: map[[32]byte]schema{}}
+		v := verifier{Report: &r, trust: t, checkpoint: cp, schemas: map[[32]byte]schema{}, subjects: map[term.Term]string{}}
 		for _, text := range e.Schemas {
 			s, err := record.ParseSchema(text)
 			v.schemas[sha256.Sum256(text)] = schema{s, err}
+		}
+		for i := range e.Complete {
+			v.claim(&e.Complete[i])
 		}
 		for i := range e.Records {
 			v.record(&e.Records[i])
 		}
 		v.chains()
+		for _, c := range v.whole {
+			v.complete(c)
+		}
+		for _, rc := range receipts {
+			v.against(rc)
+		}
 	}
 	r.claims(t)
 	for _, name := range e.Sections {
@@ -161,7 +181,10 @@ type verifier struct {
 	trust      *Trust
 	checkpoint tree.Checkpoint
 	schemas    map[[32]byte]schema
-	links      []link // of the records that lie under the checkpoint
+	whole      []claim              // claims of completeness, whose subjects are proved
+	subjects   map[term.Term]string // the subjects of claims
+	links      []link               // of the records that lie under the checkpoint
+	root       *record.IndexRoot    // the last index-root under the checkpoint
 }
 
 // A schema is a schema of the file, or why it cannot be read. One that no
@@ -187,6 +210,9 @@ func (v *verifier) record(rec *Record) {
 		if len(rec.Disclosures) > 0 || rec.Subject != nil {
 			v.add("disclosure", rec.Index, Fail, "an index-root has nothing to disclose")
 			return
+		}
+		if v.root == nil || v.root.Covers < root.Covers {
+			v.root = root
 		}
 		v.say(rec.Index, "type", canon.Text(record.TypeIndexRoot))
 		v.say(rec.Index, "covers", canon.Number(root.Covers))
@@ -375,7 +401,13 @@ func (v *verifier) subject(rec *Record, e *record.Entry, d disclosed) bool {
 	}
 	text, shown := d.text("/subject")
 	if rec.Subject == nil {
-		if shown {
+		whole, proved := v.subjects[e.Term]
+		switch {
+		case proved && shown && text != whole:
+			return bad("the subject that is disclosed is not the one whose chain it stands in")
+		case proved:
+			v.add("subject", rec.Index, Pass, "record %d of %s", e.Seq, clip(whole))
+		case shown:
 			v.add("subject", rec.Index, Missing, "its subject is disclosed, but the file lacks the proof that the record stands in that subject's chain; ask for evidence with it")
 		}
 		return true

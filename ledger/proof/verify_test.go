@@ -652,7 +652,7 @@ func TestVerifyDocument(t *testing.T) {
 		{"evidence", evidence, `{`, `{`, proof.Valid, "", ""},
 		{"receipt", receipt, `{`, `{`, proof.Valid, "", ""},
 		{"white space", evidence, `{`, " \t\r\n{", proof.Valid, "", ""},
-		{"an unknown section", evidence, `"v": `, `"completeness": {}, "v": `, proof.Incomplete, "sections", "completeness"},
+		{"an unknown section", evidence, `"v": `, `"anchors": {}, "v": `, proof.Incomplete, "sections", "anchors"},
 		{"a case variant", evidence, `"v": `, `"Records": [], "v": `, proof.Incomplete, "sections", "Records"},
 		{"an unknown member of genesis", evidence, `"genesis": {`, `"genesis": {"x": 1,`, proof.Invalid, "format", "/genesis/x"},
 		{"an unknown member of a record", evidence, `"index": `, `"x": 1, "index": `, proof.Invalid, "format", "/records/0/x"},
@@ -755,7 +755,7 @@ func flips(b []byte, try func(changed []byte, bit int)) {
 func TestBits(t *testing.T) {
 	w := newWorld(t)
 	for name, ev := range map[string]*record.Event{
-		"evidence.json": nil, "receipt.json": w.records[2].event, "receipt-restricted.json": w.records[3].event,
+		"evidence.json": nil, "evidence-complete.json": nil, "receipt.json": w.records[2].event, "receipt-restricted.json": w.records[3].event,
 	} {
 		t.Run(name, func(t *testing.T) {
 			doc := read(t, "testdata/"+name)

@@ -8,6 +8,7 @@ package second
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
@@ -261,6 +262,7 @@ var (
 
 type entry struct {
 	capture, recorded, submitter, time, typ string
+	index                                   int64
 	open                                    object
 	prev, schema, sealed, term              []byte
 	refs                                    []int64
@@ -580,7 +582,17 @@ func (t trust) open(note string) (size int64, root []byte) {
 
 // Section 7 and 10: evidence.
 
-func verify(t trust, doc []byte) {
+// verified is what a file of evidence was found to hold.
+type verified struct {
+	size     int64
+	root     []byte
+	entries  map[int64]*entry
+	leaves   map[int64][]byte
+	subjects map[string]string // of claims of completeness, by term
+	mapped   []byte            // root of the map in the last leaf; nil when that is not in the file
+}
+
+func verify(t trust, doc []byte) verified {
 	o := parse(doc).(object)
 	check(get[string](o, "v") == "lendlog-evidence/1", "version")
 	size, root := t.open(get[string](o, "checkpoint"))
@@ -599,16 +611,34 @@ func verify(t trust, doc []byte) {
 	records := get[[]any](o, "records")
 	check(len(records) > 0, "no record")
 	missing := ""
-	entries := map[int64]*entry{}
-	leaves := map[int64][]byte{}
+	file := verified{size: size, root: root, entries: map[int64]*entry{}, leaves: map[int64][]byte{}, subjects: map[string]string{}}
+	var claims []object
+	if has(o, "completeness") {
+		for _, c := range get[[]any](o, "completeness") {
+			claims = append(claims, c.(object))
+		}
+		check(len(claims) > 0, "no claim")
+	}
+	lookups := map[string][]byte{}
+	for _, c := range claims {
+		subject := get[string](c, "subject")
+		of := string(termOf(t.vrf, subject, unbase64(get[string](c, "proof"), 80)))
+		check(file.subjects[of] == "", "claimed twice")
+		text := get[string](c, "map")
+		lookup, err := base64.StdEncoding.Strict().DecodeString(text)
+		check(err == nil && len(lookup) <= 16<<10 && base64.StdEncoding.EncodeToString(lookup) == text, "base64")
+		file.subjects[of], lookups[of] = subject, lookup
+		done(c)
+	}
 	for _, r := range records {
 		// A check that cannot be made must not hide one that fails.
-		if v, why := judge(func() { verifyRecord(t, r.(object), size, root, schemas, entries, leaves) }); v == incomplete {
+		if v, why := judge(func() { verifyRecord(t, r.(object), &file, schemas) }); v == incomplete {
 			missing = why
 		} else {
 			check(v == valid, "%s", why)
 		}
 	}
+	entries, leaves := file.entries, file.leaves
 	for i, a := range entries {
 		for j, b := range entries {
 			if i >= j {
@@ -620,22 +650,120 @@ func verify(t trust, doc []byte) {
 			}
 		}
 	}
+	for of, lookup := range lookups {
+		if file.mapped == nil {
+			missing = "the last index-root"
+			break
+		}
+		var chain []*entry
+		for _, e := range entries {
+			if string(e.term) == of {
+				chain = append(chain, e)
+			}
+		}
+		slices.SortFunc(chain, func(a, b *entry) int { return cmp.Compare(a.index, b.index) })
+		var value []byte
+		for i, e := range chain {
+			check(e.seq == int64(i)+1, "a record of the subject is missing")
+			value = append(binary.BigEndian.AppendUint64(nil, uint64(i+1)), leaves[e.index]...)
+		}
+		mapHas(file.mapped, []byte(of), value, lookup)
+	}
 	need(missing == "", missing)
 	need(len(o) == 0, "unknown sections")
 	need(!t.reserved, "the policy")
+	return file
 }
 
-func verifyRecord(t trust, r object, size int64, root []byte, schemas map[string][]byte, entries map[int64]*entry, leaves map[int64][]byte) {
+// mapHas verifies what section 7 says of a lookup; value is nil for a key that
+// is missing.
+func mapHas(root, key, value, proof []byte) {
+	varint := func() uint64 {
+		n, w := binary.Uvarint(proof)
+		check(w > 0 && len(binary.AppendUvarint(nil, n)) == w, "a varint")
+		proof = proof[w:]
+		return n
+	}
+	bytesOf := func(n uint64) []byte {
+		check(n <= uint64(len(proof)), "the proof is short")
+		b := proof[:n]
+		proof = proof[n:]
+		return b
+	}
+	hash := func(parts ...[]byte) []byte {
+		h := sha256.Sum256(bytes.Join(parts, nil))
+		return h[:]
+	}
+	length := func(b []byte) []byte { return binary.AppendUvarint(nil, uint64(len(b))) }
+	if empty := hash(); value == nil && bytes.Equal(root, empty) {
+		check(len(proof) == 0, "the empty map")
+		return
+	}
+	at := key
+	if value == nil {
+		at = bytesOf(varint())
+		value = bytesOf(varint())
+		check(!bytes.Equal(at, key), "the key is there")
+	}
+	// Behind its end a key goes on with a zero byte, and then with ones.
+	bit := func(k []byte, n uint64) byte {
+		switch i := n / 8; {
+		case i < uint64(len(k)):
+			return k[i] >> (7 - n%8) & 1
+		case i == uint64(len(k)):
+			return 0
+		}
+		return 1
+	}
+	h := hash([]byte{0}, length(at), at, length(value), value)
+	for last := ^uint64(0); len(proof) > 0; {
+		n := varint()
+		check(n < last && bit(at, n) == bit(key, n), "a step")
+		last = n
+		left, right := h, bytesOf(32)
+		if bit(key, n) == 1 {
+			left, right = right, left
+		}
+		h = hash([]byte{1}, binary.AppendUvarint(nil, n), left, right)
+	}
+	check(bytes.Equal(h, root), "the map")
+}
+
+// against holds a receipt against evidence.
+func against(t trust, file verified, doc []byte) {
+	o := parse(doc).(object)
+	check(get[string](o, "v") == "lendlog-receipt/1", "version")
+	size, root := t.open(get[string](o, "checkpoint"))
+	index, b := number(o, "index"), []byte(get[string](o, "entry"))
+	e := parseLeaf(b, index)
+	check(e != nil, "an index-root")
+	need(has(o, "proof"), "proof")
+	check(included(leafHash(b), index, size, hashes(get[[]any](o, "proof")), root), "inclusion")
+	check(size != file.size || bytes.Equal(root, file.root), "two trees of one size")
+	if leaf, ok := file.leaves[index]; ok {
+		check(bytes.Equal(leaf, leafHash(b)), "another record in its place")
+		return
+	}
+	need(file.subjects[string(e.term)] != "", "nothing is claimed of its subject")
+	need(file.mapped != nil && index < file.size-1, "it came later")
+	check(false, "it was left out")
+}
+
+func verifyRecord(t trust, r object, file *verified, schemas map[string][]byte) {
 	index, b := number(r, "index"), []byte(get[string](r, "entry"))
 	e := parseLeaf(b, index)
-	check(included(leafHash(b), index, size, hashes(get[[]any](r, "proof")), root), "inclusion")
+	check(included(leafHash(b), index, file.size, hashes(get[[]any](r, "proof")), file.root), "inclusion")
 	list := get[[]any](r, "disclosures")
 	if e == nil {
 		check(len(list) == 0, "an index-root discloses nothing")
+		if index == file.size-1 {
+			file.mapped = unbase64(get[string](parse(b).(object), "root"), 32)
+		}
 		done(r)
 		return
 	}
-	entries[index], leaves[index] = e, leafHash(b)
+	e.index = index
+	file.entries[index], file.leaves[index] = e, leafHash(b)
 	var s schema
 	values := map[string]any{}
 	if len(list) > 0 {
@@ -648,6 +776,10 @@ func verifyRecord(t trust, r object, size int64, root []byte, schemas map[string
 		check(!isShown || shown == name, "another subject is disclosed")
 		check(bytes.Equal(termOf(t.vrf, name, unbase64(get[string](sub, "proof"), 80)), e.term), "another subject's record")
 		done(sub)
+		isShown = false
+	}
+	if claimed := file.subjects[string(e.term)]; claimed != "" && isShown {
+		check(shown == claimed, "another subject is claimed")
 		isShown = false
 	}
 	done(r)
@@ -824,7 +956,7 @@ func TestReceipts(t *testing.T) {
 
 // Of every test vector both verifiers say what the manifest says.
 func TestVectors(t *testing.T) {
-	var manifest []struct{ File, Trust, Event, Schema, Verdict, Check, Why string }
+	var manifest []struct{ File, Trust, Event, Schema, Against, Verdict, Check, Why string }
 	if err := json.Unmarshal(read(t, "vectors/manifest.json"), &manifest); err != nil {
 		t.Fatal(err)
 	}
@@ -836,7 +968,11 @@ func TestVectors(t *testing.T) {
 		verdict, why := "UNREAD", ""
 		switch kind {
 		case "lendlog-evidence/1":
-			verdict, why = strict(func() { verify(p, doc) })
+			verdict, why = strict(func() {
+				if found := verify(p, doc); v.Against != "" {
+					against(p, found, file(v.Against))
+				}
+			})
 		case "lendlog-receipt/1":
 			verdict, why = strict(func() { verifyReceipt(p, doc, file(v.Event), file(v.Schema)) })
 		}

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/lendlog/lendlog/ledger/proof"
+	"github.com/lendlog/lendlog/ledger/term"
+)
+
+// MaxComplete is how many records of a subject ProveSubject takes into one
+// file.
+const MaxComplete = 5000
+
+// ErrTooMany means that what was asked for does not go into one answer.
+var ErrTooMany = errors.New("too many records for one file")
+
+// Prove makes evidence of one record under the newest published checkpoint.
+// It discloses those sealed members for which disclose returns true; nil
+// discloses all. The subject is proved when its member is disclosed.
+func (l *Ledger) Prove(ctx context.Context, index int64, disclose func(pointer string) bool) (*proof.Evidence, error) {
+	pub := l.published.Load()
+	r, err := l.Record(ctx, index)
+	if err != nil {
+		return nil, err
+	}
+	if r.Leaf.Entry != nil && r.event == nil && disclose == nil {
+		return nil, fmt.Errorf("record %d: %w; prove it without disclosures", index, ErrErased)
+	}
+	e, err := l.evidence(pub)
+	if err != nil {
+		return nil, err
+	}
+	disclosed, err := l.prove(e, pub, r, disclose)
+	if err != nil {
+		return nil, err
+	}
+	if slices.Contains(disclosed, "/subject") {
+		_, p := l.keys.VRF.Prove(r.event.Kind, r.event.SubjectID)
+		e.Records[0].Subject = &proof.Subject{Subject: r.event.Subject, Proof: p}
+	}
+	return e, nil
+}
+
+// ProveSubject makes evidence of all records of a subject and of that there
+// are no others, under a checkpoint whose last leaf is an index-root; it
+// appends one unless the last leaf is one already. Of a subject without records
+// it proves that. It discloses as Prove does, of a record that was erased
+// nothing. More than MaxComplete records are ErrTooMany. The ledger must be
+// running.
+func (l *Ledger) ProveSubject(ctx context.Context, kind, id string, disclose func(pointer string) bool) (*proof.Evidence, error) {
+	of := l.terms.Term(kind, id)
+	m, err := l.mapped(ctx, of)
+	if err != nil {
+		return nil, err
+	}
+	if m.count > MaxComplete {
+		return nil, fmt.Errorf("the subject has %d records, at most %d can be proved at a time: %w", m.count, MaxComplete, ErrTooMany)
+	}
+	e, err := l.evidence(m.pub)
+	if err != nil {
+		return nil, err
+	}
+	_, p := l.keys.VRF.Prove(kind, id)
+	e.Complete = []proof.Complete{{Subject: kind + "/" + id, Proof: p, Map: m.proof}}
+	postings, err := l.store.Postings(of, 1, m.count)
+	if err != nil {
+		return nil, err
+	}
+	for _, at := range postings {
+		r, err := l.Record(ctx, at.Index)
+		if err != nil {
+			return nil, err
+		}
+		if err := placed(at, leaf{r.Leaf, r.Entry}); err != nil {
+			return nil, err
+		}
+		if _, err := l.prove(e, m.pub, r, disclose); err != nil {
+			return nil, err
+		}
+	}
+	root, err := l.Record(ctx, m.pub.view.Size-1)
+	if err != nil {
+		return nil, err
+	}
+	_, err = l.prove(e, m.pub, root, nil)
+	return e, err
+}
+
+// evidence begins a file of evidence under a published checkpoint.
+func (l *Ledger) evidence(pub *published) (*proof.Evidence, error) {
+	genesis, err := l.leafAt(0)
+	if err != nil {
+		return nil, err
+	}
+	e := &proof.Evidence{Checkpoint: pub.head.Note}
+	e.Genesis.Entry = genesis.bytes
+	if e.Genesis.Proof, err = pub.view.ProveInclusion(0, pub.view.Size); err != nil {
+		return nil, l.outOfRange(err)
+	}
+	return e, nil
+}
+
+// prove adds a record to evidence, and returns the pointers it disclosed.
+func (l *Ledger) prove(e *proof.Evidence, pub *published, r *Record, disclose func(pointer string) bool) (disclosed []string, err error) {
+	rec := proof.Record{Index: r.Index, Entry: r.Entry}
+	if rec.Proof, err = pub.view.ProveInclusion(r.Index, pub.view.Size); err != nil {
+		return nil, l.outOfRange(err)
+	}
+	if r.event != nil {
+		for _, ptr := range r.Schema.Pointers() {
+			if disclose == nil || disclose(ptr) {
+				disclosed = append(disclosed, ptr)
+			}
+		}
+	}
+	if len(disclosed) > 0 {
+		if rec.Disclosures, err = proof.Disclose(r.Schema, r.disclosures(), disclosed...); err != nil {
+			return nil, err
+		}
+		e.AddSchema(r.Schema.Text)
+	}
+	e.Records = append(e.Records, rec)
+	return disclosed, nil
+}
+
+// A mapping is what the map says of a term, under a published checkpoint whose
+// last leaf commits to the map.
+type mapping struct {
+	pub   *published
+	count int64
+	proof []byte
+	err   error
+}
+
+// A question asks the sequencer for a mapping.
+type question struct {
+	term   term.Term
+	answer chan<- mapping // takes one without waiting
+}
+
+func (l *Ledger) mapped(ctx context.Context, of term.Term) (mapping, error) {
+	answer := make(chan mapping, 1)
+	select {
+	case l.questions <- question{of, answer}:
+	case <-l.stopped:
+		return mapping{}, ErrStopped
+	case <-ctx.Done():
+		return mapping{}, ctx.Err()
+	}
+	m := <-answer // the sequencer has taken the question
+	return m, m.err
+}
+
+// answer answers all questions that wait. They share an index-root. An error
+// is an unknown outcome, as of commit.
+func (l *Ledger) answer(first question) error {
+	waiting := []question{first}
+	for more := true; more && len(waiting) < batchRecords; {
+		select {
+		case q := <-l.questions:
+			waiting = append(waiting, q)
+		default:
+			more = false
+		}
+	}
+	reply := func(find func(question) mapping) {
+		for _, q := range waiting {
+			q.answer <- find(q)
+		}
+	}
+	refuse := func(err error) { reply(func(question) mapping { return mapping{err: err} }) }
+	if l.state.head.IndexRoot != l.state.head.Size-1 {
+		if err := l.enoughSpace(); err != nil {
+			refuse(err)
+			return nil
+		}
+		if err := l.commitIndexRoot(); err != nil {
+			if errors.Is(err, ErrSigner) {
+				refuse(err)
+				return nil
+			}
+			l.closed.Store(true) // no more intake, before anybody learns of it
+			refuse(ErrStopped)
+			return err
+		}
+	}
+	l.chains.Lock() // looking a proof up may hash
+	defer l.chains.Unlock()
+	pub := l.published.Load()
+	reply(func(q question) mapping {
+		m := mapping{pub: pub, count: l.state.chain(q.term).count}
+		_, _, m.proof = l.state.subjects.ProveLookup(q.term[:])
+		return m
+	})
+	return nil
+}
