@@ -6,7 +6,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -105,6 +104,9 @@ type CreateOptions struct {
 	LateAfter       time.Duration // a live record older than this is late; default 24 h
 	WitnessInterval time.Duration // longest promised time between witnessed checkpoints; default 24 h
 	Now             func() time.Time
+	// Catalogue holds the types that the ledger begins with; default
+	// record.Builtin. The ledger's own must be among them.
+	Catalogue *record.Catalogue
 }
 
 // indexKeyCommitment is what the genesis record says of the index key.
@@ -161,6 +163,9 @@ func Create(ctx context.Context, dir string, o CreateOptions) (err error) {
 	if err != nil {
 		return err
 	}
+	if o.Catalogue != nil {
+		l.catalogue.Store(o.Catalogue)
+	}
 	if err := l.enoughSpace(); err != nil {
 		return err
 	}
@@ -212,7 +217,7 @@ func Create(ctx context.Context, dir string, o CreateOptions) (err error) {
 	if err := l.readParams(); err != nil {
 		return err
 	}
-	if err := l.registerSchemas(ctx, clock); err != nil {
+	if err := l.registerAll(ctx, clock); err != nil {
 		return err
 	}
 	if err := l.commitIndexRoot(); err != nil {
@@ -244,14 +249,14 @@ func newLedger(opt Options, conf config, keys vault.Keys) (*Ledger, error) {
 	}
 	l := &Ledger{
 		opt: opt, conf: conf, keys: keys, signer: signer,
-		ballast:   store.NewBallast(conf.Paths.Store),
-		terms:     term.NewCache(keys.VRF, termsPerGeneration),
-		schemas:   newSchemaSet(),
-		queue:     make(chan *Pending, 4*batchRecords),
-		questions: make(chan question),
-		budget:    semaphore.NewWeighted(inFlight),
-		stopped:   make(chan struct{}),
-		do:        func(_ string, f func() error) error { return f() },
+		ballast:     store.NewBallast(conf.Paths.Store),
+		terms:       term.NewCache(keys.VRF, termsPerGeneration),
+		registering: semaphore.NewWeighted(1),
+		queue:       make(chan *Pending, 4*batchRecords),
+		questions:   make(chan question),
+		budget:      semaphore.NewWeighted(inFlight),
+		stopped:     make(chan struct{}),
+		do:          func(_ string, f func() error) error { return f() },
 	}
 	l.catalogue.Store(catalogue)
 	return l, nil
@@ -266,10 +271,12 @@ type ownEvent struct {
 // ownSubmitter is the submitter of the ledger's own records.
 const ownSubmitter = "ledger"
 
+func (l *Ledger) ownSource() string { return "urn:lendlog:ledger:" + l.conf.Origin }
+
 func (l *Ledger) own(o ownEvent) (*record.Event, error) {
 	return record.NewOwnEvent(canon.Map(
 		canon.Member{Name: "specversion", Value: canon.Text("1.0")},
-		canon.Member{Name: "source", Value: canon.Text("urn:lendlog:ledger:" + l.conf.Origin)},
+		canon.Member{Name: "source", Value: canon.Text(l.ownSource())},
 		canon.Member{Name: "id", Value: canon.Text(o.id)},
 		canon.Member{Name: "type", Value: canon.Text(o.typ)},
 		canon.Member{Name: "subject", Value: canon.Text(o.subject)},
@@ -308,38 +315,8 @@ func (l *Ledger) appendOwn(ctx context.Context, clock *clock, events ...ownEvent
 	return nil
 }
 
-// registerSchemas appends those schemas of the catalogue that the ledger does
-// not hold yet: all of them in a new ledger, new ones after an upgrade.
-func (l *Ledger) registerSchemas(ctx context.Context, clock *clock) error {
-	var events []ownEvent
-	for _, s := range l.Catalogue().All() {
-		if l.schemas.has(s.Hash) {
-			continue
-		}
-		events = append(events, ownEvent{
-			typ: record.TypeSchemaRegistered, subject: schemaSubject, id: "schema/" + hex.EncodeToString(s.Hash[:]),
-			data: canon.Map(
-				canon.Member{Name: "type", Value: canon.Text(s.Type)},
-				canon.Member{Name: "sha256", Value: canon.Text(base64Of(s.Hash))},
-				canon.Member{Name: "text", Value: canon.Text(string(s.Text))},
-			),
-		})
-	}
-	if err := l.appendOwn(ctx, clock, events...); err != nil {
-		return err
-	}
-	for _, s := range l.Catalogue().All() {
-		l.schemas.add(s)
-	}
-	return nil
-}
-
-// schemaSubject is the subject of all registrations of schemas, and
-// conflictSubject that of all conflicting submissions.
-const (
-	schemaSubject   = "ledger/schemas"
-	conflictSubject = "ledger/conflicts"
-)
+// conflictSubject is the subject of all conflicting submissions.
+const conflictSubject = "ledger/conflicts"
 
 // Locate returns what D/lendlog.json says of the ledger in dir, without
 // opening it: its origin and where its parts are.

@@ -129,8 +129,8 @@ type Ledger struct {
 	keyring  *keyring
 	terms    *term.Cache
 
-	catalogue atomic.Pointer[record.Catalogue] // what may be submitted
-	schemas   *schemaSet                       // every schema ever registered, by hash
+	catalogue   atomic.Pointer[record.Catalogue] // what may be submitted
+	registering *semaphore.Weighted              // of 1: held while the catalogue changes
 
 	published atomic.Pointer[published] // what readers and repeats see
 
@@ -202,9 +202,6 @@ func (l *Ledger) Head() Head {
 	p := l.published.Load()
 	return Head{Size: p.head.Size, Root: p.root, Recorded: p.head.Recorded, Note: p.head.Note}
 }
-
-// Catalogue returns the types that may be submitted.
-func (l *Ledger) Catalogue() *record.Catalogue { return l.catalogue.Load() }
 
 // Trust returns the trust policy that names this ledger's own keys. Whoever
 // takes it from the ledger itself trusts the operator for it; see

@@ -5,7 +5,6 @@ package ledger
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,7 +14,6 @@ import (
 
 	"golang.org/x/mod/sumdb/note"
 
-	"github.com/lendlog/lendlog/ledger/canon"
 	"github.com/lendlog/lendlog/ledger/record"
 	"github.com/lendlog/lendlog/ledger/store"
 	"github.com/lendlog/lendlog/ledger/tree"
@@ -435,40 +433,6 @@ func (l *Ledger) checkIdentities() error {
 		err = fmt.Errorf("the store's %d event identities are not the %d that its head counts: %w", n, l.state.head.Identities, ErrDamaged)
 	}
 	return err
-}
-
-// readSchemas knows again every schema that was ever registered.
-func (l *Ledger) readSchemas(ctx context.Context) error {
-	t, err := l.timeline(ctx, schemaSubject, 1, 1<<31)
-	if errors.Is(err, ErrNotFound) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	for _, p := range t.postings {
-		lf, err := l.leafAt(p.Index)
-		if errors.Is(err, ErrNotFound) {
-			err = fmt.Errorf("%w: %w", ErrDamaged, err)
-		}
-		if err == nil {
-			err = placed(p, lf)
-		}
-		if err != nil {
-			return err
-		}
-		text, _ := lf.Entry.Open.Get("text")
-		sum, _ := lf.Entry.Open.Get("sha256")
-		s, err := record.ParseSchema([]byte(text.Str))
-		if err != nil {
-			return fmt.Errorf("the schema in record %d: %w", p.Index, err)
-		}
-		if base64.StdEncoding.EncodeToString(s.Hash[:]) != sum.Str || text.Kind != canon.String {
-			return fmt.Errorf("the schema in record %d does not have the hash it is registered under", p.Index)
-		}
-		l.schemas.add(s)
-	}
-	return nil
 }
 
 // ownMirror refuses the mirror of another ledger, or of another history of

@@ -156,7 +156,7 @@ func (l *Ledger) schemaOf(e *record.Entry, values map[string]canon.Value) (*reco
 			return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
 		}
 	}
-	s, ok := l.schemas.get(hash)
+	s, ok := l.Schema(hash)
 	if !ok {
 		return nil, fmt.Errorf("the schema %s was never registered: %w", base64Of(hash), ErrDamaged)
 	}
@@ -466,30 +466,3 @@ func (r tileReader) ReadTile(level int, n int64) (tree.Tile, error) {
 	r.cache.add(id, t)
 	return t, nil
 }
-
-// schemaSet holds schemas by hash.
-type schemaSet struct {
-	mu sync.RWMutex // guards m
-	m  map[[32]byte]*record.Schema
-}
-
-func newSchemaSet() *schemaSet { return &schemaSet{m: map[[32]byte]*record.Schema{}} }
-
-func (s *schemaSet) has(hash [32]byte) bool { _, ok := s.get(hash); return ok }
-
-func (s *schemaSet) get(hash [32]byte) (*record.Schema, bool) {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	x, ok := s.m[hash]
-	return x, ok
-}
-
-func (s *schemaSet) add(x *record.Schema) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.m[x.Hash] = x
-}
-
-// Schema returns a schema that was ever registered, by the SHA-256 of its
-// bytes.
-func (l *Ledger) Schema(hash [32]byte) (*record.Schema, bool) { return l.schemas.get(hash) }

@@ -48,9 +48,6 @@ func (l *Ledger) Run(ctx context.Context) (err error) {
 		}
 	}()
 	clock := newClock(l.opt.Now)
-	if err := l.registerSchemas(ctx, clock); err != nil {
-		return fmt.Errorf("couldn't register the schemas: %w", err)
-	}
 	for {
 		select {
 		case p := <-l.queue:

@@ -10,7 +10,8 @@ import (
 )
 
 // A Catalogue holds the schemas of the record types that a ledger knows. It
-// does not change once made, so any number of readers may share one.
+// does not change once made, so any number of readers may share one. The zero
+// Catalogue knows none.
 type Catalogue struct {
 	types map[string]*Schema   // the current schema of each type
 	byID  map[[32]byte]*Schema // every schema
@@ -33,16 +34,21 @@ func (c *Catalogue) Hash(h [32]byte) (*Schema, bool) {
 // changed.
 func (c *Catalogue) All() []*Schema { return c.all }
 
-// With returns a catalogue in which s is the current schema of its type. One
-// that it replaces stays reachable by its hash, because older records cite it.
-// The only error is a schema that would move a type between the lender and the
-// ledger. Who may register what is for the caller to say.
-func (c *Catalogue) With(s *Schema) (*Catalogue, error) {
-	if old, ok := c.types[s.Type]; ok && old.Own != s.Own {
-		return nil, fmt.Errorf("couldn't register a schema for %s: x-own must stay as it is; give the type another name or version", s.Type)
+// With returns a catalogue with more schemas, of which each becomes the current
+// one of its type. One that it replaces stays reachable by its hash, because
+// older records cite it. The only error is a schema that would move a type
+// between the lender and the ledger. What a lender may register is for Admit to
+// say.
+func (c *Catalogue) With(more ...*Schema) (*Catalogue, error) {
+	n := &Catalogue{types: make(map[string]*Schema, len(c.types)+len(more)), byID: make(map[[32]byte]*Schema, len(c.byID)+len(more))}
+	maps.Copy(n.types, c.types)
+	maps.Copy(n.byID, c.byID)
+	for _, s := range more {
+		if old, ok := n.types[s.Type]; ok && old.Own != s.Own {
+			return nil, fmt.Errorf("couldn't register a schema for %s: x-own must stay as it is; give the type another name or version", s.Type)
+		}
+		n.put(s)
 	}
-	n := &Catalogue{types: maps.Clone(c.types), byID: maps.Clone(c.byID)}
-	n.put(s)
 	n.sort()
 	return n, nil
 }

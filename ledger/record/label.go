@@ -19,10 +19,10 @@ import (
 // lists. They are no part of a schema, so that a better word never changes a
 // hash.
 type Labels struct {
-	Title       string
-	Description string
-	Members     map[string]string            // of every member
-	Words       map[string]map[string]string // member → word of its code lists → label, for members that have lists
+	Title       string                       `json:"title"`
+	Description string                       `json:"description"`
+	Members     map[string]string            `json:"members"` // of every member
+	Words       map[string]map[string]string `json:"words"`   // member → word of its code lists → label, for members that have lists
 }
 
 // The languages of labels.
