@@ -8,6 +8,7 @@ import (
 	"embed"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -111,8 +112,44 @@ type labelFile struct {
 
 const sharedLabels = "shared"
 
-//go:embed labels/*.json
+//go:embed labels/org.lendlog.*.json labels/shared.json
 var labelFiles embed.FS
+
+//go:embed labels/stages.json
+var stageFile []byte
+
+// A Stage is a part of lending, with the types that come with lendlog for it.
+type Stage struct {
+	Title map[string]string // by language
+	Types []*Schema         // sorted by type
+}
+
+// Stages groups the types that come with lendlog in the order of a loan's life.
+// A type is in one stage, or in none if no stage names its first word.
+func Stages() ([]Stage, error) {
+	builtin, err := Builtin()
+	if err != nil {
+		return nil, err
+	}
+	var list []struct {
+		English string   `json:"en"`
+		Chinese string   `json:"zh"`
+		Types   []string `json:"types"` // first words
+	}
+	if err := json.Unmarshal(stageFile, &list); err != nil {
+		return nil, fmt.Errorf("couldn't read the embedded stages: %w", err)
+	}
+	stages := make([]Stage, len(list))
+	for i, l := range list {
+		stages[i].Title = map[string]string{English: l.English, Chinese: l.Chinese}
+		for _, s := range builtin.All() {
+			if word, _, _ := strings.Cut(strings.TrimPrefix(s.Type, builtinPrefix), "."); slices.Contains(l.Types, word) {
+				stages[i].Types = append(stages[i].Types, s)
+			}
+		}
+	}
+	return stages, nil
+}
 
 // labels are the files of labels by name.
 var labels = sync.OnceValue(func() map[string]labelFile {

@@ -41,7 +41,7 @@ func TestLabels(t *testing.T) {
 	both := func(w map[string]string) bool {
 		return len(w) == 2 && w[record.English] != "" && w[record.Chinese] != ""
 	}
-	types := map[string]bool{"shared": true}
+	types := map[string]bool{"shared": true, "stages": true}
 	for _, s := range builtin(t).All() {
 		types[s.Type] = true
 		own, ok := readLabels(t, s.Type)
@@ -151,5 +151,27 @@ func TestWords(t *testing.T) {
 	}
 	if got := s.Words("v"); got != nil {
 		t.Errorf("words %q of a constant", got)
+	}
+}
+
+// Every type is in one stage, and every stage has titles and types.
+func TestStages(t *testing.T) {
+	stages, err := record.Stages()
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := make(map[string]int)
+	for _, s := range stages {
+		if len(s.Types) == 0 || s.Title[record.English] == "" || s.Title[record.Chinese] == "" {
+			t.Errorf("the stage %v lacks types or a title", s.Title)
+		}
+		for _, typ := range s.Types {
+			in[typ.Type]++
+		}
+	}
+	for _, s := range builtin(t).All() {
+		if n := in[s.Type]; n != 1 {
+			t.Errorf("%s is in %d stages; put its first word into one of labels/stages.json", s.Type, n)
+		}
 	}
 }
