@@ -34,6 +34,7 @@ var (
 	kindTooLarge    = kind{"too-large", 413, "The request is too large"}
 	kindMediaType   = kind{"unsupported-media-type", 415, "The body is of a type that is not accepted here"}
 	kindInvalid     = kind{"invalid-event", 422, "The event is not one that can be recorded"}
+	kindSchema      = kind{"invalid-schema", 422, "The schema is not one that can be registered"}
 	kindUnreadable  = kind{"unreadable-document", 422, "The document cannot be read"}
 	kindInternal    = kind{"internal", 500, "Something went wrong in the server"}
 	kindDamaged     = kind{"damaged", 500, "The store is damaged"}
@@ -101,6 +102,7 @@ type fieldError struct {
 func problemOf(err error) *problem {
 	var f *fault
 	var violations record.Violations
+	var schema schemaError
 	var conflict *ledger.ConflictError
 	switch {
 	case errors.As(err, &f):
@@ -114,11 +116,9 @@ func problemOf(err error) *problem {
 		}
 		return p
 	case errors.As(err, &violations):
-		p := newProblem(kindInvalid, "see errors; correct the event and send it again")
-		for _, v := range violations {
-			p.Errors = append(p.Errors, fieldError{v.Pointer, v.Code, v.Message})
-		}
-		return p
+		return newProblem(kindInvalid, "see errors; correct the event and send it again").about(violations)
+	case errors.As(err, &schema):
+		return newProblem(kindSchema, "see errors, whose pointers are into the schema; correct it and send it again").about(schema.Violations)
 	case errors.As(err, &conflict):
 		p := newProblem(kindConflict, "the content differs from the record at index, so nothing was appended but the conflict; give another event an id of its own")
 		p.Index = &conflict.Index
@@ -173,6 +173,14 @@ func isDefect(err error) bool {
 
 func newProblem(k kind, detail string) *problem {
 	return &problem{Type: "urn:lendlog:problem:" + k.name, Title: k.title, Status: k.status, Detail: detail}
+}
+
+// about lists what is wrong with a document.
+func (p *problem) about(violations record.Violations) *problem {
+	for _, v := range violations {
+		p.Errors = append(p.Errors, fieldError{v.Pointer, v.Code, v.Message})
+	}
+	return p
 }
 
 func (p *problem) retry(seconds int) *problem {

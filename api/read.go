@@ -16,7 +16,6 @@ import (
 	"github.com/lendlog/lendlog/ledger"
 	"github.com/lendlog/lendlog/ledger/canon"
 	"github.com/lendlog/lendlog/ledger/proof"
-	"github.com/lendlog/lendlog/ledger/record"
 	"github.com/lendlog/lendlog/ledger/tree"
 )
 
@@ -264,6 +263,10 @@ func (s *Server) getSubject(c *call) error {
 	if err != nil {
 		return err
 	}
+	told, err := s.begin(c.ctx(), kind, id, from, left, step.Count)
+	if err != nil {
+		return err
+	}
 	c.Header("Content-Type", typeJSON)
 	w := bufio.NewWriterSize(c.Writer, 32<<10)
 	_, _ = w.Write(bytes.TrimSuffix(head, []byte("]}\n")))
@@ -281,6 +284,7 @@ func (s *Server) getSubject(c *call) error {
 				_ = w.WriteByte(',')
 			}
 			_, _ = w.Write(b)
+			told.add(r)
 		}
 		if from, left = from+timelineStep, left-timelineStep; left <= 0 {
 			break
@@ -289,7 +293,11 @@ func (s *Server) getSubject(c *call) error {
 			return err
 		}
 	}
-	_, _ = w.WriteString("]}\n")
+	tail, err := told.end(step.Subject)
+	if err != nil {
+		return err
+	}
+	_, _ = w.Write(tail)
 	return w.Flush()
 }
 
@@ -414,78 +422,4 @@ func unreadable(at string, err error) error {
 		reason = strings.ToValidUTF8(reason[:maxReason], "") + " …"
 	}
 	return faultf(kindUnreadable, "%s", reason)
-}
-
-// A typeDoc is a record type in a list; see getType for one with its members.
-type typeDoc struct {
-	Type        string   `json:"type"`
-	Title       string   `json:"title"`
-	Description string   `json:"description"`
-	Subjects    []string `json:"subjects"`
-	Restricted  bool     `json:"restricted"`
-	Own         bool     `json:"own"`
-	Schema      []byte   `json:"schema"`
-}
-
-func newTypeDoc(s *record.Schema) typeDoc {
-	return typeDoc{s.Type, s.Title, s.Description, s.SubjectKinds, s.Restricted, s.Own, s.Hash[:]}
-}
-
-// listTypes answers GET /v1/types.
-func (s *Server) listTypes(c *call) error {
-	d := struct {
-		Types []typeDoc `json:"types"`
-	}{Types: []typeDoc{}}
-	for _, t := range s.ledger.Catalogue().All() {
-		d.Types = append(d.Types, newTypeDoc(t))
-	}
-	return c.json(http.StatusOK, d)
-}
-
-// getType answers GET /v1/types/{type}.
-func (s *Server) getType(c *call) error {
-	t, ok := s.ledger.Catalogue().Type(c.Param("type"))
-	if !ok {
-		return faultf(kindNotFound, "the ledger has no such type; GET /v1/types lists them")
-	}
-	type member struct {
-		Name        string `json:"name"`
-		Title       string `json:"title"`
-		Description string `json:"description"`
-		Required    bool   `json:"required"`
-		Open        bool   `json:"open"`
-		Group       string `json:"group,omitempty"`
-	}
-	d := struct {
-		typeDoc
-		Members  []member          `json:"members"`
-		Sealed   []string          `json:"sealed"`
-		Examples []json.RawMessage `json:"examples"`
-	}{newTypeDoc(t), []member{}, t.Pointers(), []json.RawMessage{}}
-	for _, m := range t.Members {
-		d.Members = append(d.Members, member{m.Name, m.Title, m.Description, m.Required, m.Open, m.Group})
-	}
-	for _, e := range t.Examples {
-		d.Examples = append(d.Examples, e.Bytes())
-	}
-	return c.json(http.StatusOK, d)
-}
-
-// getSchema answers GET /v1/schemas/{hash} with the exact bytes of a schema.
-func (s *Server) getSchema(c *call) error {
-	given := c.Param("hash")
-	hash, err := hex.DecodeString(given)
-	if err != nil || len(hash) != 32 || strings.ToLower(given) != given {
-		return badRequest("a schema is named by the 64 lower-case hexadecimal digits of its SHA-256")
-	}
-	schema, ok := s.ledger.Schema([32]byte(hash))
-	if !ok {
-		return faultf(kindNotFound, "no schema of this hash was ever registered here")
-	}
-	c.Header("Cache-Control", "public, "+immutable)
-	if c.unchanged(`"` + given + `"`) {
-		return nil
-	}
-	c.bytes(http.StatusOK, "application/schema+json", schema.Text)
-	return nil
 }

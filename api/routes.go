@@ -30,6 +30,7 @@ func (s *Server) routes() []route {
 		{get, "/v1/trust", "getTrust", nil, read(s.getTrust)},
 		{post, "/v1/verify", "verify", nil, s.gates.bulk.through(s.verify)},
 		{get, "/v1/types", "listTypes", nil, read(s.listTypes)},
+		{post, "/v1/types", "addType", []string{"dry-run"}, s.addType},
 		{get, "/v1/types/:type", "getType", nil, read(s.getType)},
 		{get, "/v1/schemas/:hash", "getSchema", nil, read(s.getSchema)},
 
