@@ -16,6 +16,7 @@ import (
 	"github.com/lendlog/lendlog/ledger/proof"
 	"github.com/lendlog/lendlog/ledger/record"
 	"github.com/lendlog/lendlog/ledger/seal"
+	"github.com/lendlog/lendlog/ledger/story"
 	"github.com/lendlog/lendlog/ledger/tree"
 )
 
@@ -42,6 +43,23 @@ type Record struct {
 
 	Proof      []tree.Hash
 	Checkpoint Checkpoint
+}
+
+// Story returns the record as a part of its subject's story; false for an
+// index-root, which is nobody's. Of a record that was erased in part it has
+// the open members only.
+func (r *Record) Story() (story.Record, bool) {
+	if r.Leaf.Entry == nil {
+		return story.Record{}, false
+	}
+	sealed := func(yield func(string, canon.Value) bool) {
+		for _, d := range r.Sealed {
+			if d.Present && !yield(d.Pointer, d.Value) {
+				return
+			}
+		}
+	}
+	return story.NewRecord(r.Index, r.Leaf.Entry, r.Schema, sealed, len(r.Unreadable) > 0), true
 }
 
 // recordDoc is a record as the server answers it.
@@ -204,6 +222,19 @@ type Timeline struct {
 	// are shown; that there are no more is the server's word.
 	Count   int64
 	Records []*Record
+}
+
+// Story returns the whole story of the subject, which findings are computed
+// of (package rule); nil when the timeline is a part of it.
+func (t *Timeline) Story() *story.Story {
+	if n := int64(len(t.Records)); n == 0 || n != t.Count || t.Records[0].Leaf.Entry.Seq != 1 {
+		return nil
+	}
+	records := make([]story.Record, len(t.Records))
+	for i, r := range t.Records {
+		records[i], _ = r.Story()
+	}
+	return story.New(t.Subject, records)
 }
 
 // timelinePage is how many records are asked for at a time.
