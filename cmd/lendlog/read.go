@@ -5,7 +5,9 @@ package main
 import (
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -13,6 +15,7 @@ import (
 
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/access"
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/console"
+	"github.com/lendlog/lendlog/ledger/rule"
 	"github.com/lendlog/lendlog/ledger/tree"
 )
 
@@ -33,10 +36,17 @@ func newShow(c *console.Console) *cobra.Command {
 entry, for every reader of the log) or sealed (under the key of its group), and
 the proof that it is in the ledger. The proof is verified before it is shown.
 
+Then what the other records of its subject say of it: by which it was corrected or
+voided, and the findings that name it, which are rules that it breaks
+(docs/rules.md). They are computed here from the whole story of the subject, are
+no part of the record, and are left out where the story is longer than 10,000
+records.
+
 With --json: {"index", "type", "title", "subject", "seq", "time", "recorded",
 "capture", "submitter", "refs", "restricted", "members": [{"pointer", "value",
-"open", "group"}], "unreadable", "leafHash", "entry", "proof", "checkpoint"}. A
-member that the event lacks has no "value".`,
+"open", "group"}], "unreadable", "correctedBy", "voidedBy", "findings": [{"rule",
+"records", "text": {"en", "zh"}, "source"}], "leafHash", "entry", "proof",
+"checkpoint"}. A member that the event lacks has no "value".`,
 		Example: `  lendlog show 12 --dir ledger
   lendlog show 12 --server http://127.0.0.1:8080 --json`,
 		Args: takes("INDEX"),
@@ -50,7 +60,14 @@ member that the event lacks has no "value".`,
 				if err != nil {
 					return notFound(err, "record "+args[0])
 				}
+				judged, err := access.JudgeOne(cmd.Context(), l, r)
+				if err != nil {
+					return err
+				}
 				printRecord(c, r)
+				if judged {
+					printFindings(c, r.Findings)
+				}
 				return c.Emit(r)
 			})
 		},
@@ -76,10 +93,16 @@ func printRecord(c *console.Console, r *access.Record) {
 	}
 	line("submitter", r.Submitter)
 	if len(r.Refs) > 0 {
-		line("follows", strings.Trim(fmt.Sprint(r.Refs), "[]"))
+		line("follows", listed(r.Refs))
 	}
 	if r.Restricted {
 		line("restricted", "its type, schema, submitter, refs and time are sealed too")
+	}
+	if len(r.CorrectedBy) > 0 {
+		line("corrected", "by record "+listed(r.CorrectedBy))
+	}
+	if r.VoidedBy > 0 {
+		line("voided", "by record "+listed([]int64{r.VoidedBy}))
 	}
 	if len(r.Unreadable) > 0 {
 		line("erased", "the members of "+strings.Join(r.Unreadable, ", ")+": their key was destroyed")
@@ -112,6 +135,23 @@ func printRecord(c *console.Console, r *access.Record) {
 	}
 }
 
+func listed(indexes []int64) string {
+	return strings.ReplaceAll(strings.Trim(fmt.Sprint(indexes), "[]"), " ", ", ")
+}
+
+// printFindings prints what the rules say, if anything.
+func printFindings(c *console.Console, findings []rule.Finding) {
+	if len(findings) == 0 {
+		return
+	}
+	rows := make([][]string, len(findings))
+	for i, f := range findings {
+		rows[i] = []string{listed(f.Records), f.Rule, console.Clean(f.Text.EN), f.Source}
+	}
+	c.Printf("\n")
+	c.Table([]string{"RECORDS", "FINDING", "WHAT", "RULE OF"}, rows)
+}
+
 // checkpointOf reads the text of a signed checkpoint without its signatures,
 // which were verified by whoever handed it over.
 func checkpointOf(note string) (tree.Checkpoint, bool) {
@@ -136,6 +176,10 @@ func newTimeline(c *console.Console) *cobra.Command {
 it), a line of credit, a case, a party and so on. Their numbers run without a gap,
 and each one's entry holds the hash of the one before.
 
+After all records of a subject come the findings: where they contradict each other
+or the rules of lending (docs/rules.md). They are computed here, over the whole
+story; with a part of it, or with more than 10,000 records, there are none.
+
 With --json, one line per record, of the form of "lendlog show --json" without a
 proof.`,
 		Example: `  lendlog timeline file/A-2026-000117 --dir ledger
@@ -154,6 +198,12 @@ proof.`,
 				if err != nil {
 					return notFound(err, "record of this subject")
 				}
+				var report *rule.Report
+				if int64(len(records)) == count && count <= rule.MaxRecords {
+					if report, err = access.Judge(args[0], records); err != nil {
+						return err
+					}
+				}
 				var rows [][]string
 				for _, r := range records {
 					if err := c.Emit(r); err != nil {
@@ -168,6 +218,12 @@ proof.`,
 				if rest := count - from + 1 - int64(len(records)); rest > 0 {
 					c.Notef("%d of %d records; the next with --from %d", len(records), count, from+int64(len(records)))
 				}
+				if report == nil {
+					c.Notef("no findings, which are of all records of a subject")
+					return nil
+				}
+				printFindings(c, report.Findings)
+				c.Notef("%s", summary(report))
 				return nil
 			})
 		},
@@ -176,6 +232,21 @@ proof.`,
 	cmd.Flags().Int64Var(&from, "from", 1, "number of the first record to show")
 	cmd.Flags().Int64Var(&limit, "limit", 1000, "how many records to show at most")
 	return cmd
+}
+
+// summary tells in a line how many checks were made.
+func summary(r *rule.Report) string {
+	s := fmt.Sprintf("%d checks, %d findings", r.Checked, len(r.Findings))
+	var reasons []string
+	missed := 0
+	for _, why := range slices.Sorted(maps.Keys(r.Unchecked)) {
+		missed += r.Unchecked[why]
+		reasons = append(reasons, fmt.Sprintf("%s %d", why, r.Unchecked[why]))
+	}
+	if missed > 0 {
+		s += fmt.Sprintf("; %d checks could not be made: %s", missed, strings.Join(reasons, ", "))
+	}
+	return s
 }
 
 func newProve(c *console.Console) *cobra.Command {

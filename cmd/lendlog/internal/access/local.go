@@ -226,5 +226,8 @@ func view(r *ledger.Record) *Record {
 	for _, m := range r.Members {
 		out.add(m.Pointer, m.Value, m.Present, m.Open, m.Group)
 	}
+	if told, ok := r.Story(); ok {
+		out.Story = &told
+	}
 	return out
 }

@@ -10,6 +10,8 @@ import (
 
 	"github.com/lendlog/lendlog/ledger/canon"
 	"github.com/lendlog/lendlog/ledger/record"
+	"github.com/lendlog/lendlog/ledger/rule"
+	"github.com/lendlog/lendlog/ledger/story"
 	"github.com/lendlog/lendlog/ledger/tree"
 )
 
@@ -30,10 +32,20 @@ type Record struct {
 	Members    []Member `json:"members"`
 	Unreadable []string `json:"unreadable,omitempty"` // key groups whose key was destroyed
 
+	// CorrectedBy, VoidedBy and Findings are what the whole story of the
+	// subject says of the record; absent where it was not read.
+	CorrectedBy []int64        `json:"correctedBy,omitempty"`
+	VoidedBy    int64          `json:"voidedBy,omitempty"`
+	Findings    []rule.Finding `json:"findings,omitempty"`
+
 	LeafHash   tree.Hash   `json:"leafHash"`
 	Entry      string      `json:"entry"` // the leaf's exact bytes
 	Proof      []tree.Hash `json:"proof,omitempty"`
 	Checkpoint string      `json:"checkpoint,omitempty"` // that Proof leads to
+
+	// Story is the record as a part of its subject's story; nil of an
+	// index-root.
+	Story *story.Record `json:"-"`
 }
 
 // A Member is one member of the event that a record was made of.

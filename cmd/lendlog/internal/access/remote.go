@@ -206,5 +206,8 @@ func show(r *client.Record) *Record {
 			out.add(canon.Pointer("/data", m.Name), m.Value, true, true, "")
 		}
 	}
+	if told, ok := r.Story(); ok {
+		out.Story = &told
+	}
 	return out
 }
