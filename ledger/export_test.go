@@ -4,9 +4,12 @@ package ledger
 
 import (
 	"bytes"
+	"context"
+	"iter"
 
 	"github.com/lendlog/lendlog/ledger/record"
 	"github.com/lendlog/lendlog/ledger/store"
+	"github.com/lendlog/lendlog/ledger/story"
 )
 
 // Steps are the durable steps of a commit, in their order.
@@ -61,4 +64,12 @@ func (l *Ledger) TakeParams(genesis []byte) error {
 		return err
 	}
 	return l.takeParams(leaf{lf, genesis})
+}
+
+// StoryRecords is how many records a story has at most.
+const StoryRecords = storyRecords
+
+// StoriesIn is Stories with room for so many places at a time.
+func (l *Ledger) StoriesIn(ctx context.Context, places int, sel Selection, progress func(done, total int64)) iter.Seq2[*story.Story, error] {
+	return l.stories(ctx, l.Head(), sel, places, progress)
 }

@@ -432,6 +432,10 @@ func TestTableFitsTheCatalogue(t *testing.T) {
 				t.Errorf("%s: there is no type %s", o.ID, p.Type)
 				continue
 			}
+			trigger, _ := catalogue(t).Type(story.Type(o.Trigger.Type))
+			if !slices.ContainsFunc(schema.SubjectKinds, func(kind string) bool { return slices.Contains(trigger.SubjectKinds, kind) }) {
+				t.Errorf("%s: %s is about no subject that %s is about", o.ID, p.Type, o.Trigger.Type)
+			}
 			if schema.Restricted || schema.Own {
 				t.Errorf("%s: %s is restricted or the ledger's own", o.ID, p.Type)
 			}

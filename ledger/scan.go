@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ledger
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"iter"
+	"slices"
+
+	"github.com/lendlog/lendlog/ledger/canon"
+	"github.com/lendlog/lendlog/ledger/record"
+	"github.com/lendlog/lendlog/ledger/story"
+)
+
+// A Selection says which stories are to be read, and what of them.
+type Selection interface {
+	// Triggers reports whether a record of a type makes its subject one that
+	// is to be read.
+	Triggers(typ string) bool
+	// Reads reports whether records of a type are to be in a story.
+	// Corrections and voidings are in any case.
+	Reads(typ string) bool
+	// Member reports whether members of data of a name are to be in it.
+	Member(name string) bool
+}
+
+// storyRecords bounds the records of a story: a subject that has more is read
+// so far and marked unclear. A file has some hundreds.
+const storyRecords = 1 << 12
+
+// scanPlaces bounds what a walk over the ledger remembers, at 40 bytes each.
+const scanPlaces = 1 << 20
+
+// scanStep is how many entries or postings are read from the store at a time.
+const scanStep = 1024
+
+// Stories reads the whole ledger as it lay under a head, and yields the story of
+// every subject that has a record which the selection is triggered by, once, in
+// the order of their terms. It walks over the entries, where types stand in the
+// clear, and opens only the records that are selected of those subjects. What it
+// holds does not grow with the ledger: one story, and the places of so many
+// records as fit; where there are more it walks again for the rest.
+//
+// Restricted records are never in a story: what one is shows in none.
+//
+// progress, when not nil, is told how much of the walk is done.
+func (l *Ledger) Stories(ctx context.Context, head Head, sel Selection, progress func(done, total int64)) iter.Seq2[*story.Story, error] {
+	return l.stories(ctx, head, sel, scanPlaces, progress)
+}
+
+func (l *Ledger) stories(ctx context.Context, head Head, sel Selection, places int, progress func(done, total int64)) iter.Seq2[*story.Story, error] {
+	if progress == nil {
+		progress = func(int64, int64) {}
+	}
+	return func(yield func(*story.Story, error) bool) {
+		for w := (&walk{places: places}); !w.over; {
+			err := l.walk(ctx, head, sel, w, progress)
+			for err == nil && len(w.found) > 0 {
+				var s *story.Story
+				if s, err = l.next(ctx, w, sel); err == nil && s != nil && !yield(s, nil) {
+					return
+				}
+			}
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+		}
+	}
+}
+
+// a place is where a selected record of a subject lies.
+type place struct {
+	term  [32]byte
+	index int64 // negative, by ^, of a record that triggers the selection
+}
+
+func (p place) at() int64 { return max(p.index, ^p.index) }
+
+func (p place) compare(q place) int {
+	return cmp.Or(bytes.Compare(p.term[:], q.term[:]), cmp.Compare(p.at(), q.at()))
+}
+
+// a walk goes over all entries, and remembers the places of those terms that
+// lie from one bound on up to another.
+type walk struct {
+	places int // that fit
+	from   [32]byte
+	to     *[32]byte // nil where all that follow fit
+	found  []place   // sorted when the walk is done
+	over   bool      // no further walk is needed
+}
+
+func (w *walk) add(p place) {
+	if bytes.Compare(p.term[:], w.from[:]) < 0 || w.to != nil && bytes.Compare(p.term[:], w.to[:]) >= 0 {
+		return
+	}
+	if w.found = append(w.found, p); len(w.found) < w.places {
+		return
+	}
+	// Half the terms are left to the next walk. The lowest stays in any case.
+	slices.SortFunc(w.found, place.compare)
+	keep := len(w.found) / 2
+	for keep < len(w.found) && w.found[keep].term == w.found[0].term {
+		keep++
+	}
+	if keep == len(w.found) {
+		w.places *= 2 // one subject alone has as many
+		return
+	}
+	bound := w.found[keep].term
+	for w.found[keep-1].term == bound {
+		keep--
+	}
+	w.found, w.to = w.found[:keep], &bound
+}
+
+// walk finds the places of the terms that follow those of the walk before.
+func (l *Ledger) walk(ctx context.Context, head Head, sel Selection, w *walk, progress func(done, total int64)) error {
+	if w.to != nil {
+		w.from, w.to = *w.to, nil
+	}
+	view := l.published.Load().view
+	for first := int64(0); first < head.Size; first += scanStep {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		progress(first, head.Size)
+		err := l.store.Entries(first, min(scanStep, head.Size-first), func(i int64, b []byte) error {
+			lf, err := l.checkEntry(view, i, b)
+			if err != nil || lf.Entry == nil {
+				return err
+			}
+			switch typ := lf.Entry.Type; {
+			case typ == record.TypeRestricted:
+			case sel.Triggers(typ):
+				w.add(place{lf.Entry.Term, ^i})
+			case sel.Reads(typ) || alters(typ):
+				w.add(place{lf.Entry.Term, i})
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	slices.SortFunc(w.found, place.compare)
+	w.over = w.to == nil
+	return nil
+}
+
+// next reads the story of the first term that was found, nil when nothing
+// triggers it.
+func (l *Ledger) next(ctx context.Context, w *walk, sel Selection) (*story.Story, error) {
+	n, triggered := 0, false
+	for ; n < len(w.found) && w.found[n].term == w.found[0].term; n++ {
+		triggered = triggered || w.found[n].index < 0
+	}
+	places := w.found[:n]
+	w.found = w.found[n:]
+	if !triggered {
+		return nil, nil
+	}
+	t := teller{l: l, sel: sel}
+	for _, p := range places {
+		if more, err := t.add(ctx, p.at()); err != nil {
+			return nil, err
+		} else if !more {
+			break
+		}
+	}
+	return t.story(), nil
+}
+
+// Story reads the story of one subject as it lay under a head. The story has no
+// records when none is selected; an unknown subject is ErrNotFound.
+func (l *Ledger) Story(ctx context.Context, head Head, kind, id string, sel Selection) (*story.Story, error) {
+	t := teller{l: l, sel: sel, subject: kind + "/" + id}
+	of := l.terms.Term(kind, id)
+	l.chains.RLock()
+	count := l.state.chain(of).count
+	l.chains.RUnlock()
+	known := false
+	for from := int64(1); from <= count; from += scanStep {
+		postings, err := l.store.Postings(of, from, min(scanStep, count-from+1))
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range postings {
+			if p.Index >= head.Size {
+				count = 0
+				break
+			}
+			known = true
+			lf, err := l.leafAt(p.Index)
+			if err == nil {
+				err = placed(p, lf)
+			}
+			if err != nil {
+				return nil, err
+			}
+			if typ := lf.Entry.Type; typ == record.TypeRestricted || !sel.Reads(typ) && !alters(typ) {
+				continue
+			}
+			if more, err := t.add(ctx, p.Index); err != nil {
+				return nil, err
+			} else if !more {
+				count = 0
+				break
+			}
+		}
+	}
+	if !known {
+		return nil, fmt.Errorf("the subject is %w", ErrNotFound)
+	}
+	return t.story(), nil
+}
+
+// a teller gathers the records of a story.
+type teller struct {
+	l       *Ledger
+	sel     Selection
+	subject string
+	records []story.Record
+	unclear bool
+}
+
+// add reads a record into the story. It reports whether another one may
+// follow.
+func (t *teller) add(ctx context.Context, index int64) (more bool, err error) {
+	if len(t.records) == storyRecords {
+		t.unclear = true
+		return false, nil
+	}
+	r, err := t.l.Record(ctx, index)
+	if err != nil {
+		return false, err
+	}
+	part, _ := r.Story()
+	part.Data = selected(part, t.sel)
+	t.records = append(t.records, part)
+	for _, m := range r.Members {
+		if m.Pointer == "/subject" && m.Present {
+			t.subject = m.Value.Str
+		}
+	}
+	return true, nil
+}
+
+func (t *teller) story() *story.Story {
+	s := story.New(t.subject, t.records)
+	s.Unclear = s.Unclear || t.unclear
+	return s
+}
+
+// selected returns the members of a record that a selection wants; of a
+// correction or voiding what it does to which record.
+func selected(r story.Record, sel Selection) canon.Value {
+	kept := canon.Value{Kind: canon.Object}
+	for _, m := range r.Data.Members {
+		wanted := sel.Member(m.Name)
+		if alters(r.Type) {
+			wanted = m.Name == "target" || m.Name == "targetSource" || m.Name == "members"
+		}
+		if wanted {
+			kept.Members = append(kept.Members, m)
+		}
+	}
+	return kept
+}
+
+// alters reports whether records of a type change what others say.
+func alters(typ string) bool {
+	return typ == story.Type("record.corrected") || typ == story.Type("record.voided")
+}
