@@ -110,43 +110,43 @@ type Rule struct {
 	Fits      *Fits
 }
 
-// Kind returns the name of the rule's kind of check.
-func (r *Rule) Kind() string {
-	name, _ := r.check()
-	return name
-}
-
 // A check judges the records of a rule.
 type check interface {
 	judge(j *judge, records []*story.Record)
 }
 
+// A kind is a kind of check, and what it says in the words of the page.
+type kind struct {
+	name, says string
+	has        bool
+	check      check
+}
+
+func (r *Rule) kinds() []kind {
+	return []kind{
+		{"sum", "`parts` add up to `total`; one with `?` counts as nothing when it is absent, one with `-` is taken away; `total` may also be what a member of `or` says", r.Sum != nil, r.Sum},
+		{"product", "`total` is `of` times `rate`, rounded to the digits that it has", r.Product != nil, r.Product},
+		{"shares", "`share` of the items of `list` adds up to `to`", r.Shares != nil, r.Shares},
+		{"within", "`member`, with `total` the sum of all until then, compares as `is` says with the limit that held at the time: the latest one that another record gave, or that of the record which `ref` names", r.Within != nil, r.Within},
+		{"balance", "what is `stated` is all of `plus` less all of `minus` until then, without what `undo` took back; unless the story has one of `unless`. A balance that stays wrong by as much as before is one finding", r.Balance != nil, r.Balance},
+		{"compare", "`member` compares as `is` says with the number `to`, or with the member `than`", r.Compare != nil, r.Compare},
+		{"before", "one of `needs`, or the one that is named by `ref`, is of the same time or earlier; the member `or` does as well. That there is none at all is a finding where `missing` says so: `{}` everywhere", r.Before != nil, r.Before},
+		{"between", "nothing happens after `from` and before `to`", r.Between != nil, r.Between},
+		{"once", "there is one record, or one for each value of `key`", r.Once != nil, r.Once},
+		{"frequency", "there are at most `most` records in `days` days", r.Frequency != nil, r.Frequency},
+		{"hours", "the local time of `member` is between two full hours", r.Hours != nil, r.Hours},
+		{"distinct", "those whom `members` name, and `other` in the record at the end of `path`, are different people", r.Distinct != nil, r.Distinct},
+		{"present", "of each group of `members` one is there and not empty", r.Present != nil, r.Present},
+		{"count", "the first of `members` that is there has as many items as `is` and `to` say", r.Count != nil, r.Count},
+		{"subset", "the words of the first of `members` that is there are words of `among`: the record that is named, or else the latest one", r.Subset != nil, r.Subset},
+		{"floor", "`member` is at least `first`, and one more for each number in `over` that `by` is above, by the kind of subject", r.Floor != nil, r.Floor},
+		{"fits", "the record and the members that are corrected or voided are there", r.Fits != nil, r.Fits},
+	}
+}
+
 // check returns the one check that the rule has, nil if it has none or several.
 func (r *Rule) check() (name string, c check) {
-	kinds := []struct {
-		name string
-		has  bool
-		check
-	}{
-		{"sum", r.Sum != nil, r.Sum},
-		{"product", r.Product != nil, r.Product},
-		{"shares", r.Shares != nil, r.Shares},
-		{"within", r.Within != nil, r.Within},
-		{"balance", r.Balance != nil, r.Balance},
-		{"compare", r.Compare != nil, r.Compare},
-		{"before", r.Before != nil, r.Before},
-		{"between", r.Between != nil, r.Between},
-		{"once", r.Once != nil, r.Once},
-		{"frequency", r.Frequency != nil, r.Frequency},
-		{"hours", r.Hours != nil, r.Hours},
-		{"distinct", r.Distinct != nil, r.Distinct},
-		{"present", r.Present != nil, r.Present},
-		{"count", r.Count != nil, r.Count},
-		{"subset", r.Subset != nil, r.Subset},
-		{"floor", r.Floor != nil, r.Floor},
-		{"fits", r.Fits != nil, r.Fits},
-	}
-	for _, k := range kinds {
+	for _, k := range r.kinds() {
 		if !k.has {
 			continue
 		}
