@@ -55,7 +55,7 @@ func TestReferenceExample(t *testing.T) {
 
 func TestShippedMappings(t *testing.T) {
 	names := mappings.Names()
-	for _, want := range []string{"lendingclub-accepted", "lendingclub-rejected", "taiwan-credit-cards"} {
+	for _, want := range []string{"cfpb-complaints", "lendingclub-accepted", "lendingclub-rejected", "taiwan-credit-cards"} {
 		if !slices.Contains(names, want) {
 			t.Errorf("%s is not shipped", want)
 		}

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -28,15 +29,15 @@ func real(t *testing.T, path ...string) string {
 	return filepath.Join(append([]string{dir}, path...)...)
 }
 
-// plainRows reads a file without the code under test. None of the real files
-// has a quotation mark.
+// plainRows reads a file without the code under test. The one whose lines end
+// in CR has no quotation mark, within which a CR would be a part of the cell.
 func plainRows(t *testing.T, path string) [][]string {
 	t.Helper()
 	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if bytes.ContainsRune(text, '"') {
+	if bytes.ContainsRune(text, '\r') && bytes.ContainsRune(text, '"') {
 		t.Fatalf("%s has quotation marks", path)
 	}
 	text = bytes.ReplaceAll(text, []byte("\r"), []byte("\n"))
@@ -135,5 +136,91 @@ func TestAllLendingClubRows(t *testing.T) {
 		if diff := cmp.Diff(want, []string{id.Str, money.Str, date.Str, dti.Str}); diff != "" {
 			t.Fatalf("row %d (-file +event):\n%s", i+1, diff)
 		}
+	}
+}
+
+// complaints is what a file of complaints comes to.
+type complaints struct {
+	opened, resolved       int
+	disputed, untimely     int
+	sentBeforeReceived     int
+	withoutChannel         int
+	dispositions, products map[string]int
+}
+
+func TestAllComplaints(t *testing.T) {
+	const (
+		received, product, via, sent, response, timely, disputed, id = 0, 1, 12, 13, 14, 15, 16, 17
+		american                                                     = "1/2/2006"
+	)
+	path := real(t, "cfpb-complaints", "consumer_complaints_ids.csv")
+	rows := plainRows(t, path)
+	day := func(layout, cell string) time.Time {
+		d, err := time.Parse(layout, cell)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	want := complaints{dispositions: map[string]int{}, products: map[string]int{}}
+	for _, row := range rows {
+		want.opened++
+		want.resolved++
+		if row[disputed] == "Yes" {
+			want.disputed++
+		}
+		if row[timely] == "No" {
+			want.untimely++
+		}
+		if day(american, row[sent]).Before(day(american, row[received])) {
+			want.sentBeforeReceived++
+		}
+		if row[via] == "Referral" {
+			want.withoutChannel++
+		}
+		want.dispositions[strings.ReplaceAll(strings.ToLower(row[response]), " ", "-")]++
+		want.products[row[product]]++
+	}
+	known := []int{1000, 1000, 211, 16, 23, 92}
+	counted := []int{want.opened, want.resolved, want.disputed, want.untimely, want.sentBeforeReceived, want.withoutChannel}
+	if diff := cmp.Diff(known, counted); diff != "" {
+		t.Fatalf("the file is not the one that is known (-known +counted):\n%s", diff)
+	}
+
+	got := complaints{dispositions: map[string]int{}, products: map[string]int{}}
+	for i, e := range mapFile(t, "cfpb-complaints", path) {
+		row := rows[i/2]
+		if e.Subject != "case/cfpb-"+row[id] {
+			t.Fatalf("event %d is on %s, its row is complaint %s", i, e.Subject, row[id])
+		}
+		text := func(member string) string {
+			v, _ := e.Data.Get(member)
+			return v.Str
+		}
+		switch e.Type {
+		case complaintOpened:
+			got.opened++
+			got.products[text("product")]++
+			details, _ := e.Data.Get("details")
+			sentTo, _ := details.Get("date_sent_to_company")
+			if day(time.DateOnly, sentTo.Str).Before(day(time.DateOnly, text("receivedAt"))) {
+				got.sentBeforeReceived++
+			}
+			if _, ok := e.Data.Get("channel"); !ok {
+				got.withoutChannel++
+			}
+		case complaintResolved:
+			got.resolved++
+			got.dispositions[text("disposition")]++
+			if v, _ := e.Data.Get("disputed"); v.Int == 1 {
+				got.disputed++
+			}
+			if v, ok := e.Data.Get("timely"); ok && v.Int == 0 {
+				got.untimely++
+			}
+		}
+	}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(complaints{})); diff != "" {
+		t.Errorf("counted (-) and mapped (+):\n%s", diff)
 	}
 }

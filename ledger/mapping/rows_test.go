@@ -29,6 +29,8 @@ const (
 	statementIssued     = "org.lendlog.statement.issued.v1"
 	paymentReceived     = "org.lendlog.payment.received.v1"
 	delinquencyChanged  = "org.lendlog.delinquency.changed.v1"
+	complaintOpened     = "org.lendlog.complaint.opened.v1"
+	complaintResolved   = "org.lendlog.complaint.resolved.v1"
 )
 
 // excerpt is the header and the first 200 rows of the Taiwan file.

@@ -171,8 +171,8 @@ func TestIdentityTwice(t *testing.T) {
 	}
 }
 
-// The events of one row of each shipped mapping, as they are hashed. The
-// LendingClub rows are made up; the Taiwan row is row 2 of the excerpt.
+// The events of a row or two of each shipped mapping, as they are hashed. The
+// LendingClub and CFPB rows are made up; the Taiwan row is row 2 of the excerpt.
 func TestGoldenEvents(t *testing.T) {
 	for _, name := range mappings.Names() {
 		golden := filepath.Join("testdata", name+".golden")
