@@ -60,21 +60,37 @@ refused counts events that the ledger did not take.`,
 			if list {
 				return listMappings(c)
 			}
-			m, err := loadMapping(name)
+			text, err := readMapping(name)
 			if err != nil {
 				return err
 			}
-			im, err := newImporter(c, m, args[0], rejects)
-			if err != nil {
-				return err
+			run := func(cat *record.Catalogue, do func(*importer) error) error {
+				m, err := parseMapping(name, text, cat)
+				if err != nil {
+					return err
+				}
+				im, err := newImporter(c, m, args[0], rejects)
+				if err != nil {
+					return err
+				}
+				defer im.source.Close()
+				im.summary.Mapping, im.summary.DryRun = name, dryRun
+				return im.finish(do(im))
 			}
-			defer im.source.Close()
-			im.summary.Mapping, im.summary.DryRun = name, dryRun
+			ctx := cmd.Context()
 			if dryRun {
-				return im.finish(im.dryRun(cmd.Context()))
+				cat, err := t.catalogue(ctx, c)
+				if err != nil {
+					return err
+				}
+				return run(cat, func(im *importer) error { return im.dryRun(ctx) })
 			}
-			return t.with(cmd.Context(), c, func(l access.Ledger) error {
-				return im.finish(im.submit(cmd.Context(), l))
+			return t.with(ctx, c, func(l access.Ledger) error {
+				cat, err := l.Catalogue(ctx)
+				if err != nil {
+					return err
+				}
+				return run(cat, func(im *importer) error { return im.submit(ctx, l) })
 			})
 		},
 	}
@@ -82,16 +98,24 @@ refused counts events that the ledger did not take.`,
 	f := cmd.Flags()
 	f.StringVarP(&name, "mapping", "m", "", "mapping: a file, or the name of one that comes with lendlog")
 	f.StringVar(&rejects, "rejects", "", "file for the rows that could not be imported (default FILE.rejects.csv)")
-	f.BoolVarP(&dryRun, "dry-run", "n", false, "map and check all rows and submit nothing; needs no ledger")
+	f.BoolVarP(&dryRun, "dry-run", "n", false, "map and check all rows and submit nothing; needs a ledger only for its own types")
 	f.BoolVar(&list, "list", false, "list the mappings that come with lendlog")
 	cmd.MarkFlagsMutuallyExclusive("list", "mapping")
 	return cmd
 }
 
 func listMappings(c *console.Console) error {
+	cat, err := record.Builtin()
+	if err != nil {
+		return err
+	}
 	var rows [][]string
 	for _, name := range mappings.Names() {
-		m, err := loadMapping(name)
+		text, err := readMapping(name)
+		if err != nil {
+			return err
+		}
+		m, err := parseMapping(name, text, cat)
 		if err != nil {
 			return err
 		}
@@ -108,9 +132,9 @@ func listMappings(c *console.Console) error {
 	return nil
 }
 
-// loadMapping reads a mapping from a file or, if there is no such file, from
+// readMapping reads a mapping from a file or, if there is no such file, from
 // those that come with lendlog.
-func loadMapping(name string) (*mapping.Mapping, error) {
+func readMapping(name string) ([]byte, error) {
 	if name == "" {
 		return nil, usagef("say how to read the file: --mapping FILE.yaml, or one of `lendlog import --list`")
 	}
@@ -121,13 +145,10 @@ func loadMapping(name string) (*mapping.Mapping, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, usagef("there is no mapping %s; it is a file, or one of `lendlog import --list`", name)
 	}
-	if err != nil {
-		return nil, err
-	}
-	cat, err := record.Builtin()
-	if err != nil {
-		return nil, err
-	}
+	return text, err
+}
+
+func parseMapping(name string, text []byte, cat *record.Catalogue) (*mapping.Mapping, error) {
 	m, err := mapping.Parse(text, cat)
 	if err != nil {
 		return nil, usagef("couldn't read mapping %s: %w", name, err)

@@ -4,13 +4,16 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -20,6 +23,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/console"
+	"github.com/lendlog/lendlog/ledger"
 	"github.com/lendlog/lendlog/ledger/record"
 )
 
@@ -34,6 +38,10 @@ func TestScripts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	builtin, err := record.Builtin()
+	if err != nil {
+		t.Fatal(err)
+	}
 	bin := t.TempDir()
 	if out, err := exec.Command("go", "build", "-o", bin, "../lendlog-verify").CombinedOutput(); err != nil {
 		t.Fatalf("go build lendlog-verify: %v\n%s", err, out)
@@ -42,11 +50,16 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata/script",
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("DATA", data)
+			// The indexes of the first records that are submitted to a new
+			// ledger, which begins with genesis, all types and an index-root.
+			for i := range 3 {
+				e.Setenv(fmt.Sprintf("R%d", i), strconv.Itoa(len(builtin.All())+2+i))
+			}
 			e.Setenv("PATH", bin+string(os.PathListSeparator)+e.Getenv("PATH"))
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "serve": serveInBackground, "terminate": stopServer, "post": post, "change": change, "same-records": sameRecords,
+			"exits": exits, "serve": serveInBackground, "terminate": stopServer, "post": post, "change": change, "same-records": sameRecords, "older-ledger": olderLedger,
 		},
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
@@ -72,6 +85,20 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if got != want {
 		ts.Fatalf("%s ended with %d, want %d", strings.Join(args[1:], " "), got, want)
 	}
+}
+
+// olderLedger makes a ledger as a program did that lacked a type: older-ledger
+// DIR TYPE.
+func olderLedger(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: older-ledger DIR TYPE")
+	}
+	builtin, err := record.Builtin()
+	ts.Check(err)
+	older := slices.DeleteFunc(slices.Clone(builtin.All()), func(s *record.Schema) bool { return s.Type == args[1] })
+	catalogue, err := new(record.Catalogue).With(older...)
+	ts.Check(err)
+	ts.Check(ledger.Create(context.Background(), ts.MkAbs(args[0]), ledger.CreateOptions{Origin: "ledger.example/older", Catalogue: catalogue}))
 }
 
 // running is the server of a script.

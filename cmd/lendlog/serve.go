@@ -117,9 +117,16 @@ func serve(ctx context.Context, c *console.Console, dir, listen string, reachabl
 		return usagef("couldn't listen on %s: %w; choose another with --listen", listen, errors.Unwrap(err))
 	}
 
+	missing, err := l.Unregistered()
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
 	url := "http://" + listener.Addr().String()
 	info, head := l.Info(), l.Head()
 	c.Printf("Serving %s (%s records) on %s\n", info.Origin, console.Count(head.Size), url)
+	if len(missing) > 0 {
+		logger.Info("the ledger does not take all types that come with this program; lendlog types add --builtin registers them", "types", len(missing))
+	}
 	if reachable {
 		c.Warnf("there is no access control yet: whoever reaches this address reads every record and submits new ones")
 	} else {

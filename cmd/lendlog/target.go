@@ -31,6 +31,9 @@ func (t *target) flags(cmd *cobra.Command) {
 	cmd.MarkFlagsMutuallyExclusive("dir", "trust")
 }
 
+// named reports whether a ledger was named.
+func (t *target) named() bool { return t.dir != "" || t.server != "" }
+
 // with opens the target, hands it to do, and closes it.
 func (t *target) with(ctx context.Context, c *console.Console, do func(access.Ledger) error) (err error) {
 	l, err := t.open(ctx, c)

@@ -15,6 +15,7 @@ import (
 	"iter"
 
 	"github.com/lendlog/lendlog/ledger/proof"
+	"github.com/lendlog/lendlog/ledger/record"
 )
 
 // Errors that decide how the program ends.
@@ -47,6 +48,13 @@ type Ledger interface {
 	// Prove writes evidence of a record. It discloses the members whose
 	// pointers are listed: none for an empty list, all for nil.
 	Prove(ctx context.Context, index int64, pointers []string) (*proof.Evidence, error)
+	// Catalogue returns the types that the ledger takes.
+	Catalogue(ctx context.Context) (*record.Catalogue, error)
+	// Register makes a schema the current one of its type. What is wrong with
+	// it is record.Violations with pointers into the schema.
+	Register(ctx context.Context, s *record.Schema) (Registration, error)
+	// CheckSchema returns what Register would refuse a schema for, or nil.
+	CheckSchema(ctx context.Context, s *record.Schema) error
 	// Close lets go of the ledger. What was acknowledged is durable already.
 	Close() error
 }
@@ -69,6 +77,12 @@ type Outcome struct {
 	Receipt  *proof.Receipt
 	Repeated bool  // it had been accepted before; Receipt is of that record
 	Refused  error // why it is not in the ledger
+}
+
+// A Registration says which record registers a schema.
+type Registration struct {
+	Index    int64
+	Repeated bool // it was registered before: nothing was appended
 }
 
 // A PointerError says that a record has no such sealed member.

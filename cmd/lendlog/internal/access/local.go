@@ -136,7 +136,7 @@ func (l *local) Submit(ctx context.Context, events iter.Seq2[Event, error], o Su
 
 // enqueue queues an event, or says why it is refused.
 func (l *local) enqueue(ctx context.Context, ev Event) (p *ledger.Pending, refused, err error) {
-	parsed, err := record.ParseEvent(ev.Document, l.Catalogue())
+	parsed, err := record.ParseEvent(ev.Document, l.Ledger.Catalogue())
 	if err != nil {
 		return nil, err, nil
 	}
@@ -210,6 +210,23 @@ func (l *local) Prove(ctx context.Context, index int64, pointers []string) (*pro
 	}
 	e, err := l.Ledger.Prove(ctx, index, disclose)
 	return e, located(err)
+}
+
+// Catalogue implements Ledger.
+func (l *local) Catalogue(context.Context) (*record.Catalogue, error) {
+	return l.Ledger.Catalogue(), nil
+}
+
+// Register implements Ledger.
+func (l *local) Register(ctx context.Context, s *record.Schema) (Registration, error) {
+	l.run()
+	r, err := l.Ledger.Register(ctx, s)
+	return Registration(r), err
+}
+
+// CheckSchema implements Ledger.
+func (l *local) CheckSchema(_ context.Context, s *record.Schema) error {
+	return l.Ledger.Catalogue().Admit(s)
 }
 
 // located turns the engine's word for what is not there into ours.

@@ -194,6 +194,26 @@ func (r *remote) Prove(ctx context.Context, index int64, pointers []string) (*pr
 	return e, classify(err)
 }
 
+// Catalogue implements Ledger.
+func (r *remote) Catalogue(ctx context.Context) (*record.Catalogue, error) {
+	schemas, err := r.CurrentSchemas(ctx)
+	if err != nil {
+		return nil, classify(err)
+	}
+	return new(record.Catalogue).With(schemas...)
+}
+
+// Register implements Ledger.
+func (r *remote) Register(ctx context.Context, s *record.Schema) (Registration, error) {
+	got, err := r.Client.Register(ctx, s)
+	return Registration(got), classify(refusal(err))
+}
+
+// CheckSchema implements Ledger.
+func (r *remote) CheckSchema(ctx context.Context, s *record.Schema) error {
+	return classify(refusal(r.Client.CheckSchema(ctx, s)))
+}
+
 // show is what a reader sees of a record that a client verified.
 func show(r *client.Record) *Record {
 	out := newRecord(r.Index, r.Entry, r.Leaf, r.Schema, r.Unreadable)
