@@ -183,13 +183,13 @@ func (s *story) tellAuthority(person string, limit int64) {
 // The provision that each class asks for, in percent.
 var classRates = [...]int64{1, 2, 25, 50, 100}
 
-// tellPortfolio tells what is set aside for a portfolio, quarter by quarter.
+// tellPortfolio tells what is set aside for a portfolio, half a year after the other.
 func (s *story) tellPortfolio() {
 	name := text("syn-retail-" + s.place.code)
 	preparer, approver := s.staff(owners), s.staff(approvers)
 	exposure := s.between(40_000_000, 90_000_000) * 100 * s.place.amounts
 	reserve := exposure / 50
-	for day := later(houseFrom, 3); day < houseTo; day = later(day, 3) {
+	for day := later(houseFrom, 6); day < houseTo; day = later(day, 6) {
 		s.on(day)
 		exposure += exposure * s.between(-30, 45) / 1000
 		var required int64

@@ -55,9 +55,8 @@ type Event struct {
 	Subject  string
 	Time     time.Time // business time
 	Document []byte    // CloudEvents JSON in one line
-	// Fault is what was planted in the story of which this is the last event,
-	// or nil.
-	Fault *Fault
+	Last     bool      // of its subject
+	Fault    *Fault    // of the last event, what was planted in the story, or nil
 }
 
 // A Fault is an entry of the answer sheet: a rule or an obligation that a
@@ -217,6 +216,7 @@ func (s *story) tellEvents(events []Event) []Event {
 		b = s.appendDocument(b, e)
 		events = append(events, Event{Subject: s.subject, Time: time.UnixMilli(e.at).UTC(), Document: b[at:len(b):len(b)]})
 	}
-	events[len(events)-1].Fault = s.fault
+	last := &events[len(events)-1]
+	last.Last, last.Fault = true, s.fault
 	return events
 }
