@@ -31,6 +31,7 @@ var (
 	kindMethod      = kind{"method-not-allowed", 405, "This path does not take that method"}
 	kindConflict    = kind{"conflict", 409, "Another event was accepted under this source and id"}
 	kindErased      = kind{"erased", 410, "The record's sealed members were erased"}
+	kindTooMuch     = kind{"too-much", 422, "There is too much for one answer"}
 	kindTooLarge    = kind{"too-large", 413, "The request is too large"}
 	kindMediaType   = kind{"unsupported-media-type", 415, "The body is of a type that is not accepted here"}
 	kindInvalid     = kind{"invalid-event", 422, "The event is not one that can be recorded"}
@@ -127,6 +128,8 @@ func problemOf(err error) *problem {
 		return newProblem(kindNotFound, "the ledger has no such record, subject or tile")
 	case errors.Is(err, ledger.ErrErased):
 		return newProblem(kindErased, "the key of a party of this record was destroyed; its entry and proofs are still there")
+	case errors.Is(err, ledger.ErrTooMany):
+		return newProblem(kindTooMuch, "the subject has more records, or larger ones, than one file takes; with disclose=none it takes up to 10,000")
 	case errors.Is(err, ledger.ErrNoSpace):
 		return newProblem(kindNoSpace, "nothing was appended; the operator has to free some space, then send the same event again").retry(30)
 	case errors.Is(err, ledger.ErrStopped):

@@ -12,12 +12,14 @@ import (
 	"github.com/lendlog/lendlog/ledger/term"
 )
 
-// MaxComplete is how many records of a subject ProveSubject takes into one
-// file.
-const MaxComplete = 5000
+// What ProveSubject takes into one file, which is made in memory.
+const (
+	maxComplete      = 10_000   // records
+	maxCompleteBytes = 24 << 20 // of entries and disclosures
+)
 
-// ErrTooMany means that what was asked for does not go into one answer.
-var ErrTooMany = errors.New("too many records for one file")
+// ErrTooMany means that what was asked for does not go into one file.
+var ErrTooMany = errors.New("there is too much for one file")
 
 // Prove makes evidence of one record under the newest published checkpoint.
 // It discloses those sealed members for which disclose returns true; nil
@@ -50,7 +52,7 @@ func (l *Ledger) Prove(ctx context.Context, index int64, disclose func(pointer s
 // are no others, under a checkpoint whose last leaf is an index-root; it
 // appends one unless the last leaf is one already. Of a subject without records
 // it proves that. It discloses as Prove does, of a record that was erased
-// nothing. More than MaxComplete records are ErrTooMany. The ledger must be
+// nothing. What is too much for one file is ErrTooMany. The ledger must be
 // running.
 func (l *Ledger) ProveSubject(ctx context.Context, kind, id string, disclose func(pointer string) bool) (*proof.Evidence, error) {
 	of := l.terms.Term(kind, id)
@@ -58,8 +60,8 @@ func (l *Ledger) ProveSubject(ctx context.Context, kind, id string, disclose fun
 	if err != nil {
 		return nil, err
 	}
-	if m.count > MaxComplete {
-		return nil, fmt.Errorf("the subject has %d records, at most %d can be proved at a time: %w", m.count, MaxComplete, ErrTooMany)
+	if m.count > maxComplete {
+		return nil, fmt.Errorf("the subject has %d records, and a file takes %d: %w", m.count, maxComplete, ErrTooMany)
 	}
 	e, err := l.evidence(m.pub)
 	if err != nil {
@@ -71,6 +73,7 @@ func (l *Ledger) ProveSubject(ctx context.Context, kind, id string, disclose fun
 	if err != nil {
 		return nil, err
 	}
+	size := 0
 	for _, at := range postings {
 		r, err := l.Record(ctx, at.Index)
 		if err != nil {
@@ -81,6 +84,9 @@ func (l *Ledger) ProveSubject(ctx context.Context, kind, id string, disclose fun
 		}
 		if _, err := l.prove(e, m.pub, r, disclose); err != nil {
 			return nil, err
+		}
+		if size += weight(e.Records[len(e.Records)-1]); size > maxCompleteBytes {
+			return nil, fmt.Errorf("the subject's %d records are too large with all that is to be disclosed: %w; disclose less of them", m.count, ErrTooMany)
 		}
 	}
 	root, err := l.Record(ctx, m.pub.view.Size-1)
@@ -126,6 +132,15 @@ func (l *Ledger) prove(e *proof.Evidence, pub *published, r *Record, disclose fu
 	}
 	e.Records = append(e.Records, rec)
 	return disclosed, nil
+}
+
+// weight is about how many bytes a record takes in a file.
+func weight(r proof.Record) int {
+	n := len(r.Entry) + 48*len(r.Proof)
+	for _, d := range r.Disclosures {
+		n += len(d.Disclosure) + 48*len(d.Proof)
+	}
+	return n
 }
 
 // A mapping is what the map says of a term, under a published checkpoint whose

@@ -462,6 +462,70 @@ func TestLiesAboutTimelines(t *testing.T) {
 	}
 }
 
+func TestLiesAboutCompleteness(t *testing.T) {
+	s := serve(t)
+	c := s.dial()
+	submit := func(n int) {
+		t.Helper()
+		doc := fmt.Sprintf(`{"specversion":"1.0","id":"p-%d","source":"urn:lender","type":"org.lendlog.payment.received.v1","subject":"file/mine",`+
+			`"time":"2026-02-03T09:30:00Z","data":{"amount":{"amount":"1.00","currency":"EUR"}}}`, n)
+		if _, err := c.Submit(t.Context(), []byte(doc)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	submit(1)
+	submit(2)
+	const kind, id = "file", "mine"
+	old, err := c.ProveSubject(t.Context(), kind, id, []string{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	absent, err := c.ProveSubject(t.Context(), kind, "nobody", nil)
+	if err != nil || len(absent.Records) != 1 {
+		t.Fatal(absent, err)
+	}
+	submit(3)
+	for _, x := range []struct {
+		name string
+		lie  func(b []byte) []byte
+		says string
+	}{
+		{"a record left out", func(b []byte) []byte {
+			return edit(t, b, func(v map[string]any) { v["records"] = v["records"].([]any)[1:] })
+		}, "complete"},
+		{"no index-root", func(b []byte) []byte {
+			return edit(t, b, func(v map[string]any) {
+				all := v["records"].([]any)
+				v["records"] = all[:len(all)-1]
+			})
+		}, "complete"},
+		{"no claim", func(b []byte) []byte {
+			return edit(t, b, func(v map[string]any) { delete(v, "completeness") })
+		}, "claims nothing"},
+		{"another subject", func([]byte) []byte { return absent.Bytes() }, "claims nothing"},
+		{"an old answer", func([]byte) []byte { return old.Bytes() }, ""},
+		{"more than asked for", func(b []byte) []byte {
+			e, err := s.ledger.ProveSubject(t.Context(), kind, id, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return e.Bytes()
+		}, "asked for"},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			lie := func(r *http.Request, _ *http.Response, b []byte) []byte {
+				if !strings.HasPrefix(r.URL.Path, "/v1/subjects/") {
+					return b
+				}
+				return x.lie(b)
+			}
+			s.lie.Store(&lie)
+			_, err := c.ProveSubject(t.Context(), kind, id, []string{"/id"})
+			wantLie(t, err, x.says)
+		})
+	}
+}
+
 func TestLiesAboutCheckpoints(t *testing.T) {
 	s := serve(t)
 	c := s.dial()

@@ -348,17 +348,21 @@ func (c *Client) Prove(ctx context.Context, index int64, pointers []string) (*pr
 	return e, err
 }
 
+// disclosing is the value of the query parameter disclose.
+func disclosing(pointers []string) string {
+	switch {
+	case pointers == nil:
+		return "all"
+	case len(pointers) == 0:
+		return "none"
+	}
+	return url.QueryEscape(strings.Join(pointers, ","))
+}
+
 func (c *Client) evidence(ctx context.Context, index int64, pointers []string) (*proof.Evidence, Checkpoint, error) {
 	floor := c.Newest()
-	disclose := "all"
-	switch {
-	case pointers != nil && len(pointers) == 0:
-		disclose = "none"
-	case pointers != nil:
-		disclose = strings.Join(pointers, ",")
-	}
 	fail := func(err error) (*proof.Evidence, Checkpoint, error) { return nil, Checkpoint{}, err }
-	b, err := c.get(ctx, fmt.Sprintf("/v1/records/%d/evidence?disclose=%s", index, url.QueryEscape(disclose)), maxLarge)
+	b, err := c.get(ctx, fmt.Sprintf("/v1/records/%d/evidence?disclose=%s", index, disclosing(pointers)), maxLarge)
 	if err != nil {
 		return fail(err)
 	}
@@ -369,15 +373,10 @@ func (c *Client) evidence(ctx context.Context, index int64, pointers []string) (
 	if len(e.Records) != 1 || e.Records[0].Index != index {
 		return fail(lie(index, "the evidence is of another record"))
 	}
-	for _, k := range proof.Verify(c.trust, e).Checks {
-		// What the policy asks for and nobody can show yet stays for whoever
-		// verifies the evidence; what a file lacks is the server's doing.
-		lacking := k.Result == proof.Missing && (k.Name == "schema" || k.Name == "subject")
-		if k.Result == proof.Fail || lacking {
-			return fail(lie(index, "%s: %s", k.Name, k.Text).with(e.Checkpoint))
-		}
+	if err := c.holds(e); err != nil {
+		return fail(err)
 	}
-	if err := disclosedAsAsked(e, pointers); err != nil {
+	if err := disclosedAsAsked(&e.Records[0], pointers); err != nil {
 		return fail(err)
 	}
 	cp, err := c.accept(ctx, e.Checkpoint, floor)
@@ -387,10 +386,22 @@ func (c *Client) evidence(ctx context.Context, index int64, pointers []string) (
 	return e, cp, nil
 }
 
+// holds verifies evidence.
+func (c *Client) holds(e *proof.Evidence) error {
+	for _, k := range proof.Verify(c.trust, e).Checks {
+		// What the policy asks for and nobody can show yet stays for whoever
+		// verifies the evidence; what a file lacks is the server's doing.
+		lacking := k.Result == proof.Missing && (k.Name == "schema" || k.Name == "subject" || k.Name == "complete")
+		if k.Result == proof.Fail || lacking {
+			return lie(k.Record, "%s: %s", k.Name, k.Text).with(e.Checkpoint)
+		}
+	}
+	return nil
+}
+
 // disclosedAsAsked keeps evidence from giving away more than its holder meant
 // to, and from showing less.
-func disclosedAsAsked(e *proof.Evidence, pointers []string) error {
-	r := &e.Records[0]
+func disclosedAsAsked(r *proof.Record, pointers []string) error {
 	leaf, err := record.ParseLeaf(r.Entry)
 	if err != nil || leaf.Entry == nil || pointers == nil {
 		return err

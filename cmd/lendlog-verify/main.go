@@ -31,7 +31,7 @@ const (
 const usage = `Verify evidence and receipts of a lendlog ledger offline.
 
 Usage:
-  lendlog-verify --trust TRUST [--json] FILE...
+  lendlog-verify --trust TRUST [--against RECEIPT]... [--json] FILE...
   lendlog-verify --trust TRUST --event EVENT [--schema SCHEMA] [--json] RECEIPT
 
 Example:
@@ -44,6 +44,9 @@ Flags:
                    digest is computed again
   --schema SCHEMA  the schema of the event, where its type does not come with
                    this version of lendlog
+  --against RECEIPT
+                   a receipt to hold evidence against: a record that the ledger
+                   gave a receipt for and leaves out is proof of fraud
   --json           one line of JSON per file: {"file", "report"}
   --version        print the version
 
@@ -73,14 +76,14 @@ func run(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stdout, "lendlog-verify %s\n", version)
 		return 0
 	}
-	trust, event, err := c.given()
+	trust, event, receipts, err := c.given()
 	if err != nil {
 		complain(err)
 		return exitUsage
 	}
 	worst := 0
 	for _, name := range c.files {
-		report, err := verify(trust, name, event)
+		report, err := verify(trust, name, event, receipts)
 		if err != nil {
 			complain(fmt.Errorf("%s: %w", name, err))
 			worst = proof.Worse(worst, proof.ExitUnread)
@@ -98,6 +101,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 // A call is the command line.
 type call struct {
 	trust, event, schema string
+	against              []string
 	json, version        bool
 	files                []string
 }
@@ -108,6 +112,10 @@ func parse(args []string) (c call, err error) {
 	flags.StringVar(&c.trust, "trust", "", "")
 	flags.StringVar(&c.event, "event", "", "")
 	flags.StringVar(&c.schema, "schema", "", "")
+	flags.Func("against", "", func(name string) error {
+		c.against = append(c.against, name)
+		return nil
+	})
 	flags.BoolVar(&c.json, "json", false, "")
 	flags.BoolVar(&c.version, "version", false, "")
 	if err := flags.Parse(args); err != nil || c.version {
@@ -130,50 +138,65 @@ func parse(args []string) (c call, err error) {
 }
 
 // given reads what the files are held against.
-func (c call) given() (*proof.Trust, *record.Event, error) {
+func (c call) given() (trust *proof.Trust, event *record.Event, receipts [][]byte, err error) {
 	b, err := os.ReadFile(c.trust)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
-	trust, err := proof.ParseTrust(b)
-	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", c.trust, err)
+	if trust, err = proof.ParseTrust(b); err != nil {
+		return nil, nil, nil, fmt.Errorf("%s: %w", c.trust, err)
 	}
-	if c.event == "" {
-		return trust, nil, nil
+	for _, name := range c.against {
+		if b, err = os.ReadFile(name); err != nil {
+			return nil, nil, nil, err
+		}
+		if _, err := proof.ParseReceipt(b); err != nil {
+			return nil, nil, nil, fmt.Errorf("%s: %w", name, err)
+		}
+		receipts = append(receipts, b)
 	}
+	if c.event != "" {
+		event, err = c.readEvent()
+	}
+	return trust, event, receipts, err
+}
+
+// readEvent reads the event that a receipt is of.
+func (c call) readEvent() (*record.Event, error) {
 	types, err := record.Builtin()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if c.schema != "" {
-		if b, err = os.ReadFile(c.schema); err != nil {
-			return nil, nil, err
+		b, err := os.ReadFile(c.schema)
+		if err != nil {
+			return nil, err
 		}
 		schema, err := record.ParseSchema(b)
 		if err != nil {
-			return nil, nil, fmt.Errorf("%s: %w", c.schema, err)
+			return nil, fmt.Errorf("%s: %w", c.schema, err)
 		}
 		if types, err = types.With(schema); err != nil {
-			return nil, nil, fmt.Errorf("%s: %w", c.schema, err)
+			return nil, fmt.Errorf("%s: %w", c.schema, err)
 		}
 	}
-	if b, err = os.ReadFile(c.event); err != nil {
-		return nil, nil, err
+	b, err := os.ReadFile(c.event)
+	if err != nil {
+		return nil, err
 	}
 	event, err := record.ParseEvent(b, types)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", c.event, err)
+		return nil, fmt.Errorf("%s: %w", c.event, err)
 	}
-	return trust, event, nil
+	return event, nil
 }
 
-func verify(trust *proof.Trust, name string, event *record.Event) (proof.Report, error) {
+func verify(trust *proof.Trust, name string, event *record.Event, receipts [][]byte) (proof.Report, error) {
 	b, err := os.ReadFile(name)
 	if err != nil {
 		return proof.Report{}, err
 	}
-	report, err := proof.VerifyDocument(trust, b, event)
+	report, err := proof.VerifyDocument(trust, b, event, receipts...)
 	if err != nil && event != nil {
 		err = fmt.Errorf("--event goes with a receipt: %w", err)
 	}

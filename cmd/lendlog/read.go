@@ -4,6 +4,7 @@ package main
 
 import (
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/access"
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/console"
+	"github.com/lendlog/lendlog/ledger/proof"
 	"github.com/lendlog/lendlog/ledger/rule"
 	"github.com/lendlog/lendlog/ledger/tree"
 )
@@ -25,6 +27,14 @@ func parseIndex(s string) (int64, error) {
 		return 0, usagef("%q is not the index of a record: a number from 0 on", s)
 	}
 	return n, nil
+}
+
+func parseSubject(s string) (kind, id string, err error) {
+	kind, id, _ = strings.Cut(s, "/")
+	if kind == "" || id == "" {
+		return "", "", usagef("a subject is KIND/ID, such as file/A-2026-000117")
+	}
+	return kind, id, nil
 }
 
 func newShow(c *console.Console) *cobra.Command {
@@ -186,9 +196,9 @@ proof.`,
   lendlog timeline line/4711 --server http://127.0.0.1:8080 --limit 20`,
 		Args: takes("KIND/ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			kind, id, ok := strings.Cut(args[0], "/")
-			if !ok || kind == "" || id == "" {
-				return usagef("a subject is KIND/ID, such as file/A-2026-000117")
+			kind, id, err := parseSubject(args[0])
+			if err != nil {
+				return err
 			}
 			if from < 1 || limit < 1 {
 				return usagef("--from and --limit are numbers from 1 on")
@@ -252,35 +262,60 @@ func summary(r *rule.Report) string {
 func newProve(c *console.Console) *cobra.Command {
 	var t target
 	var disclose []string
-	var out string
+	var subject, out string
 	cmd := &cobra.Command{
-		Use:   "prove INDEX",
-		Short: "Write evidence of a record, for anybody to verify offline",
-		Long: `Write evidence of a record (lendlog-evidence/1, JSON): its entry, its place under
-the newest checkpoint, the genesis record, and the sealed members you choose to
-disclose. Whoever has the trust file verifies it with "lendlog verify" or
-"lendlog-verify", without a network.
+		Use:   "prove INDEX | --subject SUBJECT",
+		Short: "Write evidence of a record, or of all records of a subject",
+		Long: `Write evidence (lendlog-evidence/1, JSON) for anybody to verify offline: of a
+record, its entry, its place under the newest checkpoint, the genesis record, and
+the sealed members you choose to disclose. Whoever has the trust file verifies it
+with "lendlog verify" or "lendlog-verify", without a network.
+
+With --subject: of all records of a subject, and that there are no others. It
+refuses to verify when a record is left out. Of a subject that has no records it
+proves that.
 
 --disclose takes JSON Pointers as "lendlog show" prints them; "all", which is the
 default, or "none". What is not disclosed stays committed and can be disclosed
 later.`,
 		Example: `  lendlog prove 12 --dir ledger > record-12.evidence.json
   lendlog prove 12 --dir ledger --disclose /subject,/data/decidedAmount > record-12.evidence.json
+  lendlog prove --subject file/A-2026-000123 --dir ledger -o file.evidence.json
   lendlog prove 12 --server http://127.0.0.1:8080 --disclose none -o record-12.evidence.json`,
-		Args: takes("INDEX"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			index, err := parseIndex(args[0])
-			if err != nil {
-				return err
+		Args: func(cmd *cobra.Command, args []string) error {
+			if subject != "" && len(args) > 0 || subject == "" && len(args) != 1 {
+				return errors.New("prove takes either INDEX or --subject, and nothing else")
 			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
 			pointers, err := parseDisclose(disclose)
 			if err != nil {
 				return err
 			}
-			return t.with(cmd.Context(), c, func(l access.Ledger) error {
-				e, err := l.Prove(cmd.Context(), index, pointers)
+			var ask func(access.Ledger) (*proof.Evidence, error)
+			if subject != "" {
+				kind, id, err := parseSubject(subject)
 				if err != nil {
-					return notFound(err, "record "+args[0])
+					return err
+				}
+				ask = func(l access.Ledger) (*proof.Evidence, error) {
+					return l.ProveSubject(cmd.Context(), kind, id, pointers)
+				}
+			} else {
+				index, err := parseIndex(args[0])
+				if err != nil {
+					return err
+				}
+				ask = func(l access.Ledger) (*proof.Evidence, error) {
+					e, err := l.Prove(cmd.Context(), index, pointers)
+					return e, notFound(err, "record "+args[0])
+				}
+			}
+			return t.with(cmd.Context(), c, func(l access.Ledger) error {
+				e, err := ask(l)
+				if err != nil {
+					return err
 				}
 				if out != "" {
 					return os.WriteFile(out, e.Bytes(), 0o600)
@@ -291,6 +326,7 @@ later.`,
 		},
 	}
 	t.flags(cmd)
+	cmd.Flags().StringVar(&subject, "subject", "", "prove all records of this subject, KIND/ID, and that there are no others")
 	cmd.Flags().StringSliceVar(&disclose, "disclose", []string{"all"}, "sealed members to disclose: all, none, or pointers")
 	cmd.Flags().StringVarP(&out, "output", "o", "", "file to write to (default: standard output)")
 	return cmd

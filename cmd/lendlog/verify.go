@@ -15,6 +15,7 @@ import (
 
 func newVerify(c *console.Console) *cobra.Command {
 	var trustFile, eventFile, schemaFile string
+	var against []string
 	cmd := &cobra.Command{
 		Use:   "verify --trust TRUST FILE...",
 		Short: "Verify evidence and receipts offline",
@@ -27,13 +28,16 @@ the evidence says, and a verdict.
 
 Of several files the worst decides: INVALID, then a file that is neither evidence
 nor a receipt (exit code 2), then INCOMPLETE. With --event, one receipt is also held
-against the event that was submitted: every digest is computed again. The small
-program lendlog-verify gives the same verdicts and links nothing else.
+against the event that was submitted: every digest is computed again. With --against,
+evidence is held against receipts: a record that the ledger gave a receipt for and
+leaves out of what it calls complete is proof of fraud, to anybody. The small program
+lendlog-verify gives the same verdicts and links nothing else.
 
 With --json, one line per file: {"file", "report": {"verdict", "checks": [{"name",
 "record", "result", "text"}], "shown": [{"record", "what", "value"}]}}.`,
 		Example: `  lendlog verify --trust trust.json record-12.evidence.json
-  lendlog verify --trust trust.json --event decision.json receipts/receipt-12.json`,
+  lendlog verify --trust trust.json --event decision.json receipts/receipt-12.json
+  lendlog verify --trust trust.json --against receipts/receipt-12.json file.evidence.json`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			b, err := os.ReadFile(trustFile)
@@ -53,9 +57,20 @@ With --json, one line per file: {"file", "report": {"verdict", "checks": [{"name
 					return usagef("--event goes with one receipt")
 				}
 			}
+			var receipts [][]byte
+			for _, name := range against {
+				b, err := os.ReadFile(name)
+				if err != nil {
+					return err
+				}
+				if _, err := proof.ParseReceipt(b); err != nil {
+					return usagef("--against %s: %w", name, err)
+				}
+				receipts = append(receipts, b)
+			}
 			worst := exitOK
 			for _, name := range args {
-				report, err := verifyFile(trust, name, event)
+				report, err := verifyFile(trust, name, event, receipts)
 				if err != nil {
 					// One file must not hide what is wrong with the next.
 					fmt.Fprintf(c.Err, "lendlog: %s\n", oneLine(fmt.Errorf("%s: %w", name, err)))
@@ -73,6 +88,8 @@ With --json, one line per file: {"file", "report": {"verdict", "checks": [{"name
 	cmd.Flags().StringVar(&trustFile, "trust", "", "trust file, pinned outside the ledger")
 	_ = cmd.MarkFlagRequired("trust")
 	_ = cmd.MarkFlagFilename("trust", "json")
+	cmd.Flags().StringArrayVar(&against, "against", nil, "a receipt to hold evidence against; may be given several times")
+	_ = cmd.MarkFlagFilename("against", "json")
 	cmd.Flags().StringVar(&eventFile, "event", "", "the event that a receipt is of, as it was submitted")
 	cmd.Flags().StringVar(&schemaFile, "schema", "", "the schema of that event, where its type does not come with lendlog")
 	return cmd
@@ -108,12 +125,12 @@ func readEvent(name, schemaFile string) (*record.Event, error) {
 	return record.ParseEvent(b, cat)
 }
 
-func verifyFile(trust *proof.Trust, name string, event *record.Event) (proof.Report, error) {
+func verifyFile(trust *proof.Trust, name string, event *record.Event, receipts [][]byte) (proof.Report, error) {
 	b, err := os.ReadFile(name)
 	if err != nil {
 		return proof.Report{}, err
 	}
-	report, err := proof.VerifyDocument(trust, b, event)
+	report, err := proof.VerifyDocument(trust, b, event, receipts...)
 	if err != nil && event != nil {
 		err = fmt.Errorf("--event goes with a receipt: %w", err)
 	}

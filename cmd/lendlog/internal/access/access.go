@@ -55,6 +55,10 @@ type Ledger interface {
 	Register(ctx context.Context, s *record.Schema) (Registration, error)
 	// CheckSchema returns what Register would refuse a schema for, or nil.
 	CheckSchema(ctx context.Context, s *record.Schema) error
+	// ProveSubject writes evidence of all records of a subject and of that
+	// there are no others, be it none. Each record discloses those of the
+	// members that it has.
+	ProveSubject(ctx context.Context, kind, id string, pointers []string) (*proof.Evidence, error)
 	// Close lets go of the ledger. What was acknowledged is durable already.
 	Close() error
 }

@@ -229,6 +229,15 @@ func (l *local) CheckSchema(_ context.Context, s *record.Schema) error {
 	return l.Ledger.Catalogue().Admit(s)
 }
 
+// ProveSubject implements Ledger.
+func (l *local) ProveSubject(ctx context.Context, kind, id string, pointers []string) (*proof.Evidence, error) {
+	l.run()
+	if pointers == nil {
+		return l.Ledger.ProveSubject(ctx, kind, id, nil)
+	}
+	return l.Ledger.ProveSubject(ctx, kind, id, func(p string) bool { return slices.Contains(pointers, p) })
+}
+
 // located turns the engine's word for what is not there into ours.
 func located(err error) error {
 	if errors.Is(err, ledger.ErrNotFound) {

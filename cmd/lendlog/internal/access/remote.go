@@ -214,6 +214,12 @@ func (r *remote) CheckSchema(ctx context.Context, s *record.Schema) error {
 	return classify(refusal(r.Client.CheckSchema(ctx, s)))
 }
 
+// ProveSubject implements Ledger.
+func (r *remote) ProveSubject(ctx context.Context, kind, id string, pointers []string) (*proof.Evidence, error) {
+	e, err := r.Client.ProveSubject(ctx, kind, id, pointers)
+	return e, classify(err)
+}
+
 // show is what a reader sees of a record that a client verified.
 func show(r *client.Record) *Record {
 	out := newRecord(r.Index, r.Entry, r.Leaf, r.Schema, r.Unreadable)
