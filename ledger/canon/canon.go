@@ -15,7 +15,6 @@
 package canon
 
 import (
-	"bytes"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -173,27 +172,33 @@ func AppendString(dst []byte, s string) []byte {
 		if c >= 0x20 && c != '"' && c != '\\' {
 			continue
 		}
-		dst = append(dst, s[start:i]...)
+		dst = appendChar(append(dst, s[start:i]...), c)
 		start = i + 1
-		switch c {
-		case '"', '\\':
-			dst = append(dst, '\\', c)
-		case '\b':
-			dst = append(dst, '\\', 'b')
-		case '\t':
-			dst = append(dst, '\\', 't')
-		case '\n':
-			dst = append(dst, '\\', 'n')
-		case '\f':
-			dst = append(dst, '\\', 'f')
-		case '\r':
-			dst = append(dst, '\\', 'r')
-		default:
-			dst = append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
-		}
 	}
 	dst = append(dst, s[start:]...)
 	return append(dst, '"')
+}
+
+// appendChar appends one byte of a string, escaped where that must be.
+func appendChar(dst []byte, c byte) []byte {
+	switch c {
+	case '"', '\\':
+		return append(dst, '\\', c)
+	case '\b':
+		return append(dst, '\\', 'b')
+	case '\t':
+		return append(dst, '\\', 't')
+	case '\n':
+		return append(dst, '\\', 'n')
+	case '\f':
+		return append(dst, '\\', 'f')
+	case '\r':
+		return append(dst, '\\', 'r')
+	}
+	if c < 0x20 {
+		return append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
+	}
+	return append(dst, c)
 }
 
 // CompareNames orders member names by their UTF-16 code units (RFC 8785,
@@ -225,18 +230,6 @@ func CompareNames(a, b string) int {
 		}
 	}
 	return int(ra) - int(rb)
-}
-
-// ParseCanonical is Parse for a document that must be in canonical form.
-func ParseCanonical(b []byte, lim Limits) (Value, error) {
-	v, err := Parse(b, lim)
-	if err != nil {
-		return Value{}, err
-	}
-	if !bytes.Equal(v.Bytes(), b) {
-		return Value{}, &SyntaxError{Reason: "is valid JSON but not in canonical form (RFC 8785)"}
-	}
-	return v, nil
 }
 
 // Pointer appends a reference token to a JSON Pointer (RFC 6901).

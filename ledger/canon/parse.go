@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
+	"sync"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -55,33 +57,79 @@ func (e *SyntaxError) Error() string {
 }
 
 // Parse reads exactly one JSON value; white space around it is allowed, any
-// other byte is not. The error is a *SyntaxError.
+// other byte is not. The error is a *SyntaxError. The strings of the value
+// share one copy of the document.
 func Parse(b []byte, lim Limits) (Value, error) {
-	p := parser{b: b, lim: lim.withDefaults()}
+	p := parser{b: string(b), lim: lim.withDefaults(), open: opens.Get().(*open)}
+	return p.document()
+}
+
+// ParseCanonical is Parse for a document that must be in canonical form. It
+// looks at every byte once: each thing that JSON can spell in several ways is
+// checked where it is read.
+func ParseCanonical(b []byte, lim Limits) (Value, error) {
+	p := parser{b: string(b), lim: lim.withDefaults(), canonical: true, open: opens.Get().(*open)}
+	return p.document()
+}
+
+type parser struct {
+	b         string
+	i         int
+	lim       Limits
+	canonical bool // refuse what is not in canonical form
+	values    int  // begun so far
+	*open          // nil where only a string or a number is read
+}
+
+// open is what was read of the values that have not ended, the outermost
+// first. When one ends, its members or items are copied out in one piece, so
+// that the Value has no room to spare and nothing that grew is left behind.
+type open struct {
+	path    []string
+	members []Member
+	items   []Value
+}
+
+var opens = sync.Pool{New: func() any { return new(open) }}
+
+// maxOpen bounds what is kept to be used again, in members or items.
+const maxOpen = 1 << 10
+
+func (p *parser) document() (Value, error) {
+	defer p.open.free()
 	p.space()
 	v, err := p.value(0)
 	if err != nil {
 		return Value{}, err
 	}
 	p.space()
-	if p.i != len(b) {
+	if p.i != len(p.b) {
 		return Value{}, p.fail("is followed by other bytes")
 	}
 	return v, nil
 }
 
-type parser struct {
-	b      []byte
-	i      int
-	lim    Limits
-	path   []string
-	values int // begun so far
+func (o *open) free() {
+	clear(o.path[:cap(o.path)]) // else names would keep their document
+	clear(o.members)            // of what was refused
+	clear(o.items)
+	o.path, o.members, o.items = o.path[:0], o.members[:0], o.items[:0]
+	if cap(o.members) <= maxOpen && cap(o.items) <= maxOpen {
+		opens.Put(o)
+	}
 }
 
+const notJSON = "is not JSON"
+
 func (p *parser) fail(reason string) error {
+	if reason == notJSON && p.canonical {
+		reason = "is not JSON in canonical form (RFC 8785)"
+	}
 	ptr := ""
-	for _, tok := range p.path {
-		ptr = Pointer(ptr, shorten(tok))
+	if p.open != nil {
+		for _, tok := range p.path {
+			ptr = Pointer(ptr, shorten(tok))
+		}
 	}
 	return &SyntaxError{Pointer: ptr, Offset: p.i, Reason: reason}
 }
@@ -99,8 +147,10 @@ func shorten(s string) string {
 	return s[:cut] + "…"
 }
 
+// space skips white space. The canonical form has none, and what reads on
+// refuses it.
 func (p *parser) space() {
-	for p.i < len(p.b) {
+	for !p.canonical && p.i < len(p.b) {
 		switch p.b[p.i] {
 		case ' ', '\t', '\n', '\r':
 			p.i++
@@ -134,11 +184,11 @@ func (p *parser) value(depth int) (Value, error) {
 	case p.literal("false"):
 		return Value{Kind: Bool}, nil
 	}
-	return Value{}, p.fail("is not JSON")
+	return Value{}, p.fail(notJSON)
 }
 
 func (p *parser) literal(word string) bool {
-	if len(p.b)-p.i >= len(word) && string(p.b[p.i:p.i+len(word)]) == word {
+	if strings.HasPrefix(p.b[p.i:], word) {
 		p.i += len(word)
 		return true
 	}
@@ -170,7 +220,7 @@ func (p *parser) number() (Value, error) {
 	}
 	switch {
 	case p.i == digits:
-		return Value{}, p.fail("is not JSON")
+		return Value{}, p.fail(notJSON)
 	case p.b[digits] == '0' && p.i > digits+1:
 		p.i = start
 		return Value{}, p.fail("is a number with a leading zero")
@@ -195,15 +245,16 @@ func (p *parser) array(depth int) (Value, error) {
 		p.i++
 		return v, nil
 	}
+	base := len(p.items)
 	for {
-		p.path = append(p.path, strconv.Itoa(len(v.Items)))
+		p.path = append(p.path, strconv.Itoa(len(p.items)-base))
 		p.space()
 		item, err := p.value(depth)
 		if err != nil {
 			return Value{}, err
 		}
 		p.path = p.path[:len(p.path)-1]
-		v.Items = append(v.Items, item)
+		p.items = append(p.items, item)
 		p.space()
 		if p.i == len(p.b) {
 			return Value{}, p.fail("ends too early")
@@ -213,10 +264,13 @@ func (p *parser) array(depth int) (Value, error) {
 		switch c {
 		case ',':
 		case ']':
+			v.Items = slices.Clone(p.items[base:])
+			clear(p.items[base:])
+			p.items = p.items[:base]
 			return v, nil
 		default:
 			p.i--
-			return Value{}, p.fail("is not JSON")
+			return Value{}, p.fail(notJSON)
 		}
 	}
 }
@@ -232,14 +286,14 @@ func (p *parser) object(depth int) (Value, error) {
 		p.i++
 		return v, nil
 	}
-	sorted := true
+	base, sorted := len(p.members), true
 	for {
 		p.space()
 		if p.i == len(p.b) {
 			return Value{}, p.fail("ends too early")
 		}
 		if p.b[p.i] != '"' {
-			return Value{}, p.fail("is not JSON")
+			return Value{}, p.fail(notJSON)
 		}
 		name, err := p.str()
 		if err != nil {
@@ -248,7 +302,7 @@ func (p *parser) object(depth int) (Value, error) {
 		p.path = append(p.path, name)
 		p.space()
 		if p.i == len(p.b) || p.b[p.i] != ':' {
-			return Value{}, p.fail("is not JSON")
+			return Value{}, p.fail(notJSON)
 		}
 		p.i++
 		p.space()
@@ -257,13 +311,15 @@ func (p *parser) object(depth int) (Value, error) {
 			return Value{}, err
 		}
 		p.path = p.path[:len(p.path)-1]
-		if len(v.Members) == p.lim.Members {
+		if len(p.members)-base == p.lim.Members {
 			return Value{}, p.fail("has more than " + strconv.Itoa(p.lim.Members) + " members")
 		}
-		if n := len(v.Members); n > 0 && CompareNames(v.Members[n-1].Name, name) >= 0 {
-			sorted = false
+		if n := len(p.members); n > base && CompareNames(p.members[n-1].Name, name) >= 0 {
+			if sorted = false; p.canonical && p.members[n-1].Name != name {
+				return Value{}, p.fail("has members in another order than the canonical form (RFC 8785)")
+			}
 		}
-		v.Members = append(v.Members, Member{name, val})
+		p.members = append(p.members, Member{name, val})
 		p.space()
 		if p.i == len(p.b) {
 			return Value{}, p.fail("ends too early")
@@ -276,10 +332,13 @@ func (p *parser) object(depth int) (Value, error) {
 		case '}':
 		default:
 			p.i--
-			return Value{}, p.fail("is not JSON")
+			return Value{}, p.fail(notJSON)
 		}
 		break
 	}
+	v.Members = slices.Clone(p.members[base:])
+	clear(p.members[base:])
+	p.members = p.members[:base]
 	if !sorted {
 		slices.SortStableFunc(v.Members, func(a, b Member) int { return CompareNames(a.Name, b.Name) })
 		for i := 1; i < len(v.Members); i++ {
@@ -292,8 +351,7 @@ func (p *parser) object(depth int) (Value, error) {
 	return v, nil
 }
 
-// str reads a string. It returns as soon as it can without copying twice:
-// most strings have no escape.
+// str reads a string. Most have no escape and are a part of the document.
 func (p *parser) str() (string, error) {
 	p.i++
 	start := p.i
@@ -301,11 +359,11 @@ func (p *parser) str() (string, error) {
 		c := p.b[p.i]
 		if c == '"' {
 			s := p.b[start:p.i]
-			if !utf8.Valid(s) {
+			if !utf8.ValidString(s) {
 				return "", p.fail("is not valid UTF-8")
 			}
 			p.i++
-			return string(s), nil
+			return s, nil
 		}
 		if c == '\\' {
 			return p.escaped(start)
@@ -319,7 +377,7 @@ func (p *parser) str() (string, error) {
 }
 
 func (p *parser) escaped(start int) (string, error) {
-	out := append([]byte(nil), p.b[start:p.i]...)
+	out := []byte(p.b[start:p.i])
 	for p.i < len(p.b) {
 		c := p.b[p.i]
 		switch {
@@ -336,6 +394,7 @@ func (p *parser) escaped(start int) (string, error) {
 			p.i++
 			continue
 		}
+		at, start := p.i, len(out)
 		p.i++
 		if p.i == len(p.b) {
 			break
@@ -376,6 +435,9 @@ func (p *parser) escaped(start int) (string, error) {
 		default:
 			return "", p.fail("has an escape that JSON does not know")
 		}
+		if p.canonical && string(appendChar(nil, out[start])) != p.b[at:p.i] {
+			return "", p.fail("has an escape that the canonical form (RFC 8785) spells otherwise")
+		}
 	}
 	return "", p.fail("ends too early")
 }
@@ -388,11 +450,11 @@ func (p *parser) hex4() (rune, bool) {
 	for _, c := range p.b[p.i : p.i+4] {
 		switch {
 		case c >= '0' && c <= '9':
-			r = r<<4 | rune(c-'0')
+			r = r<<4 | (c - '0')
 		case c >= 'a' && c <= 'f':
-			r = r<<4 | rune(c-'a'+10)
+			r = r<<4 | (c - 'a' + 10)
 		case c >= 'A' && c <= 'F':
-			r = r<<4 | rune(c-'A'+10)
+			r = r<<4 | (c - 'A' + 10)
 		default:
 			return 0, false
 		}

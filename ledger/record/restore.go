@@ -4,7 +4,7 @@ package record
 
 import (
 	"encoding/base64"
-	"fmt"
+	"errors"
 	"slices"
 	"strings"
 
@@ -31,15 +31,13 @@ func (s *Schema) SealedType() canon.Value {
 
 // ParseSealedType reads what SealedType returns, and nothing else.
 func ParseSealedType(v canon.Value) (name string, schema [32]byte, err error) {
-	f := fields{v: v}
-	name, schema = f.text("name"), f.hash("schema")
-	if f.used != len(v.Members) {
-		f.fail("it has a member that the format does not know")
+	n, _ := v.Get("name")
+	h, _ := v.Get("schema")
+	schema, ok := parseHash(h.Str)
+	if !ok || h.Kind != canon.String || n.Kind != canon.String || len(v.Members) != 2 {
+		return "", [32]byte{}, errors.New("couldn't read the type of a restricted record: it is not exactly a name and a base64 SHA-256 hash")
 	}
-	if f.err != nil {
-		return "", [32]byte{}, fmt.Errorf("couldn't read the type of a restricted record: %w", f.err)
-	}
-	return name, schema, nil
+	return n.Str, schema, nil
 }
 
 // Reassemble puts the document of an event together again out of its entry
