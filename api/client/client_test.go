@@ -292,6 +292,10 @@ func TestTimelinePages(t *testing.T) {
 		if int64(len(tl.Records)) != x.want || x.limit > 0 && tl.Count != 230 {
 			t.Errorf("from %d, at most %d: %d of %d records, want %d", x.from, x.limit, len(tl.Records), tl.Count, x.want)
 		}
+		// Only a whole timeline is a story.
+		if story := tl.Story(); (story != nil) != (x.want == 230) || story != nil && len(story.Records) != 230 {
+			t.Errorf("from %d, at most %d: it tells %v", x.from, x.limit, story)
+		}
 	}
 }
 

@@ -154,12 +154,14 @@ func printFindings(c *console.Console, findings []rule.Finding) {
 	if len(findings) == 0 {
 		return
 	}
-	rows := make([][]string, len(findings))
-	for i, f := range findings {
-		rows[i] = []string{listed(f.Records), f.Rule, console.Clean(f.Text.EN), f.Source}
+	c.Printf("\nfindings\n")
+	for _, f := range findings {
+		records := listed(f.Records[:1])
+		if rest := f.Records[1:]; len(rest) > 0 {
+			records += " with " + listed(rest)
+		}
+		c.Printf("  %s, record %s: %s\n    rule of: %s\n", f.Rule, records, console.Clean(f.Text.EN), f.Source)
 	}
-	c.Printf("\n")
-	c.Table([]string{"RECORDS", "FINDING", "WHAT", "RULE OF"}, rows)
 }
 
 // checkpointOf reads the text of a signed checkpoint without its signatures,

@@ -21,6 +21,7 @@ import (
 	"github.com/lendlog/lendlog/ledger/ledgertest"
 	"github.com/lendlog/lendlog/ledger/proof"
 	"github.com/lendlog/lendlog/ledger/record"
+	"github.com/lendlog/lendlog/ledger/rule"
 )
 
 // newRemote serves a new ledger. stop ends the server and the ledger.
@@ -91,7 +92,9 @@ func TestRemoteIsLikeLocal(t *testing.T) {
 	type timeline struct {
 		Count   int64
 		Records []*Record
+		Report  *rule.Report
 	}
+	findings := 0
 	look := func(l Ledger) (records []*Record, timelines []timeline) {
 		for i := range size {
 			r, err := l.Record(t.Context(), i)
@@ -107,7 +110,24 @@ func TestRemoteIsLikeLocal(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			timelines = append(timelines, timeline{count, r})
+			report, err := Judge(s, r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			timelines = append(timelines, timeline{count, r, report})
+			// One record alone is told the same.
+			last, err := l.Record(t.Context(), r[count-1].Index)
+			if err != nil {
+				t.Fatal(err)
+			}
+			judged, err := JudgeOne(t.Context(), l, last)
+			if err != nil || !judged {
+				t.Fatalf("record %d was judged: %v, %v", last.Index, judged, err)
+			}
+			if diff := cmp.Diff(r[count-1].Findings, last.Findings); diff != "" {
+				t.Errorf("findings of record %d differ:\n%s", last.Index, diff)
+			}
+			findings += len(report.Findings)
 		}
 		e, err := l.Prove(t.Context(), size-1, []string{"/id", "/subject"})
 		if err != nil {
@@ -139,6 +159,9 @@ func TestRemoteIsLikeLocal(t *testing.T) {
 		t.Fatal(err)
 	}
 	records, timelines := look(local)
+	if findings == 0 {
+		t.Error("nothing was found in events that know nothing of each other")
+	}
 	if diff := cmp.Diff(records, farRecords); diff != "" {
 		t.Errorf("records differ (-local +remote):\n%s", diff)
 	}
