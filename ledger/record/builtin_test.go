@@ -47,6 +47,11 @@ func TestBuiltinGolden(t *testing.T) {
 			t.Errorf("%s is\n%s, and was published as\n%s; give it another version, or take its line out if it never was", name, got[name], want)
 		}
 	}
+	for name := range got {
+		if _, ok := pinned[name]; !ok && !*update {
+			t.Errorf("%s is new: pin it with go test ./ledger/record -run TestBuiltinGolden -update", name)
+		}
+	}
 	if *update && !t.Failed() {
 		var b bytes.Buffer
 		for _, name := range slices.Sorted(maps.Keys(got)) {

@@ -151,25 +151,34 @@ func Stages() ([]Stage, error) {
 	return stages, nil
 }
 
-// labels are the files of labels by name.
-var labels = sync.OnceValue(func() map[string]labelFile {
-	files, err := labelFiles.ReadDir("labels")
-	if err != nil {
-		panic("record: couldn't list the embedded labels: " + err.Error())
-	}
-	read := make(map[string]labelFile, len(files))
-	for _, f := range files {
-		text, err := labelFiles.ReadFile("labels/" + f.Name())
+// labels returns the files of labels by name, read once. It is a function with
+// a variable beside it, and no sync.OnceValue in a variable, so that a program
+// that shows no label, the offline verifier, does not hold them.
+func labels() map[string]labelFile {
+	readLabels.Do(func() {
+		files, err := labelFiles.ReadDir("labels")
 		if err != nil {
-			panic("record: couldn't read the embedded labels: " + err.Error())
+			panic("record: couldn't list the embedded labels: " + err.Error())
 		}
-		var l labelFile
-		d := json.NewDecoder(bytes.NewReader(text))
-		d.DisallowUnknownFields()
-		if err := d.Decode(&l); err != nil {
-			panic(fmt.Sprintf("record: couldn't read the embedded labels/%s: %v", f.Name(), err))
+		labelsByName = make(map[string]labelFile, len(files))
+		for _, f := range files {
+			text, err := labelFiles.ReadFile("labels/" + f.Name())
+			if err != nil {
+				panic("record: couldn't read the embedded labels: " + err.Error())
+			}
+			var l labelFile
+			d := json.NewDecoder(bytes.NewReader(text))
+			d.DisallowUnknownFields()
+			if err := d.Decode(&l); err != nil {
+				panic(fmt.Sprintf("record: couldn't read the embedded labels/%s: %v", f.Name(), err))
+			}
+			labelsByName[strings.TrimSuffix(f.Name(), ".json")] = l
 		}
-		read[strings.TrimSuffix(f.Name(), ".json")] = l
-	}
-	return read
-})
+	})
+	return labelsByName
+}
+
+var (
+	readLabels   sync.Once
+	labelsByName map[string]labelFile
+)
