@@ -33,6 +33,17 @@ var sharedDefinitions []byte
 // must never change.
 func Builtin() (*Catalogue, error) { return builtin() }
 
+// comesWith reports whether a type comes with lendlog, be it in the ledger or
+// not.
+func comesWith(typ string) bool {
+	c, err := Builtin()
+	if err != nil {
+		return false
+	}
+	_, ok := c.Type(typ)
+	return ok
+}
+
 var builtin = sync.OnceValues(func() (*Catalogue, error) {
 	return compileAll(schemas, sharedDefinitions)
 })

@@ -237,6 +237,8 @@ func (r *reader) schema(e *Event, cat *Catalogue, own bool) {
 	}
 	s, ok := cat.Type(e.Type)
 	switch {
+	case !ok && comesWith(e.Type):
+		r.add("/type", CodeUnknownType, "comes with this program and is not a type of this ledger yet; `lendlog types add --builtin` registers it")
 	case !ok:
 		r.add("/type", CodeUnknownType, "is not a type of this ledger; see GET /v1/types or `lendlog types`")
 	case s.Own && !own:

@@ -537,3 +537,18 @@ func BenchmarkCheckByOracle(b *testing.B) {
 		}
 	}
 }
+
+// An event of a type that comes with the program, of which the ledger has no
+// schema yet, is told apart from one of a type that nobody knows.
+func TestUnregisteredType(t *testing.T) {
+	for typ, says := range map[string]string{
+		"org.lendlog.loan.closed.v1": "types add --builtin",
+		"org.lendlog.loan.opened.v9": "is not a type of this ledger;",
+	} {
+		doc := `{"specversion":"1.0","id":"1","source":"urn:test","type":"` + typ + `","subject":"file/1","time":"2026-03-01T10:00:00Z","data":{}}`
+		_, err := record.ParseEvent([]byte(doc), new(record.Catalogue))
+		if got := places(err); !slices.Equal(got, []string{"/type unknown-type"}) || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: %v", typ, err)
+		}
+	}
+}
