@@ -27,12 +27,16 @@ type Selection interface {
 	Member(name string) bool
 }
 
-// storyRecords bounds the records of a story: a subject that has more is read
-// so far and marked unclear. A file has some hundreds.
-const storyRecords = 1 << 12
+// storyRecords and storyBytes bound what is read of a story: a subject that has
+// more is read so far and marked unclear. A file has some hundreds of records,
+// with some hundred bytes of what is selected each.
+const (
+	storyRecords = 1 << 12
+	storyBytes   = 4 << 20
+)
 
 // scanPlaces bounds what a walk over the ledger remembers, at 40 bytes each.
-const scanPlaces = 1 << 20
+const scanPlaces = 1 << 19
 
 // scanStep is how many entries or postings are read from the store at a time.
 const scanStep = 1024
@@ -225,13 +229,14 @@ type teller struct {
 	sel     Selection
 	subject string
 	records []story.Record
+	size    int // bytes of what is selected
 	unclear bool
 }
 
 // add reads a record into the story. It reports whether another one may
 // follow.
 func (t *teller) add(ctx context.Context, index int64) (more bool, err error) {
-	if len(t.records) == storyRecords {
+	if len(t.records) >= storyRecords || t.size >= storyBytes {
 		t.unclear = true
 		return false, nil
 	}
@@ -241,6 +246,7 @@ func (t *teller) add(ctx context.Context, index int64) (more bool, err error) {
 	}
 	part, _ := r.Story()
 	part.Data = selected(part, t.sel)
+	t.size += len(part.Data.Bytes())
 	t.records = append(t.records, part)
 	for _, m := range r.Members {
 		if m.Pointer == "/subject" && m.Present {

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package api
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/lendlog/lendlog/ledger"
+	"github.com/lendlog/lendlog/ledger/due"
+	"github.com/lendlog/lendlog/ledger/story"
+)
+
+const (
+	duePage = 100
+	dueMax  = 1000
+
+	dueDays = 36600 // that within may look ahead
+)
+
+// getDue answers GET /v1/due: what the ledger, or one subject of it, owes as of
+// a time. All of it is read under one checkpoint, which stands in the answer.
+func (s *Server) getDue(c *call) error {
+	table, err := due.Builtin()
+	if err != nil {
+		return err
+	}
+	q, err := dueQuery(c, table)
+	if err != nil {
+		return err
+	}
+	subject, only := c.GetQuery("subject")
+	gate := s.gates.scans
+	if only {
+		gate = s.gates.bulk // a story can be long
+	}
+	leave, err := gate.enter(c.ctx())
+	if err != nil {
+		return err
+	}
+	defer leave()
+	head := s.ledger.Head()
+	var report *due.Report
+	if only {
+		report, err = table.Collect(q, s.storyOf(c.ctx(), head, subject, table))
+	} else {
+		report, err = s.scan(c, func(ctx context.Context) (*due.Report, error) {
+			return table.Collect(q, s.ledger.Stories(ctx, head, table, nil))
+		})
+	}
+	if err != nil {
+		return err
+	}
+	return c.json(http.StatusOK, struct {
+		*due.Report
+		Size       int64  `json:"size"`
+		Checkpoint string `json:"checkpoint"`
+	}{report, head.Size, string(head.Note)})
+}
+
+// dueQuery reads the query of GET /v1/due.
+func dueQuery(c *call, table *due.Table) (q due.Query, err error) {
+	wrong := func(name string, err error) error { return badRequest("the query parameter %s: %v", name, err) }
+	q = due.Query{AsOf: time.Now(), Zone: time.UTC, States: []due.State{due.Open, due.Breached}}
+	if name, ok := c.GetQuery("zone"); ok {
+		if q.Zone, err = due.ParseZone(name); err != nil {
+			return q, wrong("zone", err)
+		}
+	}
+	if at, ok := c.GetQuery("as-of"); ok {
+		if q.AsOf, err = due.ParseAsOf(at, q.Zone); err != nil {
+			return q, wrong("as-of", err)
+		}
+	}
+	if states, ok := c.GetQuery("state"); ok {
+		if q.States, err = due.ParseStates(states); err != nil {
+			return q, wrong("state", err)
+		}
+	}
+	if _, ok := c.GetQuery("within"); ok {
+		n, err := c.number("within", 0, 0)
+		if err == nil && n > dueDays {
+			err = badRequest("the query parameter within is at most %d days", dueDays)
+		}
+		if err != nil {
+			return q, err
+		}
+		days := int(n)
+		q.Within = &days
+	}
+	if id, ok := c.GetQuery("id"); ok {
+		if _, known := table.Obligation(id); !known {
+			return q, badRequest("the query parameter id is that of no obligation; docs/obligations.md lists them")
+		}
+		q.Obligation = id
+	}
+	limit, err := c.number("limit", 1, duePage)
+	if err == nil && limit > dueMax {
+		err = badRequest("the query parameter limit is at most %d", dueMax)
+	}
+	q.Limit = int(limit)
+	return q, err
+}
+
+// storyOf yields the story of one subject.
+func (s *Server) storyOf(ctx context.Context, head ledger.Head, subject string, sel ledger.Selection) iter.Seq2[*story.Story, error] {
+	return func(yield func(*story.Story, error) bool) {
+		kind, id, _ := strings.Cut(subject, "/")
+		yield(s.ledger.Story(ctx, head, kind, id, sel))
+	}
+}
+
+// scan gives a request that reads the whole ledger the time that it needs, to
+// a bound.
+func (s *Server) scan(c *call, do func(context.Context) (*due.Report, error)) (*due.Report, error) {
+	// Reading has to end after the scan: its deadline would end the connection.
+	c.deadline(time.Now().Add(s.limits.scan+s.limits.answer), s.limits.answer)
+	ctx, cancel := context.WithTimeout(c.ctx(), s.limits.scan)
+	defer cancel()
+	report, err := do(ctx)
+	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return nil, faultf(kindTooLarge, "the ledger has more records than can be read in %s; name a subject, or run lendlog due on a copy of the ledger", s.limits.scan)
+	}
+	return report, err
+}
