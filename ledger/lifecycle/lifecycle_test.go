@@ -89,14 +89,6 @@ type judged struct {
 func judge(t *testing.T, c lifecycle.Config) map[string]*judged {
 	t.Helper()
 	cat := catalogue(t)
-	rules, err := rule.Builtin()
-	if err != nil {
-		t.Fatal(err)
-	}
-	obligations, err := due.Builtin()
-	if err != nil {
-		t.Fatal(err)
-	}
 	of := map[string][]story.Record{}
 	all := map[string]*judged{}
 	ids := map[string]int64{}
@@ -126,24 +118,37 @@ func judge(t *testing.T, c lifecycle.Config) map[string]*judged {
 		}
 	}
 	for subject, records := range of {
-		j := all[subject]
-		s := story.New(subject, records)
-		for _, f := range rules.Judge(s).Findings {
-			j.Findings = append(j.Findings, f.Rule)
-			if j.first == "" {
-				j.first = s.Record(f.Records[0]).ID
-			}
+		all[subject].hold(t, story.New(subject, records))
+	}
+	return all
+}
+
+// hold holds a story against all rules and, as of its end, all obligations.
+func (j *judged) hold(t *testing.T, s *story.Story) {
+	t.Helper()
+	rules, err := rule.Builtin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	obligations, err := due.Builtin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range rules.Judge(s).Findings {
+		j.Findings = append(j.Findings, f.Rule)
+		if j.first == "" {
+			j.first = s.Record(f.Records[0]).ID
 		}
-		for item := range obligations.Judge(s, records[len(records)-1].Time.Add(time.Second), time.UTC) {
-			if item.State == due.Breached || item.State == due.MetLate {
-				j.Due = append(j.Due, item.Obligation)
-				if j.first == "" {
-					j.first = s.Record(item.Trigger).ID
-				}
+	}
+	end := s.Records[len(s.Records)-1].Time.Add(time.Second)
+	for item := range obligations.Judge(s, end, time.UTC) {
+		if item.State == due.Breached || item.State == due.MetLate {
+			j.Due = append(j.Due, item.Obligation)
+			if j.first == "" {
+				j.first = s.Record(item.Trigger).ID
 			}
 		}
 	}
-	return all
 }
 
 // TestNothingIsWrongUnlessPlanted wants no finding and nothing overdue in a
