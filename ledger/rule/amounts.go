@@ -242,9 +242,6 @@ type Balance struct {
 }
 
 func (c *Balance) judge(j *judge, records []*story.Record) {
-	if len(records) == 0 {
-		return
-	}
 	types := append([]string{c.Plus.Of, c.Minus.Of, c.Undo.Of}, j.rule.Of...)
 	judged := map[*story.Record]bool{}
 	for _, r := range records {

@@ -14,7 +14,7 @@ import (
 
 // book tells a generated book: the records of each subject, and the faults
 // that were planted, by subject.
-func book(t *testing.T, c lifecycle.Config) (records map[string][]story.Record, faults map[string]*lifecycle.Fault) {
+func book(t testing.TB, c lifecycle.Config) (records map[string][]story.Record, faults map[string]*lifecycle.Fault) {
 	t.Helper()
 	cat := catalogue(t)
 	b, err := lifecycle.New(c)

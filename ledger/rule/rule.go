@@ -196,12 +196,14 @@ func (t *Table) Judge(s *story.Story) *Report {
 	for i := range t.Rules {
 		j := &judge{story: s, rule: &t.Rules[i], report: report}
 		records := j.records()
-		if s.Unclear && len(records) > 0 {
+		switch {
+		case len(records) == 0:
+		case s.Unclear:
 			report.Unchecked[Unreadable] += len(records)
-			continue
+		default:
+			_, c := j.rule.check()
+			c.judge(j, records)
 		}
-		_, c := j.rule.check()
-		c.judge(j, records)
 	}
 	slices.SortStableFunc(report.Findings, func(a, b Finding) int { return int(a.Records[0] - b.Records[0]) })
 	return report

@@ -125,14 +125,25 @@ type Among struct {
 }
 
 func (c *Subset) judge(j *judge, records []*story.Record) {
+	all := inOrder(j.story, []string{c.Among.Of})
+	var latest *story.Record
 	for _, r := range records {
+		for len(all) > 0 && !all[0].At.After(r.At) {
+			if c.Among.When.hold(all[0]) == yes {
+				latest = all[0]
+			}
+			all = all[1:]
+		}
 		words, ok := texts(r, c.Members)
 		if !ok {
 			j.lacks(r)
 			continue
 		}
-		other := c.Among.find(j.story, r)
-		if other == nil {
+		other := latest
+		if id := r.Text(c.Among.Ref); id != "" || r.Partial {
+			other = j.story.Named(r, id)
+		}
+		if other == nil || other.VoidedBy != 0 || other.Type != story.Type(c.Among.Of) {
 			j.skip(Elsewhere)
 			continue
 		}
@@ -152,22 +163,6 @@ func (c *Subset) judge(j *judge, records []*story.Record) {
 		}
 		j.passed()
 	}
-}
-
-func (a *Among) find(s *story.Story, r *story.Record) *story.Record {
-	if id := r.Text(a.Ref); id != "" || r.Partial {
-		if other := s.Named(r, id); other != nil && other.VoidedBy == 0 && other.Type == story.Type(a.Of) {
-			return other
-		}
-		return nil
-	}
-	var latest *story.Record
-	for _, other := range inOrder(s, []string{a.Of}) {
-		if !other.At.After(r.At) && a.When.hold(other) == yes {
-			latest = other
-		}
-	}
-	return latest
 }
 
 // Floor: a class is at least the one that a number calls for: one higher for

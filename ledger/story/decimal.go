@@ -59,8 +59,11 @@ func decimalOf(v canon.Value) (Decimal, bool) {
 }
 
 // at returns the digits of d with so many behind the point, which must not be
-// fewer than it has.
+// fewer than it has. The result must not be changed.
 func (d *Decimal) at(scale int) *big.Int {
+	if scale == d.scale {
+		return &d.digits
+	}
 	n := big.NewInt(10)
 	n.Exp(n, big.NewInt(int64(scale-d.scale)), nil)
 	return n.Mul(n, &d.digits)
