@@ -5,6 +5,7 @@ package record_test
 import (
 	"bytes"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -125,6 +126,22 @@ func TestAdmitHoldsNoValue(t *testing.T) {
 	first := mustParse(t, testSchema)
 	s := mustParse(t, strings.ReplaceAll(strings.Replace(testSchema, `"x-key": "staff"`, `"x-key": "party"`, 1), "A test.", "MARKER"))
 	if err := with(t, builtin(t), first).Admit(s); err == nil || strings.Contains(fmt.Sprint(err), "MARKER") {
+		t.Error(err)
+	}
+}
+
+// The schema that docs/integrate.md shows can be registered.
+func TestAdmitDocumented(t *testing.T) {
+	page, err := os.ReadFile("../../docs/integrate.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(page), "## A type of your own\n```\n")
+	text, _, ok := strings.Cut(section, "```\n")
+	if !ok {
+		t.Fatal("docs/integrate.md shows no schema")
+	}
+	if err := builtin(t).Admit(mustParse(t, text)); err != nil {
 		t.Error(err)
 	}
 }
