@@ -86,6 +86,7 @@ type request struct {
 	method, path        string // with its query
 	contentType, accept string
 	body                []byte
+	timeout             time.Duration // of an attempt; 0 for the default
 }
 
 // an attemptError is a failure after which the request may be sent again.
@@ -151,7 +152,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 }
 
 func (c *Client) attempt(ctx context.Context, r request, limit int64) (int, []byte, error) {
-	attempt, cancel := context.WithTimeout(ctx, attemptTimeout)
+	attempt, cancel := context.WithTimeout(ctx, cmp.Or(r.timeout, attemptTimeout))
 	defer cancel()
 	resp, err := c.send(attempt, r, bytes.NewReader(r.body))
 	if err != nil {
