@@ -16,9 +16,11 @@ type breach struct {
 	needs func(*fate)  // of a file: what has to happen in it
 	// plant breaks it and returns the events at fault, the first of them the
 	// one that a finding is about.
-	plant func(s *story) []*event
+	plant planting
 	done  string
 }
+
+type planting func(s *story) []*event
 
 // plant breaks what is to be broken in the story. Of nil there is nothing.
 func (s *story) plant(b *breach) {
@@ -114,8 +116,8 @@ func cut(f *fate)           { f.cut = true }
 func recovered(f *fate)     { f.recovers = true }
 func missing(f *fate)       { f.incomplete = true }
 
-// cent adds a hundredth to an amount.
-func cent(typ, name string) func(*story) []*event {
+// more adds one to the last digit of a member.
+func more(typ, name string) planting {
 	return func(s *story) []*event {
 		e := s.first(typ)
 		e.get(name).n++
@@ -124,7 +126,7 @@ func cent(typ, name string) func(*story) []*event {
 }
 
 // without takes a member away.
-func without(typ string, names ...string) func(*story) []*event {
+func without(typ string, names ...string) planting {
 	return func(s *story) []*event {
 		e := s.last(typ)
 		for _, name := range names {
@@ -135,7 +137,7 @@ func without(typ string, names ...string) func(*story) []*event {
 }
 
 // same makes two people one.
-func same(typ, name, as string) func(*story) []*event {
+func same(typ, name, as string) planting {
 	return func(s *story) []*event {
 		e := s.first(typ)
 		e.set(name, *e.get(as))
@@ -145,7 +147,7 @@ func same(typ, name, as string) func(*story) []*event {
 
 // soon makes the day that the first event of a type names so many days after
 // it.
-func soon(typ, name string, days int64) func(*story) []*event {
+func soon(typ, name string, days int64) planting {
 	return func(s *story) []*event {
 		e := s.first(typ)
 		e.set(name, date(e.day()+days))
@@ -154,7 +156,7 @@ func soon(typ, name string, days int64) func(*story) []*event {
 }
 
 // another makes a code one that nothing else names.
-func another(typ, name, code string) func(*story) []*event {
+func another(typ, name, code string) planting {
 	return func(s *story) []*event {
 		e := s.first(typ)
 		e.set(name, text(code))
@@ -164,7 +166,7 @@ func another(typ, name, code string) func(*story) []*event {
 
 // skipped takes the event of a type out that has n of it before, and blames the
 // one that called for it.
-func skipped(typ string, n int, blame string, nth int) func(*story) []*event {
+func skipped(typ string, n int, blame string, nth int) planting {
 	return func(s *story) []*event {
 		s.drop(s.nth(typ, n))
 		return []*event{s.nth(blame, nth)}
@@ -172,7 +174,7 @@ func skipped(typ string, n int, blame string, nth int) func(*story) []*event {
 }
 
 // twice tells the first event of a type twice.
-func twice(typ string) func(*story) []*event {
+func twice(typ string) planting {
 	return func(s *story) []*event {
 		e := s.first(typ)
 		return []*event{s.again(e), e}
@@ -180,7 +182,7 @@ func twice(typ string) func(*story) []*event {
 }
 
 // overtaken moves what has to come first behind what needs it.
-func overtaken(needed, by string) func(*story) []*event {
+func overtaken(needed, by string) planting {
 	return func(s *story) []*event {
 		n, e := s.first(needed), s.last(by)
 		n.follow(e)
@@ -189,7 +191,7 @@ func overtaken(needed, by string) func(*story) []*event {
 }
 
 // hasty moves an event before what it needs.
-func hasty(typ, needed string) func(*story) []*event {
+func hasty(typ, needed string) planting {
 	return func(s *story) []*event {
 		e, n := s.last(typ), s.last(needed)
 		e.precede(n)
@@ -198,7 +200,7 @@ func hasty(typ, needed string) func(*story) []*event {
 }
 
 // overdue moves what discharges an obligation so many days.
-func overdue(typ, trigger string, days int) func(*story) []*event {
+func overdue(typ, trigger string, days int) planting {
 	return func(s *story) []*event {
 		e := s.last(typ)
 		e.shift(time.Duration(days) * day)
@@ -208,7 +210,7 @@ func overdue(typ, trigger string, days int) func(*story) []*event {
 
 // since moves what the days of an obligation run from, and all before it, so
 // many days into the past.
-func since(typ, trigger string, days int) func(*story) []*event {
+func since(typ, trigger string, days int) planting {
 	return func(s *story) []*event {
 		e := s.first(typ)
 		until := e.at
@@ -223,8 +225,8 @@ func since(typ, trigger string, days int) func(*story) []*event {
 
 var breaches = []breach{
 	// Sums.
-	{id: "payment-parts", of: "file", plant: cent("payment.received", "interest"), done: "added a cent to the interest of a payment"},
-	{id: "payment-balance", of: "file", plant: cent("payment.received", "balance"), done: "added a cent to the balance after a payment"},
+	{id: "payment-parts", of: "file", plant: more("payment.received", "interest"), done: "added a cent to the interest of a payment"},
+	{id: "payment-balance", of: "file", plant: more("payment.received", "balance"), done: "added a cent to the balance after a payment"},
 	{id: "closing-balance", of: "file", plant: func(s *story) []*event {
 		e := s.last("payment.received")
 		s.drop(e)
@@ -262,18 +264,18 @@ var breaches = []breach{
 		e.get("balance").n = limit.n + 1
 		return []*event{e, from}
 	}, done: "stated a balance of a cent more than the limit"},
-	{id: "reversal-within-payment", of: "file", needs: bounced, plant: cent("payment.reversed", "amount"), done: "reversed a cent more than was paid"},
-	{id: "reserve-roll", of: "portfolio", house: (*story).tellPortfolio, plant: cent("reserve.accrued", "closing"), done: "added a cent to a closing reserve"},
-	{id: "provision-required", of: "portfolio", house: (*story).tellPortfolio, plant: cent("provision.computed", "required"), done: "added a cent to the provision that is required"},
+	{id: "reversal-within-payment", of: "file", needs: bounced, plant: more("payment.reversed", "amount"), done: "reversed a cent more than was paid"},
+	{id: "reserve-roll", of: "portfolio", house: (*story).tellPortfolio, plant: more("reserve.accrued", "closing"), done: "added a cent to a closing reserve"},
+	{id: "provision-required", of: "portfolio", house: (*story).tellPortfolio, plant: more("provision.computed", "required"), done: "added a cent to the provision that is required"},
 
 	{id: "funding-shares", of: "file", needs: each(in(china), cofunded), plant: func(s *story) []*event {
 		e := s.first("funding.allocated")
 		e.set("shares", json(`[{"funder":"syn-partner-bank","share":"0.60"},{"funder":"syn-lender","share":"0.50"}]`))
 		return []*event{e}
 	}, done: "shared a loan out by 60 and 50 percent"},
-	{id: "waiver-within-fee", of: "file", needs: waived, plant: cent("fee.waived", "amount"), done: "waived a cent more than the fee"},
-	{id: "reconciliation-count", of: "portfolio", house: (*story).tellPortfolio, plant: cent("reconciliation.completed", "count"), done: "called a reconciliation balanced with one record more than the ledger has"},
-	{id: "repriced-rate", of: "file", needs: each(in(europe), kept), plant: cent("terms.repriced", "newRate"), done: "made the new rate a hundredth of a percent more than fixing and margin"},
+	{id: "waiver-within-fee", of: "file", needs: waived, plant: more("fee.waived", "amount"), done: "waived a cent more than the fee"},
+	{id: "reconciliation-count", of: "portfolio", house: (*story).tellPortfolio, plant: more("reconciliation.completed", "count"), done: "called a reconciliation balanced with one record more than the ledger has"},
+	{id: "repriced-rate", of: "file", needs: each(in(europe), kept), plant: more("terms.repriced", "newRate"), done: "made the new rate a hundredth of a percent more than fixing and margin"},
 	{id: "repriced-within-cap", of: "file", needs: each(in(europe), kept), plant: func(s *story) []*event {
 		e := s.first("terms.repriced")
 		e.get("cap").n = e.get("newRate").n - 1

@@ -292,7 +292,7 @@ func (f *file) receive(principal, interest, penalty int64, kind string, instalme
 				b = append(b, ',')
 			}
 			b = strconv.AppendInt(append(b, `{"number":`...), int64(l.next+i+1), 10)
-			b = append(appendDay(append(b, `,"period":"`...), p.due)[:len(b)+18], `","amount":`...)
+			b = append(append(append(b, `,"period":"`...), month(p.due)...), `","amount":`...)
 			b = append(appendMoney(b, p.principal+p.interest, f.place.currency), '}')
 		}
 		e.add("appliedTo", json(string(append(b, ']')))).add("period", text(month(l.plan[l.next].due)))
