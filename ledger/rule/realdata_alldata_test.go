@@ -34,7 +34,7 @@ func TestRealData(t *testing.T) {
 	}{
 		{"taiwan-credit-cards", "uci-taiwan/UCI_Credit_Card.csv", map[string]int{"drawn-within-limit": overLimit(t, filepath.Join(dir, "uci-taiwan/UCI_Credit_Card.csv"))}},
 		{"lendingclub-accepted", "lendingclub/accepted_sample.csv", map[string]int{}},
-		{"lendingclub-rejected", "lendingclub/rejected_sample.csv", map[string]int{"decline-reasons": 5_000}}, // the file gives none
+		{"lendingclub-rejected", "lendingclub/rejected_sample.csv", map[string]int{"decline-reasons": 5_000}},                // the file gives none
 		{"cfpb-complaints", "cfpb-complaints/consumer_complaints_ids.csv", map[string]int{"resolution-after-complaint": 23}}, // sent before they were received
 	} {
 		text, err := mappings.Read(x.mapping)

@@ -3,10 +3,12 @@
 package story_test
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -226,4 +228,37 @@ func TestNewRecord(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("restricted, -want +got:\n%s", diff)
 	}
+}
+
+// FuzzCorrect wants a correction of any place to leave the original alone, and
+// to be read back where it is said to be, if it fits.
+func FuzzCorrect(f *testing.F) {
+	for _, x := range [][2]string{
+		{"/data/sum", `"8"`}, {"/data/parts/1/n", "5"}, {"/data/parts/2", "null"}, {"/data/a~1b/~01", "{}"},
+		{"/data/", "1"}, {"/data", "1"}, {"/time", `"2026-03-01T08:00:00Z"`}, {"/data/parts/-", "[1]"}, {"/data/parts/00", "x"},
+	} {
+		f.Add(x[0], x[1])
+	}
+	f.Fuzz(func(t *testing.T, pointer, text string) {
+		if !utf8.ValidString(pointer + text) {
+			return // no event has it
+		}
+		pay := rec(t, 1, "payment.received", original)
+		fix := rec(t, 2, "record.corrected", `{"target":"e1"}`)
+		fix.Data = canon.Map(canon.Member{Name: "target", Value: canon.Text("e1")}, canon.Member{Name: "members", Value: canon.List(
+			canon.Map(canon.Member{Name: "pointer", Value: canon.Text(pointer)}, canon.Member{Name: "value", Value: canon.Text(text)}),
+		)})
+		s := story.New("line/1", []story.Record{pay, fix})
+		r := s.Record(10)
+		if got := string(r.Data.Bytes()); got != original {
+			t.Fatalf("the original became %s", got)
+		}
+		changed := string(r.Effective.Bytes()) != original || !r.At.Equal(r.Time)
+		if changed && s.Record(20).Misfit {
+			t.Errorf("%q of %q does not fit, and changed the record", text, pointer)
+		}
+		if again, err := canon.Parse(r.Effective.Bytes(), canon.Limits{}); err != nil || !bytes.Equal(again.Bytes(), r.Effective.Bytes()) {
+			t.Errorf("%q of %q makes %s: %v", text, pointer, r.Effective.Bytes(), err)
+		}
+	})
 }
