@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"iter"
 
+	"github.com/lendlog/lendlog/ledger/due"
 	"github.com/lendlog/lendlog/ledger/proof"
 	"github.com/lendlog/lendlog/ledger/record"
 )
@@ -59,6 +60,9 @@ type Ledger interface {
 	// there are no others, be it none. Each record discloses those of the
 	// members that it has.
 	ProveSubject(ctx context.Context, kind, id string, pointers []string) (*proof.Evidence, error)
+	// Due returns what is owed by when: by the whole ledger, or by one subject
+	// unless that is "". progress is told how far reading it has come.
+	Due(ctx context.Context, q due.Query, subject string, progress func(step string, done, total int64)) (*Due, error)
 	// Close lets go of the ledger. What was acknowledged is durable already.
 	Close() error
 }
