@@ -10,6 +10,8 @@ import (
 	"log/slog"
 	"os"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/lendlog/lendlog/ledger/record"
 	"github.com/lendlog/lendlog/ledger/store"
 	"github.com/lendlog/lendlog/ledger/tree"
@@ -33,7 +35,10 @@ type disk struct {
 	store  *store.Store
 	head   store.Head // its row; Size is what is audited even when the row is missing
 	replay *replay
-	edge   map[int64]tree.Hash // of the postings after the last full tile
+
+	postings, identities *table
+	edge                 map[int64]tree.Hash // of the postings after the last full tile
+	scanned              chan struct{}       // closed when edge is complete
 
 	headFile, headRow tree.Checkpoint // Size 0 when they do not verify
 
@@ -50,7 +55,7 @@ type disk struct {
 // after a process was killed, and the lock. Audit a copy where the files
 // themselves are evidence.
 func Disk(ctx context.Context, p Parts, o Options) (_ *Report, err error) {
-	d := &disk{audit: newAudit(o), ctx: ctx, parts: p, edge: map[int64]tree.Hash{}}
+	d := &disk{audit: newAudit(o), ctx: ctx, parts: p, edge: map[int64]tree.Hash{}, scanned: make(chan struct{})}
 	noted, err := d.readHeadFile()
 	if err != nil {
 		return nil, err
@@ -94,16 +99,12 @@ func (d *disk) all(noted *store.HeadFile) error {
 	d.readGenesis()
 	d.openHead(noted)
 	outside := d.outside()
-	if err := d.scanEdge(); err != nil {
-		return err
-	}
 	wanted := []int64{d.headFile.Size}
 	for _, cp := range outside {
 		wanted = append(wanted, cp.Size)
 	}
 	d.replay = newReplay(d.ctx, d.audit, d, d.head.Size, wanted...)
-	d.replay.postings, d.replay.identities = newRows(d.head.Size), newRows(d.head.Size)
-	if err := d.replay.run(); err != nil {
+	if err := d.read(); err != nil {
 		return err
 	}
 	signed := d.replay.settle(d.headRow.Size > 0, d.headRow.Root)
@@ -261,7 +262,7 @@ func joined(blocks iter.Seq[store.Block]) iter.Seq[store.Block] {
 
 // tile implements source. The store keeps full tiles only; for the leaves
 // after the last one the postings keep hashes too.
-func (d *disk) tile(_ context.Context, level int, n int64, width int) ([]tree.Hash, error) {
+func (d *disk) tile(ctx context.Context, level int, n int64, width int) ([]tree.Hash, error) {
 	if width == tree.Width {
 		t, err := d.store.ReadTile(level, n)
 		if errors.Is(err, store.ErrDamaged) {
@@ -272,6 +273,11 @@ func (d *disk) tile(_ context.Context, level int, n int64, width int) ([]tree.Ha
 	if level > 0 {
 		return nil, nil
 	}
+	select {
+	case <-d.scanned:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 	out := make([]tree.Hash, width)
 	for i := range out {
 		out[i] = d.edge[n*tree.Width+int64(i)]
@@ -279,23 +285,31 @@ func (d *disk) tile(_ context.Context, level int, n int64, width int) ([]tree.Ha
 	return out, nil
 }
 
-// scanEdge reads the hashes that postings keep of the newest records.
-func (d *disk) scanEdge() error {
+// read replays the entries, and beside that reads the rows that the store
+// keeps for them.
+func (d *disk) read() error {
+	d.postings, d.identities = d.tables()
+	d.replay.postings, d.replay.identities = d.postings.rows, d.identities.rows
+	g, ctx := errgroup.WithContext(d.ctx)
+	d.replay.ctx = ctx
+	g.Go(d.replay.run)
+	g.Go(func() error {
+		defer close(d.scanned)
+		return d.postings.read(ctx)
+	})
+	g.Go(func() error { return d.identities.read(ctx) })
+	return g.Wait()
+}
+
+// scanPostings also keeps the hashes that postings have of the newest records.
+func (d *disk) scanPostings(yield func(index int64, key, value []byte) error) error {
 	first := d.head.Size - d.head.Size%tree.Width
-	var n int64
-	err := d.store.ScanPostings(func(p store.Posting) error {
-		if n++; n%4096 == 0 {
-			d.progress("reading the chains", n, d.head.Entries)
-		}
+	return d.store.ScanPostings(func(p store.Posting) error {
 		if p.Index >= first && p.Index < d.head.Size {
 			d.edge[p.Index] = p.Leaf
 		}
-		return d.ctx.Err()
+		return yield(postingRow(p))
 	})
-	if errors.Is(err, store.ErrDamaged) {
-		return nil // found again, and reported, by checkRows
-	}
-	return err
 }
 
 // checkCounts holds the head row against what was counted.
@@ -326,7 +340,7 @@ func (d *disk) checkCounts() error {
 	}
 	for prefix, n := range census {
 		switch prefix {
-		case 'h', 'e', 'p', 't', 's', 'i', 'k':
+		case 'h', 'e', 'p', 't', 'k':
 		default:
 			d.fail(whole(Counts, repairStore, "the store has %d keys of a kind (0x%02x) that it has no use for", n, prefix))
 		}

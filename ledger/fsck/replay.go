@@ -72,10 +72,11 @@ type replay struct {
 	row   [tree.Width]readLeaf
 	known [tree.Width]bool
 
-	edge  tree.Edge // from the entries
-	kept  tree.Edge // from the hashes that the tiles keep, where they differ
-	blind bool      // a leaf hash was not to be had: from there on no root is known
-	roots map[int64]tree.Hash
+	edge    tree.Edge // from the entries
+	kept    tree.Edge // from the hashes that the tiles keep, once they differ
+	strayed bool      // they do
+	blind   bool      // a leaf hash was not to be had: from there on no root is known
+	roots   map[int64]tree.Hash
 
 	// lost are the records that are missing, or not what the tiles say:
 	// nothing is derived from them.
@@ -272,13 +273,19 @@ func (r *replay) closeRow() error {
 // grow appends leaves to both trees, holds the tiles above against the trees,
 // and remembers the roots that are asked for.
 func (r *replay) grow(fromEntries, fromTiles []tree.Hash) error {
+	if !r.strayed && !slices.Equal(fromEntries, fromTiles) {
+		r.strayed, r.kept = true, r.edge.Clone()
+	}
 	for len(fromEntries) > 0 {
 		n := int64(len(fromEntries))
 		if len(r.wanted) > 0 {
 			n = min(n, r.wanted[0]-r.edge.Size)
 		}
 		full := r.edge.AppendAll(fromEntries[:n])
-		kept := r.kept.AppendAll(fromTiles[:n])
+		kept := full
+		if r.strayed {
+			kept = r.kept.AppendAll(fromTiles[:n])
+		}
 		fromEntries, fromTiles = fromEntries[n:], fromTiles[n:]
 		for i, t := range full {
 			if t.Level == 0 || r.blind {
@@ -298,6 +305,10 @@ func (r *replay) grow(fromEntries, fromTiles []tree.Hash) error {
 			var err error
 			if r.roots[r.edge.Size], err = (tree.View{Edge: r.edge}).RootAt(r.edge.Size); err != nil {
 				return err
+			}
+			r.keptRoots[r.edge.Size] = r.roots[r.edge.Size]
+			if !r.strayed {
+				continue
 			}
 			if r.keptRoots[r.edge.Size], err = (tree.View{Edge: r.kept}).RootAt(r.edge.Size); err != nil {
 				return err
@@ -387,12 +398,15 @@ func identityOf(index int64, e *record.Entry) store.Identity {
 }
 
 func postingRow(p store.Posting) (int64, []byte, []byte) {
-	key := binary.BigEndian.AppendUint64(slices.Clone(p.Term[:]), uint64(p.Seq))
-	return p.Index, key, append(binary.BigEndian.AppendUint64(nil, uint64(p.Index)), p.Leaf[:]...)
+	row := append(make([]byte, 0, 80), p.Term[:]...)
+	row = binary.BigEndian.AppendUint64(row, uint64(p.Seq))
+	row = binary.BigEndian.AppendUint64(row, uint64(p.Index))
+	row = append(row, p.Leaf[:]...)
+	return p.Index, row[:40:40], row[40:]
 }
 
 func identityRow(id store.Identity) (int64, []byte, []byte) {
-	v := binary.BigEndian.AppendUint64(nil, uint64(id.Index))
+	v := binary.BigEndian.AppendUint64(make([]byte, 0, 9), uint64(id.Index))
 	if id.Restricted {
 		v = append(v, 1)
 	}

@@ -5,8 +5,8 @@ package fsck
 import (
 	"crypto/rand"
 	"crypto/sha256"
+	"crypto/subtle"
 	"encoding/binary"
-	"hash"
 )
 
 // rows compares two sets of rows, each row belonging to a record, in memory
@@ -18,7 +18,6 @@ type rows struct {
 	// key is drawn for one audit, so that nobody can choose rows whose sum
 	// comes out right.
 	key   [32]byte
-	hash  hash.Hash
 	width int64 // records of a run
 	sums  [][32]byte
 }
@@ -27,7 +26,7 @@ type rows struct {
 const maxRuns = 1 << 16
 
 func newRows(size int64) *rows {
-	r := &rows{hash: sha256.New(), width: size/maxRuns + 1}
+	r := &rows{width: size/maxRuns + 1}
 	_, _ = rand.Read(r.key[:])
 	r.sums = make([][32]byte, size/r.width+2) // the last is for records that are not there
 	return r
@@ -40,20 +39,28 @@ func (r *rows) run(index int64) int64 {
 	return index / r.width
 }
 
+// twin returns the sums of no rows, to be filled beside r and then merged.
+func (r *rows) twin() *rows {
+	return &rows{key: r.key, width: r.width, sums: make([][32]byte, len(r.sums))}
+}
+
 // add adds the row of a record: its key and its value.
 func (r *rows) add(index int64, key, value []byte) {
-	r.hash.Reset()
-	r.hash.Write(r.key[:])
-	r.hash.Write(binary.BigEndian.AppendUint32(nil, uint32(len(key))))
-	r.hash.Write(key)
-	r.hash.Write(value)
-	var h [32]byte
-	r.hash.Sum(h[:0])
-	sum := &r.sums[r.run(index)]
-	for i := range sum {
-		sum[i] ^= h[i]
+	b := append(make([]byte, 0, 256), r.key[:]...)
+	b = binary.BigEndian.AppendUint32(b, uint32(len(key)))
+	b = append(append(b, key...), value...)
+	h := sha256.Sum256(b)
+	fold(&r.sums[r.run(index)], &h)
+}
+
+// merge adds all rows of a twin.
+func (r *rows) merge(twin *rows) {
+	for i := range r.sums {
+		fold(&r.sums[i], &twin.sums[i])
 	}
 }
+
+func fold(sum, h *[32]byte) { subtle.XORBytes(sum[:], sum[:], h[:]) }
 
 // differ returns the runs in which the two sets differ.
 func (r *rows) differ() []int64 {

@@ -4,6 +4,7 @@ package fsck
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"maps"
 	"slices"
@@ -16,63 +17,71 @@ import (
 // A table is one kind of rows that the store keeps for entries.
 type table struct {
 	check string
-	rows  *rows
+	rows  *rows // that the entries call for
 	scan  func(yield func(index int64, key, value []byte) error) error
 	want  func(index int64, l *readLeaf) (int64, []byte, []byte)
 	// Texts of a record's row that is missing, or other than it should be,
 	// and of one that no record calls for.
 	lacks, extra string
+
+	stored  *rows // that the store has
+	n       int64
+	damaged bool // one of those can't be read
 }
 
 const lacksPosting = "the row that places it in the chain of its subject is missing or wrong"
 
-func (d *disk) checkRows() error {
-	r := d.replay
-	tables := []table{
-		{
-			check: Postings, rows: r.postings,
-			scan: func(yield func(int64, []byte, []byte) error) error {
-				return d.store.ScanPostings(func(p store.Posting) error { return yield(postingRow(p)) })
-			},
-			want: func(i int64, l *readLeaf) (int64, []byte, []byte) {
-				e := l.leaf.Entry
-				return postingRow(store.Posting{Term: e.Term, Seq: e.Seq, Index: i, Leaf: l.hash})
-			},
-			lacks: lacksPosting,
-			extra: "a row places this record in a chain in which it is not",
+func (d *disk) tables() (postings, identities *table) {
+	postings = &table{
+		check: Postings, rows: newRows(d.head.Size), scan: d.scanPostings,
+		want: func(i int64, l *readLeaf) (int64, []byte, []byte) {
+			e := l.leaf.Entry
+			return postingRow(store.Posting{Term: e.Term, Seq: e.Seq, Index: i, Leaf: l.hash})
 		},
-		{
-			check: Identities, rows: r.identities,
-			scan: func(yield func(int64, []byte, []byte) error) error {
-				return d.store.ScanIdentities(func(id store.Identity) error { return yield(identityRow(id)) })
-			},
-			want: func(i int64, l *readLeaf) (int64, []byte, []byte) {
-				return identityRow(identityOf(i, l.leaf.Entry))
-			},
-			lacks: "the row of its event identity is missing or names another record: the same event could be accepted again, or two records share one identity",
-			extra: "a row says that this record has an event identity that it does not have",
-		},
+		lacks: lacksPosting,
+		extra: "a row places this record in a chain in which it is not",
 	}
-	for _, t := range tables {
-		var n int64
-		err := t.scan(func(index int64, key, value []byte) error {
-			if n++; n%4096 == 0 {
-				d.progress("reading the rows of "+t.check, n, d.head.Entries)
-			}
-			t.rows.add(index, key, value)
-			return d.ctx.Err()
-		})
-		if errors.Is(err, store.ErrDamaged) {
+	identities = &table{
+		check: Identities, rows: newRows(d.head.Size),
+		scan: func(yield func(int64, []byte, []byte) error) error {
+			return d.store.ScanIdentities(func(id store.Identity) error { return yield(identityRow(id)) })
+		},
+		want: func(i int64, l *readLeaf) (int64, []byte, []byte) {
+			return identityRow(identityOf(i, l.leaf.Entry))
+		},
+		lacks: "the row of its event identity is missing or names another record: the same event could be accepted again, or two records share one identity",
+		extra: "a row says that this record has an event identity that it does not have",
+	}
+	return postings, identities
+}
+
+// read sums up the rows of the store. Its error is no finding.
+func (t *table) read(ctx context.Context) error {
+	t.stored = t.rows.twin()
+	err := t.scan(func(index int64, key, value []byte) error {
+		t.n++
+		t.stored.add(index, key, value)
+		return ctx.Err()
+	})
+	if t.damaged = errors.Is(err, store.ErrDamaged); t.damaged {
+		return nil
+	}
+	return err
+}
+
+// checkRows holds the rows of the store against those that the entries call
+// for.
+func (d *disk) checkRows() error {
+	for _, t := range [...]*table{d.postings, d.identities} {
+		if t.damaged {
 			d.fail(whole(t.check, repairStore, "a row can't be read"))
 			continue
 		}
-		if err != nil {
-			return err
-		}
+		t.rows.merge(t.stored)
 		if err := d.locate(t); err != nil {
 			return err
 		}
-		d.pass(t.check, "%d rows, each that of its record", n)
+		d.pass(t.check, "%d rows, each that of its record", t.n)
 	}
 	return nil
 }
@@ -82,7 +91,7 @@ func (d *disk) checkRows() error {
 const maxLocated = 64
 
 // locate finds the rows that differ in the runs whose sums do.
-func (d *disk) locate(t table) error {
+func (d *disk) locate(t *table) error {
 	runs := slices.DeleteFunc(t.rows.differ(), func(run int64) bool {
 		first := run * t.rows.width
 		return first < d.head.Size && d.replay.allLost(first, min(first+t.rows.width, d.head.Size))

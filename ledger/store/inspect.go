@@ -84,16 +84,24 @@ func readBlock(item *badger.Item, first int64, width int) (b Block) {
 	return b
 }
 
-// Census counts the keys of the store by their first byte.
+// Census counts the keys of the store by their first byte, but for postings
+// and identities: those are most of all keys, and who wants to know them reads
+// them.
 func (s *Store) Census() (map[byte]int64, error) {
 	n := map[byte]int64{}
 	err := s.db.View(func(txn *badger.Txn) error {
 		it := txn.NewIterator(forward(nil))
 		defer it.Close()
 		err := seek(it, nil)
-		for ; err == nil && it.Valid(); err = next(it) {
-			if k := it.Item().Key(); len(k) > 0 {
+		for err == nil && it.Valid() {
+			switch k := it.Item().Key(); {
+			case len(k) == 0:
+				err = next(it)
+			case k[0] == 's', k[0] == 'i':
+				err = seek(it, []byte{k[0] + 1})
+			default:
 				n[k[0]]++
+				err = next(it)
 			}
 		}
 		return err

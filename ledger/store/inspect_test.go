@@ -132,7 +132,7 @@ func TestRaw(t *testing.T) {
 	}
 	n, err := r.Census()
 	// One batch of ten spans two tiles, and so two blocks; so does one at 512.
-	if err != nil || n['k'] != 60 || n['h'] != 1 || n['e'] != 62 || n['p'] != 62 {
+	if err != nil || n['k'] != 60 || n['h'] != 1 || n['e'] != 62 || n['p'] != 62 || n['s']+n['i'] != 0 {
 		t.Errorf("census %v: %v", n, err)
 	}
 }

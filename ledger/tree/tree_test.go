@@ -175,6 +175,32 @@ func TestSnapshot(t *testing.T) {
 	}
 }
 
+// Clones of an edge grow apart.
+func TestClone(t *testing.T) {
+	var a tree.Edge
+	for i := range 300 {
+		a.Append(tree.LeafHash([]byte{byte(i), byte(i >> 8)}))
+	}
+	b := a.Clone()
+	for _, e := range []struct {
+		edge *tree.Edge
+		leaf byte
+	}{{&a, 1}, {&b, 2}, {&a, 3}, {&b, 4}} {
+		e.edge.Append(tree.LeafHash([]byte{e.leaf}))
+	}
+	for _, e := range []struct {
+		edge   tree.Edge
+		leaves [2]byte
+	}{{a, [2]byte{1, 3}}, {b, [2]byte{2, 4}}} {
+		for i, leaf := range e.leaves {
+			got, err := tree.View{Edge: e.edge}.Leaf(300 + int64(i))
+			if err != nil || got != tree.LeafHash([]byte{leaf}) {
+				t.Errorf("leaf %d: %v", 300+i, err)
+			}
+		}
+	}
+}
+
 func TestSmallIsRFC6962(t *testing.T) {
 	leaves := numberedLeaves(40)
 	for size := 1; size <= len(leaves); size++ {
