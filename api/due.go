@@ -46,7 +46,7 @@ func (s *Server) getDue(c *call) error {
 	head := s.ledger.Head()
 	var report *due.Report
 	if only {
-		report, err = table.Collect(q, s.storyOf(c.ctx(), head, subject, table))
+		report, err = table.Collect(q, s.ofSubject(c.ctx(), head, subject, table))
 	} else {
 		report, err = s.scan(c, func(ctx context.Context) (*due.Report, error) {
 			return table.Collect(q, s.ledger.Stories(ctx, head, table, nil))
@@ -106,8 +106,8 @@ func dueQuery(c *call, table *due.Table) (q due.Query, err error) {
 	return q, err
 }
 
-// storyOf yields the story of one subject.
-func (s *Server) storyOf(ctx context.Context, head ledger.Head, subject string, sel ledger.Selection) iter.Seq2[*story.Story, error] {
+// ofSubject yields the story of one subject.
+func (s *Server) ofSubject(ctx context.Context, head ledger.Head, subject string, sel ledger.Selection) iter.Seq2[*story.Story, error] {
 	return func(yield func(*story.Story, error) bool) {
 		kind, id, _ := strings.Cut(subject, "/")
 		yield(s.ledger.Story(ctx, head, kind, id, sel))
