@@ -24,6 +24,7 @@ func (s *Server) routes() []route {
 		{get, "/v1/records/:index", "getRecord", nil, read(s.getRecord)},
 		{get, "/v1/records/:index/proof", "getProof", []string{"size"}, read(s.getProof)},
 		{get, "/v1/records/:index/evidence", "getEvidence", []string{"disclose"}, read(s.getEvidence)},
+		{get, "/v1/records/:index/findings", "getFindings", nil, read(s.getFindings)},
 		{get, "/v1/subjects/:kind/:id", "getSubject", []string{"from", "limit"}, read(s.getSubject)},
 		{get, "/v1/subjects/:kind/:id/evidence", "getSubjectEvidence", []string{"disclose"}, s.gates.bulk.through(s.getSubjectEvidence)},
 		{get, "/v1/due", "getDue", []string{"as-of", "zone", "state", "within", "subject", "id", "limit"}, s.getDue},
@@ -32,7 +33,7 @@ func (s *Server) routes() []route {
 		{get, "/v1/trust", "getTrust", nil, read(s.getTrust)},
 		{post, "/v1/verify", "verify", nil, s.gates.bulk.through(s.verify)},
 		{get, "/v1/types", "listTypes", nil, read(s.listTypes)},
-		{post, "/v1/types", "addType", []string{"dry-run"}, s.addType},
+		{post, "/v1/types", "addType", []string{"dry-run"}, s.gates.bulk.through(s.addType)},
 		{get, "/v1/types/:type", "getType", nil, read(s.getType)},
 		{get, "/v1/schemas/:hash", "getSchema", nil, read(s.getSchema)},
 

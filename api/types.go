@@ -67,11 +67,6 @@ func (s *Server) addType(c *call) error {
 	if err != nil {
 		return err
 	}
-	leave, err := s.gates.events.enter(c.ctx())
-	if err != nil {
-		return err
-	}
-	defer leave()
 	d := struct {
 		typeDoc
 		Index *int64 `json:"index,omitempty"` // of the record that registers it

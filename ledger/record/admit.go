@@ -13,6 +13,10 @@ import (
 // builtinPrefix begins the names of the types that come with lendlog.
 const builtinPrefix = "org.lendlog."
 
+// maxSchemas bounds how many schemas of the lender's own, replaced ones
+// included, a ledger registers: all are kept in memory.
+const maxSchemas = 512
+
 // maxQuoted bounds a schema as it stands in the entry that registers it: what
 // else is in there takes less than a kilobyte.
 const maxQuoted = MaxEntry - 1024
@@ -54,10 +58,24 @@ func (c *Catalogue) Admit(s *Schema) error {
 	if _, ok := c.Hash(s.Hash); ok {
 		vs.add("", CodeConst, "is a version of its type that a later one replaced; change something in it, if only the description")
 	}
+	if c.lenders() >= maxSchemas && !strings.HasPrefix(s.Type, builtinPrefix) {
+		vs.addf("", CodeItems, "is one too many: a ledger holds at most %d schemas of the lender's own, replaced ones included", maxSchemas)
+	}
 	for _, old := range c.versions(s.Type) {
 		s.follows(old, &vs)
 	}
 	return vs.err()
+}
+
+// lenders counts the schemas that did not come with lendlog.
+func (c *Catalogue) lenders() int {
+	n := 0
+	for _, s := range c.byID {
+		if !strings.HasPrefix(s.Type, builtinPrefix) {
+			n++
+		}
+	}
+	return n
 }
 
 // versions returns all schemas of a type in the order of their hashes.

@@ -145,3 +145,22 @@ func TestAdmitDocumented(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// All schemas are kept in memory, so there is an end to them.
+func TestAdmitSoMany(t *testing.T) {
+	var many []*record.Schema
+	for i := range 512 {
+		many = append(many, mustParse(t, strings.Replace(restrictedSchema, "report.v1", fmt.Sprintf("report.v%d", i+1), 1)))
+	}
+	s := mustParse(t, testSchema)
+	if err := with(t, builtin(t), many[:511]...).Admit(s); err != nil {
+		t.Error(err)
+	}
+	full := with(t, builtin(t), many...)
+	if got := places(full.Admit(s)); !slices.Equal(got, []string{" items"}) {
+		t.Errorf("one more than there may be: %v", got)
+	}
+	if err := full.Admit(many[0]); err != nil {
+		t.Errorf("one that is there: %v", err)
+	}
+}

@@ -6,21 +6,31 @@ import (
 	"regexp"
 	"regexp/syntax"
 	"strings"
+	"unicode/utf8"
 )
 
 // A pattern is a regular expression that is anchored at both ends and means
 // the same in RE2 and in ECMA-262, which JSON Schema speaks.
 type pattern struct {
-	text string
-	re   *regexp.Regexp
-	max  int64 // most characters that match; more than any string has when unbounded
-	free bool  // matches may have white space, control characters or other than ASCII
+	text   string
+	re     *regexp.Regexp
+	states int64 // about how many it is compiled to
+	max    int64 // most characters that match; more than any string has when unbounded
+	free   bool  // matches may have white space, control characters or other than ASCII
 }
 
-func (p *pattern) match(s string) bool { return p.re.MatchString(s) }
+func (p *pattern) match(s string) bool {
+	return int64(len(s)) <= p.max*utf8.UTFMax && p.re.MatchString(s)
+}
 
-// maxPattern bounds a pattern in bytes.
-const maxPattern = 512
+// A pattern costs memory for as long as its ledger is open, and time for every
+// string that it is held against, by what it is when its repetitions are written
+// out. So that is bounded, of one pattern and of all in a schema, and its text.
+const (
+	maxPattern   = 512 // bytes
+	maxStates    = 1024
+	maxAllStates = 8192
+)
 
 // compilePattern compiles text, or says in a phrase what to change.
 func compilePattern(text string) (p *pattern, why string) {
@@ -38,11 +48,15 @@ func compilePattern(text string) (p *pattern, why string) {
 	if !portable(text) {
 		return nil, `must mean the same in RE2 and ECMA-262: no dot, no flags, no escapes but \d \w \t \n \r and those of punctuation`
 	}
+	n := states(tree)
+	if n > maxStates {
+		return nil, "must not repeat so much: written out it has more than 1,024 characters; loosen it, and bound the string with maxLength"
+	}
 	re, err := regexp.Compile(text)
 	if err != nil {
 		return nil, "must be a regular expression that RE2 knows"
 	}
-	return &pattern{text: text, re: re, max: longest(tree), free: freeText(tree)}, ""
+	return &pattern{text: text, re: re, states: n, max: longest(tree), free: freeText(tree)}, ""
 }
 
 var (
@@ -115,6 +129,24 @@ func longest(re *syntax.Regexp) int64 {
 		} else {
 			sum *= int64(re.Max)
 		}
+	}
+	return min(sum, unbounded)
+}
+
+// states returns about how many states a pattern is compiled to.
+func states(re *syntax.Regexp) int64 {
+	var sum int64
+	for _, sub := range re.Sub {
+		sum += states(sub)
+	}
+	switch re.Op {
+	case syntax.OpLiteral:
+		sum = int64(len(re.Rune))
+	case syntax.OpRepeat:
+		sum *= int64(max(re.Min, re.Max))
+	case syntax.OpConcat, syntax.OpCapture:
+	default:
+		sum += int64(len(re.Sub)) + 1
 	}
 	return min(sum, unbounded)
 }

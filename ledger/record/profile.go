@@ -18,6 +18,7 @@ type compiler struct {
 	found Violations
 
 	patterns map[string]*pattern // compiled, by their text
+	states   int64               // of the patterns that this schema was the first to have
 }
 
 func (c *compiler) addf(pointer, code, format string, args ...any) {
@@ -359,6 +360,9 @@ func (c *compiler) pattern(at, text string) *pattern {
 			return nil
 		}
 		c.patterns[text] = p
+		if c.states += p.states; c.states > maxAllStates {
+			c.addf(at, CodePattern, "is one too many: written out, the patterns of a schema have at most %d characters; loosen them, and bound the strings with maxLength", maxAllStates)
+		}
 	}
 	return p
 }

@@ -141,7 +141,7 @@ var (
 // "required", and "additionalProperties", which is false or the schema of a
 // free map; an array has "items", "minItems" and "maxItems"; a string has
 // "enum", "const", "pattern" (of the form ^…$, with what RE2 and ECMA-262 have
-// in common), "minLength", "maxLength" and the "format" date, date-time
+// in common, and of bounded size when its repetitions are written out), "minLength", "maxLength" and the "format" date, date-time
 // (RFC 3339 with T, zone and at most nine digits of a second) or decimal
 // (-?(0|[1-9][0-9]*)(\.[0-9]+)?, at most 40 characters, no -0); an integer has
 // "enum", "const", "minimum" and "maximum". "title", "description" and

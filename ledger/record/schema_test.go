@@ -398,6 +398,13 @@ func TestPatterns(t *testing.T) {
 		{`^a}$`, false},
 		{`^a]$`, false},
 		{`^{2}$`, false},
+		{`^a{1000}$`, true},
+		{`^(?:ab){500}$`, true},
+		{`^(?:ab){600}$`, false},
+		{`^a{1000}b{30}$`, false},
+		{`^(?:a{30}){30}$`, true},
+		{`^(?:a{900})*$`, true},
+		{`^a{900,}b{200,}$`, false},
 		{`^a{1001}$`, false},
 		{`^a{,3}$`, false},
 		{`^\-$`, false},
@@ -414,6 +421,24 @@ func TestPatterns(t *testing.T) {
 		if got := places(err); err != nil && !slices.Equal(got, []string{"/$defs/money/properties/currency/pattern pattern"}) {
 			t.Errorf("%s is refused for %v", tt.pattern, err)
 		}
+	}
+}
+
+// A schema of many patterns, each of them small enough, may cost only so much.
+func TestPatternsOfOneSchema(t *testing.T) {
+	schema := func(n int) string {
+		var members []string
+		for i := range n {
+			members = append(members, fmt.Sprintf(`"m%d": {"type": "string", "pattern": "^%d[a-z]{900}$", "x-key": "party"}`, i, i))
+		}
+		return `{"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "urn:lendlog:schema:com.example.big.v1", "type": "object",
+"x-subject": "file", "properties": {` + strings.Join(members, ",") + `}, "additionalProperties": false}`
+	}
+	mustParse(t, schema(8))
+	_, err := record.ParseSchema([]byte(schema(12)))
+	var vs record.Violations
+	if !errors.As(err, &vs) || vs[0].Code != record.CodePattern || !strings.Contains(vs[0].Message, "one too many") {
+		t.Errorf("twelve large patterns: %v", err)
 	}
 }
 
