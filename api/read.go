@@ -263,9 +263,11 @@ func (s *Server) getSubject(c *call) error {
 	if err != nil {
 		return err
 	}
-	told, err := s.begin(c.ctx(), kind, id, from, left, step.Count)
-	if err != nil {
-		return err
+	var told *telling
+	if left > 0 && from+left > step.Count {
+		if told, err = s.begin(c.ctx(), kind, id, from, step.Count); err != nil {
+			return err
+		}
 	}
 	c.Header("Content-Type", typeJSON)
 	w := bufio.NewWriterSize(c.Writer, 32<<10)

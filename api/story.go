@@ -4,6 +4,8 @@ package api
 
 import (
 	"context"
+	"net/http"
+	"strings"
 	"unsafe"
 
 	"github.com/lendlog/lendlog/ledger"
@@ -26,10 +28,9 @@ type telling struct {
 	size    int // bytes that they take
 }
 
-// begin reads what comes before the page that holds as many records from from
-// on, if the page reaches the end.
-func (s *Server) begin(ctx context.Context, kind, id string, from, page, count int64) (*telling, error) {
-	if page == 0 || from+page-1 < count || count > rule.MaxRecords {
+// begin reads the story up to number from, of as many records as count.
+func (s *Server) begin(ctx context.Context, kind, id string, from, count int64) (*telling, error) {
+	if count > rule.MaxRecords {
 		return nil, nil
 	}
 	t := &telling{}
@@ -79,20 +80,32 @@ type alteredDoc struct {
 	VoidedBy    int64   `json:"voidedBy,omitempty"`
 }
 
-// end judges the story, and returns how the answer ends after its records.
-func (t *telling) end(subject string) ([]byte, error) {
+// judge judges the story; nil when it is not there to be judged.
+func (t *telling) judge(subject string) (*story.Story, *rule.Report, error) {
 	if t == nil || t.size > maxStory {
-		return []byte("]}\n"), nil
+		return nil, nil, nil
 	}
 	rules, err := rule.Builtin()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	whole := story.New(subject, t.records)
+	return whole, rules.Judge(whole), nil
+}
+
+// end returns how the answer ends after its records.
+func (t *telling) end(subject string) ([]byte, error) {
+	whole, report, err := t.judge(subject)
+	if err != nil {
+		return nil, err
+	}
+	if report == nil {
+		return []byte("]}\n"), nil
+	}
 	d := struct {
 		*rule.Report
 		Altered []alteredDoc `json:"altered"`
-	}{rules.Judge(whole), []alteredDoc{}}
+	}{report, []alteredDoc{}}
 	for _, r := range whole.Records {
 		if len(r.CorrectedBy) > 0 || r.VoidedBy > 0 {
 			d.Altered = append(d.Altered, alteredDoc{r.Index, r.CorrectedBy, r.VoidedBy})
@@ -103,4 +116,57 @@ func (t *telling) end(subject string) ([]byte, error) {
 		return nil, err
 	}
 	return append([]byte("],"), b[1:]...), nil
+}
+
+// getFindings answers GET /v1/records/{index}/findings: what the story of its
+// subject says of a record. It is no part of the record, which never changes.
+func (s *Server) getFindings(c *call) error {
+	index, err := c.index()
+	if err != nil {
+		return err
+	}
+	r, err := s.ledger.Record(c.ctx(), index)
+	if err != nil {
+		return err
+	}
+	d := struct {
+		alteredDoc
+		Judged   bool           `json:"judged"`
+		Findings []rule.Finding `json:"findings"`
+	}{alteredDoc{Index: index}, false, []rule.Finding{}}
+	whole, report, err := s.judged(c.ctx(), r)
+	if err != nil {
+		return err
+	}
+	if report != nil {
+		d.Judged = true
+		d.CorrectedBy, d.VoidedBy = whole.Record(index).CorrectedBy, whole.Record(index).VoidedBy
+		for _, f := range report.Findings {
+			if f.Names(index) {
+				d.Findings = append(d.Findings, f)
+			}
+		}
+	}
+	return c.json(http.StatusOK, d)
+}
+
+// judged judges the story of a record's subject; nil where the subject cannot
+// be read any more or has too long a story.
+func (s *Server) judged(ctx context.Context, r *ledger.Record) (*story.Story, *rule.Report, error) {
+	for _, m := range r.Members {
+		if m.Pointer != "/subject" {
+			continue
+		}
+		kind, id, _ := strings.Cut(m.Value.Str, "/")
+		head, err := s.ledger.Timeline(ctx, kind, id, 1, 0)
+		if err != nil {
+			return nil, nil, err
+		}
+		t, err := s.begin(ctx, kind, id, head.Count+1, head.Count)
+		if err != nil {
+			return nil, nil, err
+		}
+		return t.judge(m.Value.Str)
+	}
+	return nil, nil, nil
 }

@@ -77,6 +77,51 @@ func TestFindings(t *testing.T) {
 	}
 }
 
+// TestFindingsOfARecord asks for what is said of one record alone.
+func TestFindingsOfARecord(t *testing.T) {
+	s := serve(t, ledger.CreateOptions{}, nil)
+	type doc struct {
+		alteredDoc
+		Judged   bool
+		Findings []rule.Finding
+	}
+	read := func(index int64) doc {
+		t.Helper()
+		return decode[doc](t, s.want(s.get(fmt.Sprintf("/v1/records/%d/findings", index)), http.StatusOK).body)
+	}
+	first := s.submit(storyEvent("a1", "application.received", `{"applicationId":"a"}`)).Index
+	second := s.submit(storyEvent("a2", "application.received", `{"applicationId":"a"}`)).Index
+	other := s.submit(storyEvent("d1", "decision.made", `{"outcome":"approved"}`)).Index
+	for index, want := range map[int64]int{first: 1, second: 1, other: 0} {
+		d := read(index)
+		if !d.Judged || d.Index != index || len(d.Findings) != want || want > 0 && d.Findings[0].Rule != "one-application" {
+			t.Errorf("record %d: %+v", index, d)
+		}
+	}
+	voided := s.submit(storyEvent("v1", "record.voided", `{"target":"a2"}`)).Index
+	if d := read(second); d.VoidedBy != voided || len(d.Findings) != 0 {
+		t.Errorf("a voided record: %+v", d)
+	}
+	if d := read(0); !d.Judged || len(d.Findings) != 0 {
+		t.Errorf("the genesis record: %+v", d)
+	}
+	indexRoot := int64(-1)
+	for i := range s.ledger.Head().Size {
+		r, err := s.ledger.Record(t.Context(), i)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Leaf.Entry == nil {
+			indexRoot = i
+		}
+	}
+	if d := read(indexRoot); d.Judged || len(d.Findings) != 0 {
+		t.Errorf("an index-root: %+v", d)
+	}
+	s.wantProblem(s.get("/v1/records/100000/findings"), kindNotFound)
+	s.wantProblem(s.get("/v1/records/x/findings"), kindBadRequest)
+}
+
 // TestLongStories wants a story that would fill the memory to be answered
 // without findings.
 func TestLongStories(t *testing.T) {
