@@ -191,7 +191,7 @@ func Create(ctx context.Context, dir string, o CreateOptions) (err error) {
 		return err
 	}
 	l.state.head.IndexRoot = -1
-	l.published.Store(&published{root: tree.EmptyRoot, head: l.state.head})
+	l.show(&published{root: tree.EmptyRoot, head: l.state.head})
 	l.params.lateAfter = o.LateAfter
 
 	genesis := canon.Map(

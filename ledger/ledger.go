@@ -166,9 +166,19 @@ const (
 
 // published is one state of the ledger that outsiders may know.
 type published struct {
-	view tree.View
-	root tree.Hash
-	head store.Head
+	view  tree.View
+	root  tree.Hash
+	head  store.Head
+	newer chan struct{} // closed once another state is published
+}
+
+// show makes a state the published one and wakes whoever waits for one that is
+// newer. It waits for nobody.
+func (l *Ledger) show(p *published) {
+	p.newer = make(chan struct{})
+	if before := l.published.Swap(p); before != nil {
+		close(before.newer)
+	}
 }
 
 // Info says what a ledger is.
@@ -199,8 +209,16 @@ type Head struct {
 
 // Head returns the newest published checkpoint.
 func (l *Ledger) Head() Head {
+	head, _ := l.Watch()
+	return head
+}
+
+// Watch returns the newest published checkpoint, and a channel that is closed
+// once there is a newer one. Who is slow to look misses heads and no records:
+// each head covers all that came before it.
+func (l *Ledger) Watch() (head Head, newer <-chan struct{}) {
 	p := l.published.Load()
-	return Head{Size: p.head.Size, Root: p.root, Recorded: p.head.Recorded, Note: p.head.Note}
+	return Head{Size: p.head.Size, Root: p.root, Recorded: p.head.Recorded, Note: p.head.Note}, p.newer
 }
 
 // Trust returns the trust policy that names this ledger's own keys. Whoever

@@ -171,7 +171,7 @@ func (l *Ledger) check(ctx context.Context) error {
 		return fmt.Errorf("the store does not continue the published checkpoint %d: it is a fork of this ledger, or another one; put the right store back or run `lendlog repair`", seen.Size)
 	}
 	l.state.edge, l.state.head = view.Edge, head
-	l.published.Store(&published{view: view, root: cp.Root, head: head})
+	l.show(&published{view: view, root: cp.Root, head: head})
 	if err := l.readParams(); err != nil {
 		return err
 	}

@@ -68,6 +68,23 @@ func (r *Record) Story() (story.Record, bool) {
 	return story.NewRecord(r.Index, r.Leaf.Entry, r.Schema, sealed, len(r.Unreadable) > 0), true
 }
 
+// A Leaf is a leaf of the ledger, all of which stands in the clear.
+type Leaf struct {
+	Index int64
+	Bytes []byte // exactly what is hashed
+	record.Leaf
+}
+
+// Leaf returns the leaf at an index, checked against the tree, and opens
+// nothing that is sealed.
+func (l *Ledger) Leaf(ctx context.Context, index int64) (Leaf, error) {
+	if err := ctx.Err(); err != nil {
+		return Leaf{}, err
+	}
+	lf, err := l.leafAt(index)
+	return Leaf{index, lf.bytes, lf.Leaf}, err
+}
+
 // leafAt reads the leaf at an index and holds it against the tree.
 func (l *Ledger) leafAt(index int64) (leaf, error) {
 	view := l.published.Load().view

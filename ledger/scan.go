@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -76,6 +77,41 @@ func (l *Ledger) stories(ctx context.Context, head Head, sel Selection, places i
 	}
 }
 
+// errEnough ends a range whose reader wants no more.
+var errEnough = errors.New("the reader wants no more")
+
+// Leaves reads all leaves that lie under a head, in their order, each checked
+// against the tree. Nothing that is sealed is opened. The bytes of a leaf hold
+// until the next.
+//
+// progress, when not nil, is told how much of it is done.
+func (l *Ledger) Leaves(ctx context.Context, head Head, progress func(done, total int64)) iter.Seq2[Leaf, error] {
+	return func(yield func(Leaf, error) bool) {
+		view := l.published.Load().view
+		for first := int64(0); first < head.Size; first += scanStep {
+			err := ctx.Err()
+			if err == nil {
+				if progress != nil {
+					progress(first, head.Size)
+				}
+				err = l.store.Entries(first, min(scanStep, head.Size-first), func(i int64, b []byte) error {
+					lf, err := l.checkEntry(view, i, b)
+					if err == nil && !yield(Leaf{i, b, lf.Leaf}, nil) {
+						err = errEnough
+					}
+					return err
+				})
+			}
+			if err != nil {
+				if !errors.Is(err, errEnough) {
+					yield(Leaf{}, err)
+				}
+				return
+			}
+		}
+	}
+}
+
 // a place is where a selected record of a subject lies.
 type place struct {
 	term  [32]byte
@@ -127,28 +163,19 @@ func (l *Ledger) walk(ctx context.Context, head Head, sel Selection, w *walk, pr
 	if w.to != nil {
 		w.from, w.to = *w.to, nil
 	}
-	view := l.published.Load().view
-	for first := int64(0); first < head.Size; first += scanStep {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		progress(first, head.Size)
-		err := l.store.Entries(first, min(scanStep, head.Size-first), func(i int64, b []byte) error {
-			lf, err := l.checkEntry(view, i, b)
-			if err != nil || lf.Entry == nil {
-				return err
-			}
-			switch typ := lf.Entry.Type; {
-			case typ == record.TypeRestricted:
-			case sel.Triggers(typ):
-				w.add(place{lf.Entry.Term, ^i})
-			case sel.Reads(typ) || alters(typ):
-				w.add(place{lf.Entry.Term, i})
-			}
-			return nil
-		})
+	for lf, err := range l.Leaves(ctx, head, progress) {
 		if err != nil {
 			return err
+		}
+		if lf.Entry == nil {
+			continue
+		}
+		switch typ := lf.Entry.Type; {
+		case typ == record.TypeRestricted:
+		case sel.Triggers(typ):
+			w.add(place{lf.Entry.Term, ^lf.Index})
+		case sel.Reads(typ) || alters(typ):
+			w.add(place{lf.Entry.Term, lf.Index})
 		}
 	}
 	slices.SortFunc(w.found, place.compare)

@@ -285,7 +285,7 @@ func (l *Ledger) publish(x *extension, root tree.Hash) error {
 	l.chains.Lock()
 	defer l.chains.Unlock()
 	l.state.adopt(x)
-	l.published.Store(&published{
+	l.show(&published{
 		view: tree.View{Edge: x.edge, Full: tileReader{l.tiles, x.edge}},
 		root: root,
 		head: x.batch.Head,
