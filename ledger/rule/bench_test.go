@@ -13,7 +13,7 @@ import (
 // a subject costs besides.
 func BenchmarkJudge(b *testing.B) {
 	table := builtin(b)
-	records, _ := book(b, lifecycle.Config{Loans: 200, Seed: 3})
+	records := book(b, lifecycle.Config{Loans: 200, Seed: 3})
 	var stories []*story.Story
 	n := 0
 	for subject, rs := range records {

@@ -117,8 +117,8 @@ func (c *Before) named(s *story.Story, r *story.Record) (*story.Record, Why) {
 
 func moment(t time.Time) Text { return both(t.UTC().Format(time.RFC3339)) }
 
-// Between: nothing happens after one record and before another one. What
-// happens at the time of either is allowed.
+// Between: nothing happens after a record that begins something until as many
+// ended it. What happens at the time of either is allowed.
 type Between struct {
 	From, To string // record types
 }
@@ -126,13 +126,21 @@ type Between struct {
 func (c *Between) judge(j *judge, records []*story.Record) {
 	bounds := inOrder(j.story, []string{c.From, c.To})
 	var since *story.Record
+	begun := 0
 	for _, r := range records {
-		for len(bounds) > 0 && bounds[0].At.Before(r.At) {
-			since = bounds[0]
-			if since.Type == story.Type(c.To) {
-				since = nil
+		for ; len(bounds) > 0; bounds = bounds[1:] {
+			ends := bounds[0].Type == story.Type(c.To)
+			if !bounds[0].At.Before(r.At) && !(ends && bounds[0].At.Equal(r.At)) {
+				break
 			}
-			bounds = bounds[1:]
+			if ends {
+				begun = max(0, begun-1)
+			} else if begun++; begun == 1 {
+				since = bounds[0]
+			}
+		}
+		if begun == 0 {
+			since = nil
 		}
 		if since != nil {
 			j.broken(moment(since.At), moment(r.At), r, since)

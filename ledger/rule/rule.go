@@ -131,7 +131,7 @@ func (r *Rule) kinds() []kind {
 		{"balance", "what is `stated` is all of `plus` less all of `minus` until then, without what `undo` took back; unless the story has one of `unless`. A balance that stays wrong by as much as before is one finding", r.Balance != nil, r.Balance},
 		{"compare", "`member` compares as `is` says with the number `to`, or with the member `than`", r.Compare != nil, r.Compare},
 		{"before", "one of `needs`, or the one that is named by `ref`, is of the same time or earlier; the member `or` does as well. That there is none at all is a finding where `missing` says so: `{}` everywhere", r.Before != nil, r.Before},
-		{"between", "nothing happens after `from` and before `to`", r.Between != nil, r.Between},
+		{"between", "nothing happens after a `from` until there are as many `to`", r.Between != nil, r.Between},
 		{"once", "there is one record, or one for each value of `key`", r.Once != nil, r.Once},
 		{"frequency", "there are at most `most` records in `days` days", r.Frequency != nil, r.Frequency},
 		{"hours", "the local time of `member` is between two full hours", r.Hours != nil, r.Hours},
