@@ -66,8 +66,11 @@ func (l *Ledger) TakeParams(genesis []byte) error {
 	return l.takeParams(leaf{lf, genesis})
 }
 
-// StoryRecords is how many records a story has at most.
-const StoryRecords = storyRecords
+// StoryRecords and StoryBytes bound a story.
+const (
+	StoryRecords = storyRecords
+	StoryBytes   = storyBytes
+)
 
 // StoriesIn is Stories with room for so many places at a time.
 func (l *Ledger) StoriesIn(ctx context.Context, places int, sel Selection, progress func(done, total int64)) iter.Seq2[*story.Story, error] {

@@ -203,6 +203,29 @@ func TestStoriesAreBounded(t *testing.T) {
 	}
 }
 
+// So it is with records that are large in what is selected of them.
+func TestStoriesAreBoundedInBytes(t *testing.T) {
+	l := startAudited(t)
+	value := strings.Repeat("x", 19_000)
+	event := func(id, typ, data string) ledgertest.Event {
+		return ledgertest.Event{Document: document(typ, "file/A", id, data, nil), Submitter: "key-1"}
+	}
+	events := []ledgertest.Event{event("d", "decision.made", `{"outcome":"approved"}`)}
+	for i := range 32 {
+		members := strings.TrimSuffix(strings.Repeat(fmt.Sprintf(`{"pointer":"/data/outcome","value":%q},`, value), 10), ",")
+		events = append(events, event(fmt.Sprint(i), "record.corrected", `{"target":"d","members":[`+members+`]}`))
+	}
+	l.Submit(events...)
+	for s, err := range l.Stories(t.Context(), l.Head(), decisions, nil) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if size := len(s.Records) * 190_000; !s.Unclear || size < ledger.StoryBytes || size > ledger.StoryBytes+400_000 {
+			t.Errorf("%d of 33 records, unclear %v", len(s.Records), s.Unclear)
+		}
+	}
+}
+
 // What is damaged ends the reading with an error, and never with less.
 func TestStoriesOfADamagedLedger(t *testing.T) {
 	l := startAudited(t)

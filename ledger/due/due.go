@@ -54,8 +54,11 @@ var States = []State{Breached, Open, MetLate, Met}
 // A Day is a calendar day, YYYY-MM-DD. Days compare as strings do.
 type Day string
 
+// lastDay stands for every day after it too: longer ones would not compare.
+const lastDay Day = "9999-12-31"
+
 // DayOf returns the day of a time in a zone.
-func DayOf(t time.Time, zone *time.Location) Day { return Day(t.In(zone).Format(time.DateOnly)) }
+func DayOf(t time.Time, zone *time.Location) Day { return dayAt(t.In(zone)) }
 
 // time returns the day's midnight in UTC, for reckoning only.
 func (d Day) time() time.Time {
@@ -63,7 +66,12 @@ func (d Day) time() time.Time {
 	return t
 }
 
-func dayAt(t time.Time) Day { return Day(t.Format(time.DateOnly)) }
+func dayAt(t time.Time) Day {
+	if t.Year() > 9999 {
+		return lastDay
+	}
+	return Day(t.Format(time.DateOnly))
+}
 
 // Plus returns the day so many days later.
 func (d Day) Plus(days int) Day { return dayAt(d.time().AddDate(0, 0, days)) }

@@ -213,17 +213,17 @@ var obligations = map[string]struct {
 	"monitoring.next": {
 		[]event{{typ: "monitoring.reviewed", at: "2026-02-20", data: `{"reviewedDate":"2026-02-19","nextDue":"2026-05-19"}`}},
 		"2026-05-19",
-		[]event{{typ: "monitoring.reviewed", data: `{"reviewedDate":"DAY"}`}, {typ: "loan.closed", data: `{"reason":"paid"}`}},
+		[]event{{typ: "monitoring.reviewed", data: `{"reviewedDate":"DAY"}`}, {typ: "loan.closed", data: `{"reason":"paid"}`}, {typ: "loan.charged-off", data: `{}`}, {typ: "loan.transferred", data: `{}`}},
 	},
 	"identity.refreshed": {
 		[]event{{typ: "identity.verified", at: "2026-02-20", data: `{"outcome":"passed","refreshBy":"2027-02-20"}`}},
 		"2027-02-20",
-		[]event{{typ: "identity.verified", data: `{"outcome":"passed"}`}, {typ: "loan.closed", data: `{"reason":"paid"}`}},
+		[]event{{typ: "identity.verified", data: `{"outcome":"passed"}`}, {typ: "loan.closed", data: `{"reason":"paid"}`}, {typ: "loan.charged-off", data: `{}`}, {typ: "loan.transferred", data: `{}`}},
 	},
 	"collateral.revalued": {
 		[]event{{typ: "collateral.pledged", at: "2026-02-20", data: `{"collateralId":"C","revalueBy":"2027-02-20"}`}},
 		"2027-02-20",
-		[]event{{typ: "collateral.pledged", data: `{"collateralId":"C"}`}, {typ: "loan.closed", data: `{"reason":"paid"}`}},
+		[]event{{typ: "collateral.pledged", data: `{"collateralId":"C"}`}, {typ: "loan.closed", data: `{"reason":"paid"}`}, {typ: "loan.charged-off", data: `{}`}, {typ: "loan.transferred", data: `{}`}},
 	},
 	"partner.first-review": {
 		[]event{{typ: "partner.admitted", at: "2026-02-20", data: `{"functions":["collection"],"validFrom":"2026-03-01"}`}},
@@ -718,6 +718,9 @@ func TestDays(t *testing.T) {
 		{due.Day("2026-01-15").PlusMonths(12), "2027-01-15"},
 		{due.Day("2024-02-29").PlusMonths(12), "2025-02-28"},
 		{due.Day("2026-12-31").PlusMonths(2), "2027-02-28"},
+		{due.Day("9999-12-31").Plus(30), "9999-12-31"},
+		{due.Day("9999-02-01").PlusMonths(12), "9999-12-31"},
+		{due.DayOf(time.Date(9999, 12, 31, 23, 0, 0, 0, time.UTC), time.FixedZone("", 7200)), "9999-12-31"},
 		{due.DayOf(time.Date(2026, 3, 1, 23, 59, 59, 0, time.FixedZone("", -3600)), time.UTC), "2026-03-02"},
 	} {
 		if tc.got != tc.want {
