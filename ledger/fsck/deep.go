@@ -7,9 +7,9 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
-	"iter"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -140,14 +140,7 @@ func (d *disk) deep() error {
 		late, _ := e.Open.Get("lateAfterSeconds")
 		o.lateAfter = time.Duration(late.Int) * time.Second
 	}
-	jobs := func(yield func(store.Block) bool) {
-		for b := range joined(d.store.EntryBlocks(0, d.head.Size)) {
-			if b.Err == nil && !yield(b) {
-				return
-			}
-		}
-	}
-	err := inOrder(d.ctx, d.opt.Workers, iter.Seq[store.Block](jobs), o.block, func(found []Finding) error {
+	err := inOrder(d.ctx, d.opt.Workers, o.pairs, o.check, func(found []Finding) error {
 		for _, f := range found {
 			d.fail(f)
 		}
@@ -210,32 +203,49 @@ func (c *closed) add(key, index int64) {
 	}
 }
 
-// block checks the records of one block of entries.
-func (o *opener) block(_ context.Context, b store.Block) (found []Finding) {
-	payloads := make([][]byte, len(b.Items))
-	for p := range o.store.PayloadBlocks(b.First, b.First+int64(len(b.Items))) {
-		for i, item := range p.Items {
-			if at := p.First + int64(i) - b.First; at >= 0 && at < int64(len(payloads)) {
-				payloads[at] = item
-			}
+// A pair is a run of entries and their payloads; nil for one that is missing.
+type pair struct {
+	first             int64
+	entries, payloads [][]byte
+}
+
+// pairs yields all entries with their payloads.
+func (o *opener) pairs(yield func(pair) bool) {
+	payloads := newCursor(o.store.PayloadBlocks(0, o.head.Size))
+	defer payloads.stop()
+	for b := range joined(o.store.EntryBlocks(0, o.head.Size)) {
+		if b.Err != nil {
+			continue // reported
+		}
+		p := pair{b.First, b.Items, make([][]byte, len(b.Items))}
+		for i := range p.payloads {
+			p.payloads[i], _ = payloads.at(b.First + int64(i))
+		}
+		if !yield(p) {
+			return
 		}
 	}
-	for i, item := range b.Items {
-		index := b.First + int64(i)
+}
+
+// check checks a run of records.
+func (o *opener) check(_ context.Context, p pair) (found []Finding) {
+	var room workspace
+	for i, item := range p.entries {
+		index := p.first + int64(i)
 		if index >= o.head.Size || o.replay.isLost(index) {
 			continue
 		}
 		leaf, err := record.ParseLeaf(item)
 		switch {
 		case err != nil: // reported
-		case payloads[i] == nil:
+		case p.payloads[i] == nil:
 			found = append(found, about(Payloads, index, repairStore, "its payload is missing"))
 		case leaf.IndexRoot != nil:
-			if len(payloads[i]) > 0 {
+			if len(p.payloads[i]) > 0 {
 				found = append(found, about(Payloads, index, repairStore, "an index-root has a payload"))
 			}
 		default:
-			if f := o.check(index, leaf.Entry, payloads[i]); f != nil {
+			if f := o.open(index, leaf.Entry, p.payloads[i], &room); f != nil {
 				found = append(found, *f)
 			}
 		}
@@ -243,9 +253,35 @@ func (o *opener) block(_ context.Context, b store.Block) (found []Finding) {
 	return found
 }
 
-// check opens one payload and holds all that is in it against the entry. What
+// An opened group is what one key opens of a payload.
+type opened struct {
+	seal.Group
+	seed    seal.Seed
+	members []canon.Member // that are present, in the order of their pointers
+}
+
+// sealed are the disclosures of a record, in the order of their pointers.
+type sealed []seal.Disclosure
+
+// value returns the value of a member, null where it is absent.
+func (s sealed) value(pointer string) canon.Value {
+	i, ok := slices.BinarySearchFunc(s, pointer, func(d seal.Disclosure, ptr string) int { return strings.Compare(d.Pointer, ptr) })
+	if !ok {
+		return canon.Value{}
+	}
+	return s[i].Value
+}
+
+// A workspace is room that is used for one record after the other.
+type workspace struct {
+	groups  []opened
+	sealed  sealed
+	present []canon.Member
+}
+
+// open opens one payload and holds all that is in it against the entry. What
 // comes later needs what came before, so there is one finding at most.
-func (o *opener) check(index int64, e *record.Entry, payload []byte) *Finding {
+func (o *opener) open(index int64, e *record.Entry, payload []byte, room *workspace) *Finding {
 	subject := ""
 	bad := func(check, remedy, format string, args ...any) *Finding {
 		f := about(check, index, remedy, format, args...)
@@ -256,9 +292,8 @@ func (o *opener) check(index int64, e *record.Entry, payload []byte) *Finding {
 	if err != nil {
 		return bad(Payloads, repairStore, "its payload is not whole")
 	}
-	values := map[string]canon.Value{}
-	seeds := map[string]seal.Seed{}
-	group := map[string]string{} // of each member
+	groups := room.groups[:0]
+	var innerType canon.Value
 	for _, g := range parts {
 		key, ok := o.ring.party[g.KeyID]
 		if !ok {
@@ -269,41 +304,49 @@ func (o *opener) check(index int64, e *record.Entry, payload []byte) *Finding {
 		if err != nil {
 			return bad(Payloads, repairStore, "its group %q does not open: it was altered, or belongs to another record", g.Name)
 		}
-		if _, twice := seeds[g.Name]; twice {
+		if slices.ContainsFunc(groups, func(x opened) bool { return x.Name == g.Name }) {
 			return bad(Payloads, askOperator, "its group %q is there twice", g.Name)
 		}
-		seeds[g.Name] = seed
-		for _, m := range members {
-			if _, twice := values[m.Name]; twice {
-				return bad(Seals, askOperator, "a sealed member is there twice")
+		groups = append(groups, opened{g, seed, members})
+		for i := range members {
+			switch m := &members[i]; m.Name {
+			case "/subject":
+				subject = m.Value.Str
+			case "/type":
+				innerType = m.Value
 			}
-			values[m.Name], group[m.Name] = m.Value, g.Name
 		}
 	}
-	subject = values["/subject"].Str
+	room.groups = groups
 
-	s, problem := o.schemaOf(index, e, values)
+	s, problem := o.schemaOf(index, e, innerType)
 	if problem != "" {
 		return bad(Schemas, askOperator, "%s", problem)
 	}
-	for ptr, g := range group {
-		if want, _ := s.Group(ptr); want != g {
-			return bad(Payloads, askOperator, "a sealed member is in group %q, where its schema does not put it", g)
+	// Each member is in the group where the schema puts it, and so there once.
+	all := slices.Grow(room.sealed[:0], len(s.Pointers()))[:len(s.Pointers())]
+	room.sealed = all
+	for _, want := range s.Groups() {
+		at := slices.IndexFunc(groups, func(g opened) bool { return g.Name == want.Name })
+		if at < 0 {
+			return bad(Payloads, askOperator, "its group %q is missing", want.Name)
+		}
+		g := &groups[at]
+		rest := g.members
+		for _, i := range want.Members {
+			var v canon.Value
+			ptr := s.Pointers()[i]
+			present := len(rest) > 0 && rest[0].Name == ptr
+			if present {
+				v, rest = rest[0].Value, rest[1:]
+			}
+			all[i] = seal.Disclose(g.seed, ptr, v, present)
+		}
+		if len(rest) > 0 {
+			return bad(Payloads, askOperator, "a sealed member is in group %q, where its schema does not put it", g.Name)
 		}
 	}
-	all := make([]seal.Disclosure, len(s.Pointers()))
-	needed := map[string]bool{}
-	for i, ptr := range s.Pointers() {
-		g, _ := s.Group(ptr)
-		needed[g] = true
-		seed, ok := seeds[g]
-		if !ok {
-			return bad(Payloads, askOperator, "its group %q is missing", g)
-		}
-		v, present := values[ptr]
-		all[i] = seal.Disclose(seed, ptr, v, present)
-	}
-	if len(needed) != len(seeds) {
+	if len(groups) != len(s.Groups()) {
 		return bad(Payloads, askOperator, "it has a group that its schema does not know")
 	}
 	if seal.Small(all).Root() != e.Sealed {
@@ -314,14 +357,27 @@ func (o *opener) check(index int64, e *record.Entry, payload []byte) *Finding {
 			return bad(Events, askOperator, "the entry shows a member that its schema seals or does not know")
 		}
 	}
-	ev, err := s.Event(record.Reassemble(s, e, values))
+	present := room.present[:0]
+	for _, d := range all {
+		if d.Present {
+			present = append(present, canon.Member{Name: d.Pointer, Value: d.Value})
+		}
+	}
+	room.present = present
+	doc := s.Document(e, present)
+	for i := 1; i < len(doc.Members); i++ {
+		if doc.Members[i-1].Name == doc.Members[i].Name {
+			return bad(Events, askOperator, "among its extensions is an attribute that has a place of its own")
+		}
+	}
+	ev, err := s.Event(doc)
 	if err != nil {
 		return bad(Events, askOperator, "its event is not valid under its schema: %v", err)
 	}
-	if text := o.event(e, ev, values); text != "" {
+	if text := o.event(e, ev); text != "" {
 		return bad(Events, askOperator, "%s", text)
 	}
-	for _, part := range parts {
+	for _, part := range groups {
 		for _, g := range s.Groups() {
 			if g.Name == part.Name && o.ring.party[part.KeyID].Owner != seal.Owner(ev, g) {
 				return bad(Payloads, askOperator, "its group %q is under the key of somebody else: erasing whose it is would not erase it", g.Name)
@@ -331,10 +387,10 @@ func (o *opener) check(index int64, e *record.Entry, payload []byte) *Finding {
 	if o.terms.Term(ev.Kind, ev.SubjectID) != e.Term {
 		return bad(Terms, askOperator, "it stands under another term than its subject's")
 	}
-	if text := o.refs(index, e, ev, values); text != "" {
+	if text := o.refs(index, e, ev, all); text != "" {
 		return bad(Refs, askOperator, "%s", text)
 	}
-	if text := o.submitter(e, ev, values); text != "" {
+	if text := o.submitter(e, ev, all); text != "" {
 		return bad(Submitters, askOperator, "%s", text)
 	}
 	o.opened.Add(1)
@@ -342,13 +398,13 @@ func (o *opener) check(index int64, e *record.Entry, payload []byte) *Finding {
 }
 
 // submitter verifies the submitter's signature where the policy lists keys.
-func (o *opener) submitter(e *record.Entry, ev *record.Event, values map[string]canon.Value) string {
+func (o *opener) submitter(e *record.Entry, ev *record.Event, members sealed) string {
 	if len(o.policy.Submitters) == 0 || ev.Schema.Own {
 		return ""
 	}
 	id := e.Submitter
 	if e.Type == record.TypeRestricted {
-		id = values["/submitter"].Str
+		id = members.value("/submitter").Str
 	}
 	var wrong error
 	for _, s := range o.policy.Submitters {
@@ -366,12 +422,13 @@ func (o *opener) submitter(e *record.Entry, ev *record.Event, values map[string]
 	return ""
 }
 
-// schemaOf returns the schema of an entry's members.
-func (o *opener) schemaOf(index int64, e *record.Entry, values map[string]canon.Value) (*record.Schema, string) {
+// schemaOf returns the schema of an entry's members; inner is what a
+// restricted record seals as its type.
+func (o *opener) schemaOf(index int64, e *record.Entry, inner canon.Value) (*record.Schema, string) {
 	hash, is := e.Schema, ""
 	if e.Type == record.TypeRestricted {
 		var err error
-		if is, hash, err = record.ParseSealedType(values["/type"]); err != nil {
+		if is, hash, err = record.ParseSealedType(inner); err != nil {
 			return nil, "it is restricted and does not say its type within"
 		}
 	}
@@ -388,7 +445,7 @@ func (o *opener) schemaOf(index int64, e *record.Entry, values map[string]canon.
 }
 
 // event holds what the entry says against the event.
-func (o *opener) event(e *record.Entry, ev *record.Event, values map[string]canon.Value) string {
+func (o *opener) event(e *record.Entry, ev *record.Event) string {
 	if seal.Identity(o.ring.own.Index, ev.Source, ev.ID) != e.Event {
 		return "its event identity is not that of its source and id"
 	}
@@ -422,30 +479,50 @@ func (o *opener) conflict(e *record.Entry) bool {
 }
 
 // refs holds the records that it follows from against the event's causes.
-func (o *opener) refs(index int64, e *record.Entry, ev *record.Event, values map[string]canon.Value) string {
+func (o *opener) refs(index int64, e *record.Entry, ev *record.Event, members sealed) string {
 	restricted := e.Type == record.TypeRestricted
+	says := e.Refs
+	if restricted {
+		for _, v := range members.value("/refs").Items {
+			says = append(says, v.Int)
+		}
+	}
 	var want []int64
 	for source, id := range ev.Causes() {
-		row, ok, err := o.store.Identity(seal.Identity(o.ring.own.Index, source, id))
-		if err == nil && ok && row.Index < index && (restricted || !row.Restricted) {
+		row, ok := o.identity(seal.Identity(o.ring.own.Index, source, id), says)
+		if ok && row.Index < index && (restricted || !row.Restricted) {
 			want = append(want, row.Index)
 		}
 	}
 	slices.Sort(want)
 	want = slices.Compact(want)
 	if !restricted {
-		if !slices.Equal(want, e.Refs) {
+		if !slices.Equal(want, says) {
 			return "the records that it says it follows from are not those that its event names"
 		}
 		return ""
 	}
 	// What came shortly before it may not have been known when it was sealed.
-	for _, v := range values["/refs"].Items {
-		if !slices.Contains(want, v.Int) {
+	for _, index := range says {
+		if !slices.Contains(want, index) {
 			return "it follows from a record that its event does not name"
 		}
 	}
 	return ""
+}
+
+// identity returns the record that was accepted under an identity. It is most
+// often one of those that are said to be meant, and the replay knows theirs;
+// only for others the store is asked.
+func (o *opener) identity(digest [32]byte, says []int64) (store.Identity, bool) {
+	want := o.replay.marks.of(digest)
+	for _, index := range says {
+		if m := o.replay.marks.at(index); m.is(want) {
+			return store.Identity{Digest: digest, Index: index, Restricted: m.restricted()}, true
+		}
+	}
+	row, ok, err := o.store.Identity(digest)
+	return row, ok && err == nil
 }
 
 // maxTerms bounds one generation of remembered terms.

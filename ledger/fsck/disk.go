@@ -104,6 +104,9 @@ func (d *disk) all(noted *store.HeadFile) error {
 		wanted = append(wanted, cp.Size)
 	}
 	d.replay = newReplay(d.ctx, d.audit, d, d.head.Size, wanted...)
+	if d.opt.Deep {
+		d.replay.marks = newMarks()
+	}
 	if err := d.read(); err != nil {
 		return err
 	}

@@ -97,6 +97,7 @@ type replay struct {
 	// where there are none to compare with.
 	postings, identities *rows
 	eachEntry            func(index int64, e *record.Entry) // nil for nothing
+	marks                *marks                             // nil where nothing is asked about identities later
 }
 
 // A registration is a schema and the record that registered it.
@@ -387,6 +388,9 @@ func (r *replay) derive(index int64, l *readLeaf) {
 		id := identityOf(index, e)
 		r.identities.add(identityRow(id))
 		id.Fold(&r.fold)
+	}
+	if r.marks != nil {
+		r.marks.add(index, e)
 	}
 	if r.eachEntry != nil {
 		r.eachEntry(index, e)

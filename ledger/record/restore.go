@@ -5,7 +5,6 @@ package record
 import (
 	"encoding/base64"
 	"errors"
-	"slices"
 	"strings"
 
 	"github.com/lendlog/lendlog/ledger/canon"
@@ -14,8 +13,7 @@ import (
 // Event reads the document of an event that was accepted under this schema
 // before, whichever schema is the current one of its type.
 func (s *Schema) Event(doc canon.Value) (*Event, error) {
-	only := &Catalogue{types: map[string]*Schema{s.Type: s}}
-	return newEvent(doc, only, s.Own)
+	return newEvent(doc, s.only, s.Own)
 }
 
 // SealedType returns what a restricted record of this schema seals as /type:
@@ -44,28 +42,40 @@ func ParseSealedType(v canon.Value) (name string, schema [32]byte, err error) {
 // and the values of its sealed members, by pointer. Members that are absent
 // are absent from values.
 func Reassemble(s *Schema, e *Entry, values map[string]canon.Value) canon.Value {
+	sealed := make([]canon.Member, 0, len(values))
+	for _, ptr := range sortedNames(values) {
+		sealed = append(sealed, canon.Member{Name: ptr, Value: values[ptr]})
+	}
+	return s.Document(e, sealed)
+}
+
+// Document is Reassemble with the sealed members that are present as a list in
+// the order of their pointers.
+func (s *Schema) Document(e *Entry, sealed []canon.Member) canon.Value {
 	at := e.Time
-	if e.Type == TypeRestricted {
-		at = values["/time"].Str
-	}
-	members := []canon.Member{
-		{Name: "specversion", Value: canon.Text("1.0")},
-		{Name: "type", Value: canon.Text(s.Type)},
-		{Name: "time", Value: canon.Text(at)},
-	}
-	data := slices.Clone(e.Open.Members)
-	for ptr, v := range values {
-		if name, ok := strings.CutPrefix(ptr, "/data/"); ok {
-			data = append(data, canon.Member{Name: name, Value: v})
+	data := make([]canon.Member, 0, len(sealed)+len(e.Open.Members))
+	members := make([]canon.Member, 0, len(sealed)+4)
+	for _, m := range sealed {
+		if name, ok := strings.CutPrefix(m.Name, "/data/"); ok {
+			data = append(data, canon.Member{Name: name, Value: m.Value})
 			continue
 		}
-		switch ptr {
+		switch m.Name {
 		case "/extensions":
-			members = append(members, v.Members...)
-		case "/refs", "/submitter", "/time", "/type": // not the event's
+			members = append(members, m.Value.Members...)
+		case "/refs", "/submitter", "/type": // not the event's
+		case "/time":
+			if e.Type == TypeRestricted {
+				at = m.Value.Str
+			}
 		default:
-			members = append(members, canon.Member{Name: ptr[1:], Value: v})
+			members = append(members, canon.Member{Name: m.Name[1:], Value: m.Value})
 		}
 	}
-	return canon.Map(append(members, canon.Member{Name: "data", Value: canon.Map(data...)})...)
+	return canon.Map(append(members,
+		canon.Member{Name: "data", Value: canon.Map(append(data, e.Open.Members...)...)},
+		canon.Member{Name: "specversion", Value: canon.Text("1.0")},
+		canon.Member{Name: "time", Value: canon.Text(at)},
+		canon.Member{Name: "type", Value: canon.Text(s.Type)},
+	)...)
 }

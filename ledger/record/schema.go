@@ -27,9 +27,10 @@ type Schema struct {
 	Examples     []canon.Value // complete values of data; each passes Check
 
 	root     *check
-	pointers []string // see Pointers
-	keys     []key    // of pointers, in the same order
-	groups   []Group  // see Groups
+	pointers []string   // see Pointers
+	keys     []key      // of pointers, in the same order
+	groups   []Group    // see Groups
+	only     *Catalogue // of this schema alone
 }
 
 // A Member is a top-level member of data. It is either open, that is part of
@@ -192,6 +193,7 @@ func parseSchema(text []byte, patterns map[string]*pattern) (*Schema, error) {
 
 // seal computes what Pointers, Group and Groups return.
 func (s *Schema) seal() {
+	s.only = &Catalogue{types: map[string]*Schema{s.Type: s}}
 	groups := make(map[string]key)
 	for _, p := range envelope {
 		groups[p] = key{group: GroupParty}
