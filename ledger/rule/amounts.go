@@ -155,12 +155,10 @@ func (c *Within) judge(j *judge, records []*story.Record) {
 		switch {
 		case why != "":
 			j.skip(why)
-		case blank || limit.Currency != m.Currency || len(sums) > 1:
-			if blank {
-				j.skip(Absent)
-			} else {
-				j.skip(Currencies)
-			}
+		case blank:
+			j.skip(Absent)
+		case limit.Currency != m.Currency || len(sums) > 1:
+			j.skip(Currencies)
 		case !c.Is.holds(m.Amount.Cmp(limit.Amount)):
 			j.broken(show(limit), show(m), r, from)
 		default:
@@ -241,87 +239,100 @@ type Balance struct {
 	Unless []string // types that change what is owed in ways that are not told here
 }
 
-func (c *Balance) judge(j *judge, records []*story.Record) {
-	types := append([]string{c.Plus.Of, c.Minus.Of, c.Undo.Of}, j.rule.Of...)
-	judged := map[*story.Record]bool{}
-	for _, r := range records {
-		judged[r] = true
+// A tally is what is owed, as far as it can be told.
+type tally struct {
+	owed  story.Money
+	begun bool
+	lost  Why // why it is not known any more
+}
+
+// add moves what is owed by an amount of a record.
+func (t *tally) add(r *story.Record, m story.Money, ok bool) {
+	switch {
+	case t.lost != "":
+	case !ok && r.Partial:
+		t.lost = Unreadable
+	case !ok:
+		t.lost = Absent
+	case !t.begun:
+		t.lost = Elsewhere
+	case m.Currency != t.owed.Currency:
+		t.lost = Currencies
+	default:
+		t.owed.Amount = t.owed.Amount.Add(m.Amount)
 	}
-	unsettled := inOrder(j.story, c.Unless)
-	var owed *story.Money
-	var last story.Decimal // by how much the statement before was wrong
-	why := Elsewhere
-	var before *story.Record
-	seen := map[*story.Record]bool{}
-	for _, r := range inOrder(j.story, types) {
-		if seen[r] {
-			continue
+}
+
+// tell takes a record of the story into the tally.
+func (c *Balance) tell(t *tally, s *story.Story, r *story.Record) {
+	switch r.Type {
+	case story.Type(c.Plus.Of):
+		m, ok := r.Money(c.Plus.Member)
+		if !t.begun {
+			t.begun, t.owed.Currency = true, m.Currency
 		}
-		seen[r] = true
-		if len(unsettled) > 0 && !unsettled[0].At.After(r.At) {
-			owed, why = nil, Unsettled
+		t.add(r, m, ok)
+	case story.Type(c.Minus.Of):
+		m, ok := r.Money(c.Minus.Member)
+		m.Amount = m.Amount.Neg()
+		t.add(r, m, ok)
+	case story.Type(c.Undo.Of):
+		undone := s.Named(r, r.Text(c.Undo.Ref))
+		switch {
+		case undone == nil:
+			t.lost = Elsewhere
+		case undone.VoidedBy == 0:
+			m, ok := undone.Money(c.Minus.Member)
+			t.add(undone, m, ok)
 		}
-		step := func(m story.Money, ok, back bool) {
-			switch {
-			case why == Unsettled:
-			case !ok:
-				owed, why = nil, Absent
-				if r.Partial {
-					why = Unreadable
-				}
-			case owed == nil:
-			case m.Currency != owed.Currency:
-				owed, why = nil, Currencies
-			case back:
-				owed = &story.Money{Amount: owed.Amount.Add(m.Amount.Neg()), Currency: owed.Currency}
-			default:
-				owed = &story.Money{Amount: owed.Amount.Add(m.Amount), Currency: owed.Currency}
-			}
+	default:
+		if slices.ContainsFunc(c.Unless, func(of string) bool { return r.Type == story.Type(of) }) {
+			t.lost = Unsettled
 		}
-		switch r.Type {
-		case story.Type(c.Plus.Of):
-			m, ok := r.Money(c.Plus.Member)
-			if ok && owed == nil && why == Elsewhere {
-				owed = &story.Money{Currency: m.Currency}
-			}
-			step(m, ok, false)
-		case story.Type(c.Minus.Of):
-			m, ok := r.Money(c.Minus.Member)
-			step(m, ok, true)
-		case story.Type(c.Undo.Of):
-			if undone := j.story.Named(r, r.Text(c.Undo.Ref)); undone == nil {
-				owed, why = nil, Elsewhere
-			} else if undone.VoidedBy == 0 {
-				m, ok := undone.Money(c.Minus.Member)
-				step(m, ok, false)
-			}
-		}
-		if !judged[r] {
-			continue
+	}
+}
+
+func (c *Balance) judge(j *judge, records []*story.Record) {
+	all := inOrder(j.story, slices.Concat([]string{c.Plus.Of, c.Minus.Of, c.Undo.Of}, c.Unless))
+	var t tally
+	var wrong story.Decimal  // by how much the balance before was
+	var before *story.Record // that stated it
+	for _, r := range records {
+		for len(all) > 0 && !all[0].At.After(r.At) && (all[0].At.Before(r.At) || all[0].Index <= r.Index) {
+			c.tell(&t, j.story, all[0])
+			all = all[1:]
 		}
 		stated, ok := r.Money(c.Stated)
 		switch {
 		case !ok:
 			j.lacks(r)
-		case owed == nil:
-			j.skip(why)
-		case stated.Currency != owed.Currency:
+			continue
+		case t.lost != "":
+			j.skip(t.lost)
+			continue
+		case !t.begun:
+			j.skip(Elsewhere)
+			continue
+		case stated.Currency != t.owed.Currency:
 			j.skip(Currencies)
-		default:
-			// A balance that stays wrong by as much as before is one fault.
-			wrong := stated.Amount.Add(owed.Amount.Neg())
-			switch {
-			case wrong.Sign() == 0 || wrong.Cmp(last) == 0:
-				j.passed()
-			case before != nil:
-				j.broken(show(*owed), show(stated), r, before)
-			default:
-				j.broken(show(*owed), show(stated), r)
-			}
-			if last, before = wrong, r; wrong.Sign() == 0 {
-				before = nil
-			}
+			continue
 		}
+		// A balance that stays wrong by as much as before is one fault.
+		by := stated.Amount.Add(t.owed.Amount.Neg())
+		switch {
+		case by.Sign() == 0:
+			before = nil
+			j.passed()
+		case by.Cmp(wrong) == 0:
+			j.passed()
+		case before != nil:
+			j.broken(show(t.owed), show(stated), r, before)
+			before = r
+		default:
+			j.broken(show(t.owed), show(stated), r)
+			before = r
+		}
+		wrong = by
 	}
 }
 

@@ -29,13 +29,15 @@ func (c Conditions) hold(r *story.Record) truth {
 	result := yes
 	for name, values := range c {
 		v, ok := r.Get(name)
-		if not, negated := strings.CutPrefix(values[0], "!"); negated {
-			if ok && word(v) == not {
-				return no
-			}
-			ok, values = true, []string{word(v)}
+		not, negated := "", false
+		if len(values) == 1 {
+			not, negated = strings.CutPrefix(values[0], "!")
 		}
 		switch {
+		case negated:
+			if ok && means(name, word(v), not) {
+				return no
+			}
 		case !ok && r.Partial:
 			result = unknown
 		case !ok || !slices.ContainsFunc(values, func(want string) bool { return means(name, word(v), want) }):
