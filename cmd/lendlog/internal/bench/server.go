@@ -31,13 +31,14 @@ type server struct {
 	log     bytes.Buffer
 	cpu     time.Duration // before what is measured
 	peak    func() int64
+	once    sync.Once // a second signal would end it at once
 }
 
 // serve starts a server of the ledger in dir.
 func (b *bench) serve(dir string) (*server, error) {
 	s := &server{cmd: exec.CommandContext(b.ctx, b.Program, "serve", "--json", "--quiet", "--listen", "127.0.0.1:0", "--dir", dir)}
 	s.cmd.Stderr = &s.log
-	s.cmd.Cancel = func() error { return s.cmd.Process.Signal(syscall.SIGTERM) }
+	s.cmd.Cancel = s.terminate
 	s.cmd.WaitDelay = time.Minute
 	out, err := s.cmd.StdoutPipe()
 	if err != nil {
@@ -64,9 +65,15 @@ func (s *server) usage(r *Result, load time.Duration) {
 	r.LoadCPU = micros(load) / float64(r.Records)
 }
 
+// terminate asks the server to end in good order.
+func (s *server) terminate() (err error) {
+	s.once.Do(func() { err = s.cmd.Process.Signal(syscall.SIGTERM) })
+	return err
+}
+
 // stop ends the server in good order.
 func (s *server) stop() error {
-	_ = s.cmd.Process.Signal(syscall.SIGTERM)
+	_ = s.terminate()
 	if err := s.cmd.Wait(); err != nil {
 		return fmt.Errorf("the server ended badly: %w: %s", err, bytes.TrimSpace(s.log.Bytes()))
 	}
