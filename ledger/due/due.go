@@ -28,6 +28,7 @@
 package due
 
 import (
+	"cmp"
 	"iter"
 	"slices"
 	"strings"
@@ -124,9 +125,15 @@ func compare(a, b Item) int {
 // Judge yields what the records of a story owe as of a time, in a zone.
 func (t *Table) Judge(s *story.Story, asOf time.Time, zone *time.Location) iter.Seq[Item] {
 	return func(yield func(Item) bool) {
+		where := ""
+		for r := range s.Live() {
+			if where = r.Text(memberJurisdiction); where != "" {
+				break
+			}
+		}
 		for i := range t.Obligations {
 			o := &t.Obligations[i]
-			j := judge{Obligation: o, story: s, asOf: asOf, zone: zone}
+			j := judge{Obligation: o, story: s, where: where, asOf: asOf, zone: zone}
 			if o.zone != nil {
 				j.zone = o.zone
 			}
@@ -147,6 +154,7 @@ func (t *Table) Judge(s *story.Story, asOf time.Time, zone *time.Location) iter.
 type judge struct {
 	*Obligation
 	story *story.Story
+	where string // the jurisdiction that its first record with one states
 	asOf  time.Time
 	zone  *time.Location
 
@@ -283,20 +291,14 @@ func (j *judge) item(r candidate) (Item, bool) {
 }
 
 // applies reports whether the records leave room for the obligation's
-// jurisdiction: the trigger's own decides, else what others of its subject
-// say. Where none says any, every law is held against it, for silence must not
+// jurisdiction: the trigger's own decides, else what another one of its subject
+// says. Where none says any, every law is held against it, for silence must not
 // hide a breach.
 func (j *judge) applies(r *story.Record) bool {
 	if len(j.Jurisdictions) == 0 {
 		return true
 	}
-	where := r.Text(memberJurisdiction)
-	for other := range j.story.Live() {
-		if where != "" {
-			break
-		}
-		where = other.Text(memberJurisdiction)
-	}
+	where := cmp.Or(r.Text(memberJurisdiction), j.where)
 	country, _, _ := strings.Cut(where, "-")
 	return where == "" || slices.Contains(j.Jurisdictions, country)
 }
