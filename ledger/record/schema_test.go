@@ -445,7 +445,8 @@ func TestPatternsOfOneSchema(t *testing.T) {
 func FuzzParseSchema(f *testing.F) {
 	f.Add([]byte(testSchema))
 	f.Add([]byte(restrictedSchema))
-	for _, s := range builtin(f).All() {
+	all := builtin(f)
+	for _, s := range all.All() {
 		f.Add(s.Text)
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
@@ -460,6 +461,10 @@ func FuzzParseSchema(f *testing.F) {
 		o, err := newOracle(text)
 		if err != nil {
 			t.Fatalf("the oracle refuses the schema: %v", err)
+		}
+		admitted := all.Admit(s) == nil
+		if next, err := all.With(s); admitted && (err != nil || next.Admit(s) != nil) {
+			t.Fatalf("what is admitted is not taken: %v", err)
 		}
 		for _, e := range s.Examples {
 			if !compare(t, s, o, e) {
