@@ -33,7 +33,7 @@ func (s *Server) begin(ctx context.Context, kind, id string, from, count int64) 
 		return nil, nil
 	}
 	t := &telling{}
-	for at := int64(1); at < from; at += timelineStep {
+	for at := int64(1); at < from && t.size <= maxStory; at += timelineStep {
 		step, err := s.ledger.Timeline(ctx, kind, id, at, min(timelineStep, from-at))
 		if err != nil {
 			return nil, err
@@ -53,15 +53,19 @@ func (t *telling) add(r *ledger.Record) {
 	if !ok {
 		return
 	}
-	if t.size += footprint(one.Data); t.size > maxStory {
+	if t.size += recordSize + footprint(one.Data); t.size > maxStory {
 		t.records = nil
 		return
 	}
 	t.records = append(t.records, one)
 }
 
-// memberSize is what a canon.Member takes, on a machine of 64 bits.
-const memberSize = 96
+// What a canon.Member takes on a machine of 64 bits, and a story.Record with its
+// copy in the story.
+const (
+	memberSize = 96
+	recordSize = 1024
+)
 
 // footprint returns about how many bytes a value takes in memory.
 func footprint(v canon.Value) int {
