@@ -17,21 +17,25 @@ type fate struct {
 	outcome outcome
 	ending  ending
 
-	incomplete bool // at first; what was missing came later
-	referred   bool // the automated decision was left to an officer
-	reviewed   bool // the applicant asked for a review of the decline
-	overturned bool // and was right
-	complaint  bool
-	dispute    bool // of what was reported to a bureau
-	corrected  bool // a payment had a wrong value date
-	reversed   bool // a payment bounced
-	doubled    bool // a payment was booked twice
-	guaranteed bool
-	shared     bool // with a partner who funds a part
-	waived     bool // the fee for being late
-	runsOn     bool // it is not paid off early before two years are over
-	cut        bool // the limit of a line
-	recovers   bool // something comes in after a charge-off
+	incomplete  bool // at first; what was missing came later
+	referred    bool // the automated decision was left to an officer
+	reviewed    bool // the applicant asked for a review of the decline
+	overturned  bool // and was right
+	complaint   bool
+	dispute     bool // of what was reported to a bureau
+	corrected   bool // a payment had a wrong value date
+	reversed    bool // a payment bounced
+	doubled     bool // a payment was booked twice
+	prescreened bool // the lender made an offer before
+	looked      bool // somebody of the staff looked at it for another reason
+	held        bool // an authority wants it to be kept
+	forgotten   bool // the applicant wants it to be erased
+	guaranteed  bool
+	shared      bool // with a partner who funds a part
+	waived      bool // the fee for being late
+	runsOn      bool // it is not paid off early before two years are over
+	cut         bool // the limit of a line
+	recovers    bool // something comes in after a charge-off
 }
 
 type outcome uint8
@@ -78,6 +82,10 @@ func (d *draw) fate() fate {
 	f.corrected = d.permille(25)
 	f.reversed = d.permille(20)
 	f.doubled = d.permille(6)
+	f.prescreened = f.where == unitedStates && d.permille(60)
+	f.looked = d.permille(30)
+	f.held = d.permille(4)
+	f.forgotten = f.where != unitedStates && d.permille(8)
 	f.guaranteed = f.product == carLoan && d.once(8)
 	f.shared = f.where == china && d.once(3)
 	f.recovers = d.permille(500)
@@ -112,6 +120,7 @@ type file struct {
 	dti        int64
 	reasons    []string // why it was declined
 	channel    string
+	consent    *event
 	bureau     *event
 	scored     *event
 	decision   *event
@@ -133,7 +142,7 @@ var reasonsOfDecline = map[string]struct{ hmda, text string }{
 var otherReasons = []string{"employment-length", "credit-history-short", "delinquency"}
 
 // intake is when applications come in.
-var intakeFrom, intakeTo = dayOf(2019, time.July, 1), dayOf(2021, time.December, 31)
+var intakeFrom, intakeTo = dayOf(2019, time.March, 1), dayOf(2021, time.August, 31)
 
 // apply tells everything from the consent to the decision and what follows at
 // once from it. It reports whether there is going to be a loan.
@@ -146,7 +155,19 @@ func (f *file) apply() bool {
 	f.channel = one(&f.draw, "web", "web", "mobile", "mobile", "branch", "partner", "phone")
 	f.judge()
 
-	consent := f.tell("consent.given").
+	if f.prescreened {
+		f.tell("offer.made").
+			add("offerId", f.token("SYN-O-", 10)).
+			add("purpose", text("firm-offer-of-credit")).
+			add("policyId", text(policyID)).add("policyVersion", text(policyVersion)).add("policyHash", text(policyHash)).
+			add("listHash", f.hash()).
+			add("limit", money(2*f.amount)).
+			add("rate", percent(f.rate)).
+			add("channel", text("mail")).
+			add("expiresAt", moment(f.now+60*dayMillis))
+		f.after(3, 30)
+	}
+	f.consent = f.tell("consent.given").
 		add("purposes", texts("credit-assessment", "bureau-inquiry")).
 		add("scope", text("one application and the loan that comes of it")).
 		add("evidenceHash", f.hash()).
@@ -155,7 +176,7 @@ func (f *file) apply() bool {
 		add("expiresAt", moment(f.now+3650*dayMillis))
 	f.wait(time.Minute, 20*time.Minute)
 	income := 100 * 100 * (incomes.draw(&f.draw) * p.incomes / 100)
-	received := f.tell("application.received").because(consent).
+	received := f.tell("application.received").because(f.consent).
 		add("applicationId", f.token("SYN-A-", 10)).
 		add("applicationDate", date(f.today())).
 		add("channel", text(f.channel)).
@@ -168,7 +189,7 @@ func (f *file) apply() bool {
 		add("homeOwnership", text(one(&f.draw, "rent", "own", "mortgage"))).
 		add("debtToIncome", percent(f.dti)).
 		add("postalCode", text(strconv.FormatInt(f.between(10, 99), 10)+"xxx")).
-		add("consentRefs", texts(consent.id)).
+		add("consentRefs", texts(f.consent.id)).
 		add("applicantProfile", f.profile())
 	if f.once(7) {
 		received.add("coApplicantId", text("syn-party-"+base32(f.next()))).
@@ -201,7 +222,7 @@ func (f *file) apply() bool {
 		f.dispose("4", e)
 		return false
 	}
-	f.assess(consent, completed)
+	f.assess(f.consent, completed)
 	return f.decide()
 }
 
@@ -475,6 +496,62 @@ func (f *file) review() bool {
 	completed.add("outcome", text("changed")).add("changedDecisionRef", text(f.decision.id))
 	f.disclose()
 	return true
+}
+
+// afterwards tells what happens to a file when it is over.
+func (f *file) afterwards() {
+	if f.looked {
+		f.after(1, 90)
+		f.tell("access.occurred").because(f.consent).
+			add("actorId", f.staff(agents)).
+			add("actorKind", text("staff")).
+			add("role", text("quality-assurance")).
+			add("purpose", text("sample-of-closed-files")).
+			add("legalBasis", text("internal-control")).
+			add("outcome", text("granted")).
+			add("exported", truth(false))
+	}
+	if f.held {
+		f.after(1, 60)
+		placed := f.tell("hold.placed").because(f.consent).
+			add("matter", f.token("SYN-M-", 8)).
+			add("authority", text("Synthetic Court")).
+			add("legalBasis", text("court-order")).
+			add("placedAt", moment(f.now)).
+			add("requesterId", f.staff(initiators)).
+			add("approverId", f.staff(approvers))
+		f.after(30, 90)
+		f.tell("hold.released").because(placed).
+			add("holdRef", text(placed.id)).
+			add("releasedAt", moment(f.now)).
+			add("requesterId", f.staff(initiators)).
+			add("approverId", f.staff(approvers))
+	}
+	if f.forgotten {
+		f.after(5, 90)
+		withdrawn := f.tell("consent.withdrawn").because(f.consent).
+			add("consentRef", text(f.consent.id)).
+			add("withdrawnAt", moment(f.now)).
+			add("channel", text("web"))
+		f.wait(time.Minute, time.Hour)
+		requested := f.tell("erasure.requested").because(withdrawn).
+			add("requestId", f.token("SYN-E-", 8)).
+			add("requester", text(f.party)).
+			add("receivedAt", moment(f.now)).
+			add("dueAt", moment(f.now+30*dayMillis)).
+			add("channel", text("web")).
+			add("identityVerified", truth(true)).
+			add("handlerId", f.staff(agents))
+		f.after(2, 14)
+		f.tell("erasure.refused").because(requested).
+			add("requestRef", text(requested.id)).
+			add("refusedAt", moment(f.now)).
+			add("reasonCodes", texts("retention-period")).
+			add("legalBasis", text("legal-obligation")).
+			add("retainUntil", date(f.today()+3650)).
+			add("noticeSentAt", moment(f.now)).
+			add("approverId", f.staff(approvers))
+	}
 }
 
 // profile is what else is known of an applicant.

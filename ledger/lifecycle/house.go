@@ -31,7 +31,7 @@ const (
 
 // The years of the records that the lender keeps of itself.
 var (
-	houseFrom = dayOf(2019, time.January, 7)
+	houseFrom = dayOf(2018, time.October, 1)
 	houseTo   = dayOf(2026, time.June, 30)
 )
 
@@ -75,9 +75,14 @@ func house() []houseStory {
 			houseStory{"case", "", nil, (*story).tellIncident},
 			houseStory{"case", "", nil, (*story).tellVulnerability},
 			houseStory{"case", "", nil, (*story).tellCase},
+			houseStory{"case", "", nil, (*story).tellViolation},
 		)
 	}
-	all = append(all, houseStory{"policy", "syn-continuity", nil, (*story).tellPlan})
+	all = append(all,
+		houseStory{"policy", "syn-continuity", unitedStates, (*story).tellPlan},
+		houseStory{"feed", "syn-core", unitedStates, (*story).tellFeed},
+		houseStory{"feed", "syn-benchmark-12m", europe, (*story).tellBenchmark},
+	)
 	for i := range int64(groupSize) {
 		limit := int64(smallAuthority)
 		if i >= groupSize-5 {
@@ -144,6 +149,15 @@ func (s *story) tellPolicy() {
 		add("authorId", s.staff(owners)).
 		add("approverId", s.staff(approvers)).
 		add("secondApproverId", s.staff(grantors))
+	s.on(intakeFrom + s.below(90))
+	s.tell("regulation.noted").because(published).
+		add("regulationId", s.token("SYN-REG-", 8)).
+		add("name", text("Synthetic rule on the explanation of decisions")).
+		add("authority", text("Synthetic Supervisor")).
+		add("status", text("in-force")).
+		add("effectiveFrom", date(s.today()+90)).
+		add("impact", text("Synthetic: none on the policy.")).
+		add("ownerId", s.staff(owners))
 	s.on(houseTo - s.below(90))
 	s.tell("policy.retired").because(published).
 		add("policyId", text(policyID)).add("policyVersion", text(policyVersion)).add("policyHash", text(policyHash)).
@@ -157,7 +171,7 @@ func (s *story) tellOfficer() { s.tellAuthority(staffID(officers, s.below(groupS
 
 // tellAuthority tells that somebody may decide on amounts up to a limit.
 func (s *story) tellAuthority(person string, limit int64) {
-	s.tell("authority.granted").
+	granted := s.tell("authority.granted").
 		add("personId", text(person)).
 		add("role", text("credit-officer")).
 		add("actions", texts("decide")).
@@ -178,6 +192,13 @@ func (s *story) tellAuthority(person string, limit int64) {
 			add("passed", truth(true)).
 			add("attesterId", s.staff(owners))
 	}
+	s.on(houseTo - s.below(30))
+	s.tell("authority.revoked").because(granted).
+		add("personId", text(person)).
+		add("grantRef", text(granted.id)).
+		add("revokedAt", moment(s.now)).
+		add("reasonCode", text("end-of-term")).
+		add("revokerId", s.staff(grantors))
 }
 
 // The provision that each class asks for, in percent.
@@ -250,6 +271,76 @@ func (s *story) tellPortfolio() {
 			add("ledgerCount", number(count)).
 			add("preparerId", preparer).
 			add("reviewerId", s.staff(reviewers))
+	}
+	s.after(1, 20)
+	s.tell("evaluation.completed").
+		add("evaluationKind", text("stress-test")).
+		add("scope", name).
+		add("outcome", text("satisfactory")).
+		add("completedAt", moment(s.now)).
+		add("reportHash", s.hash()).
+		add("evaluatorId", s.staff(confirmers)).
+		add("ownerId", preparer)
+	s.after(1, 20)
+	s.tell("education.delivered").
+		add("topic", text("paying-back-early")).
+		add("materialHash", s.hash()).
+		add("locale", text(s.place.locale)).
+		add("channel", text("web")).
+		add("deliveredAt", moment(s.now)).
+		add("count", number(s.between(500, 5000))).
+		add("ownerId", preparer)
+	s.after(1, 20)
+	loss := s.between(100_00, 9000_00)
+	s.tell("loss-event.recorded").
+		add("lossEventId", s.token("SYN-LE-", 8)).
+		add("eventType", text("execution")).
+		add("occurredAt", moment(s.now-20*dayMillis)).
+		add("detectedAt", moment(s.now)).
+		add("gross", money(loss)).
+		add("recovered", money(0)).
+		add("net", money(loss)).
+		add("ownerId", preparer)
+}
+
+// tellFeed tells of the feed from the lender's core system, month by month.
+func (s *story) tellFeed() {
+	sequence := int64(0)
+	for day := later(houseFrom, 1); day < houseTo; day = later(day, 1) {
+		s.on(day)
+		n := s.between(1000, 5000)
+		beat := s.tell("feed.heartbeat").
+			add("producerSequence", number(sequence+n)).
+			add("queued", number(0)).
+			add("dropped", number(0)).
+			add("intervalSeconds", number(60)).
+			add("clockSource", text("ntp")).
+			add("clockSkewMillis", number(s.below(9)))
+		s.wait(time.Minute, time.Hour)
+		s.tell("batch.closed").because(beat).
+			add("batchId", s.token("SYN-B-", 10)).
+			add("firstSequence", number(sequence+1)).
+			add("lastSequence", number(sequence+n)).
+			add("count", number(n)).
+			add("rejected", number(0)).
+			add("fileHash", s.hash()).
+			add("preparerId", s.staff(operators))
+		sequence += n
+	}
+}
+
+// tellBenchmark tells the fixings of a benchmark, month by month.
+func (s *story) tellBenchmark() {
+	fixing := int64(150)
+	for day := later(houseFrom, 1); day < houseTo; day = later(day, 1) {
+		s.on(day)
+		fixing = max(5, fixing+s.between(-20, 22))
+		s.tell("benchmark.observed").
+			add("benchmark", text("syn-benchmark-12m")).
+			add("fixing", percent(fixing)).
+			add("fixingDate", date(day)).
+			add("publisher", text("synthetic-administrator")).
+			add("sourceHash", s.hash())
 	}
 }
 
@@ -414,6 +505,19 @@ func (s *story) tellVulnerability() {
 		add("remediatedAt", moment(s.now)).
 		add("ownerId", owner).
 		add("verifierId", s.staff(confirmers))
+}
+
+// tellViolation tells of a rule of the house that somebody broke.
+func (s *story) tellViolation() {
+	s.inTheMeantime()
+	s.tell("violation.recorded").
+		add("violationId", s.token("SYN-VI-", 8)).
+		add("rule", text("Synthetic: files are looked at for a reason only.")).
+		add("severity", text("low")).
+		add("occurredAt", moment(s.now-3*dayMillis)).
+		add("detectedAt", moment(s.now)).
+		add("personId", s.staff(agents)).
+		add("ownerId", s.staff(owners))
 }
 
 // tellCase tells of a case of which nobody may know whom it is about.

@@ -25,7 +25,7 @@
 // quantiles in place.go and file.go. A file has 26 events on average and a line
 // 47, of 860 bytes.
 //
-// All applications are of the thirty months from July 2019 on, so that every
+// All applications are of the thirty months from March 2019 on, so that every
 // story is over: nothing in it is due any more, and no rule is broken, but for
 // the faults that were asked for.
 package lifecycle
@@ -208,6 +208,7 @@ func (f *file) tellOne(seed uint64, party string, fault *breach) {
 		f.sign()
 		f.service()
 	}
+	f.afterwards()
 }
 
 // tellEvents appends the events of the story as they are submitted.

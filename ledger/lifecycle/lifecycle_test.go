@@ -246,7 +246,7 @@ func documents(b *lifecycle.Book) [][]byte {
 
 // golden is the hash of a small book. It changes with every change of what is
 // made, and must not change otherwise, nor from one machine to the next.
-const golden = "2e037e03ad1be6882690269ad761d074a6a4a3a444f3983ebef8152905243139"
+const golden = "febee26e274c87b11dbb273f247f5145069ac142fe03c69f2346c0f16fabf42b"
 
 func TestGoldenBook(t *testing.T) {
 	c := lifecycle.Config{Loans: 200, Seed: 7, Faults: 20, Window: 40}

@@ -131,7 +131,7 @@ func (l *line) raise() {
 func (l *line) cut() {
 	l.after(1, 5)
 	old := l.limit
-	l.limit = max(l.balance/10000*10000+10000, l.limit*6/10/10000*10000)
+	l.limit = max(l.balance*103/100/10000*10000+10000, l.limit*6/10/10000*10000)
 	if l.limit >= old {
 		l.limit = old
 		return
@@ -143,7 +143,13 @@ func (l *line) cut() {
 		add("effectiveDate", date(l.today())).
 		add("reasonCodes", texts("delinquency")).
 		add("officerId", l.staff(officers))
-	l.wait(time.Hour, 2*time.Hour)
+	l.wait(time.Minute, time.Hour)
+	l.tell("control.applied").because(cut).
+		add("measure", text("limit-cut")).
+		add("alertRef", text(l.last("delinquency.changed").id)).
+		add("appliedAt", moment(l.now)).
+		add("officerId", *cut.get("officerId"))
+	l.wait(time.Minute, time.Hour)
 	l.tell("adverse-action.noticed").because(cut).
 		add("decisionRef", text(cut.id)).
 		add("sentAt", moment(l.now)).

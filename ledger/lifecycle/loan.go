@@ -165,6 +165,18 @@ func (f *file) secure() {
 			add("shares", json(`[{"funder":"syn-partner-bank","share":"0.`+strconv.FormatInt(part, 10)+`"},{"funder":"syn-lender","share":"0.`+strconv.FormatInt(100-part, 10)+`"}]`)).
 			add("agreement", text("SYN-AG-7")).
 			add("allocatedDate", date(f.today()))
+		f.wait(time.Second, time.Minute)
+		f.tell("data.disclosed").because(f.consent).
+			add("recipient", text("Synthetic Partner Bank")).
+			add("recipientKind", text("partner")).
+			add("recipientCountry", text("CN")).
+			add("legalBasis", text("consent")).
+			add("purposes", texts("joint-lending")).
+			add("fields", texts("name", "income", "loanAmount")).
+			add("consentRef", text(f.consent.id)).
+			add("agreementRef", text("SYN-AG-7")).
+			add("contentHash", f.hash()).
+			add("disclosedAt", moment(f.now))
 	}
 }
 
@@ -651,6 +663,11 @@ func (f *file) chargeOff() {
 	if !f.recovers {
 		return
 	}
+	f.after(1, 10)
+	f.tell("collection.assigned").because(charged).
+		add("agencyId", text("SYN-AGENCY-1")).
+		add("balance", money(l.balance)).
+		add("fromDate", date(f.today()))
 	for range 1 + f.below(4) {
 		f.after(20, 70)
 		amount := l.balance * f.between(2, 12) / 100
