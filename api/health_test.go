@@ -144,6 +144,7 @@ func TestMetrics(t *testing.T) {
 		`lendlog_http_request_seconds_count{route="none",status="404"} 1`,
 		fmt.Sprintf(`lendlog_records %d`, before+5), // the accepted, and the conflict
 		`lendlog_streams 0`,
+		`lendlog_followers 0`,
 		`lendlog_writable 1`,
 		`lendlog_build_info{version="test"} 1`,
 	} {

@@ -75,6 +75,23 @@ func TestMemoryIsBounded(t *testing.T) {
 		_ = p.Close()
 	}
 
+	// Followers who stop reading.
+	base = settled()
+	peers = peers[:0]
+	for range 4 {
+		p := s.peer()
+		_ = p.SetReadBuffer(4096)
+		p.send(fmt.Sprintf("GET /v1/events?from=%d HTTP/1.1\r\nHost: localhost\r\n\r\n", s.ledger.Head().Size-100))
+		if _, err := p.lines.Peek(1); err != nil {
+			t.Fatal(err)
+		}
+		peers = append(peers, p)
+	}
+	account("followers", holding("followers", base, 0)/4, defaultLimits.followers)
+	for _, p := range peers {
+		_ = p.Close()
+	}
+
 	// A connection with all the headers that it may send, and with an event
 	// but for its last byte.
 	base = settled()

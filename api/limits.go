@@ -23,28 +23,31 @@ type limits struct {
 	// keep theirs idle give way.
 	conns int
 	// streams, bulk (batches and documents to verify), scans (of the whole
-	// ledger), events and reads are the requests of each sort under way at a
-	// time. Further ones wait for patience and are then told to come again.
-	streams, bulk, scans, events, reads int64
-	patience                            time.Duration
+	// ledger), events, reads and followers are the requests of each sort under
+	// way at a time. Further ones wait for patience and are then told to come
+	// again.
+	streams, bulk, scans, events, reads, followers int64
+	patience                                       time.Duration
 
-	header  time.Duration // to send the headers of a request
-	idle    time.Duration // between the requests of a connection
-	request time.Duration // for every request but a stream and a scan, and every pause of a stream's client in taking its answers
-	answer  time.Duration // more than request, for who was too slow to be told
-	line    time.Duration // between the lines of a stream
-	scan    time.Duration // to scan the whole ledger
+	header    time.Duration // to send the headers of a request
+	idle      time.Duration // between the requests of a connection
+	request   time.Duration // for every request but a stream, a scan and a follower's, and every pause of a client in taking its answers
+	answer    time.Duration // more than request, for who was too slow to be told
+	line      time.Duration // between the lines of a stream
+	scan      time.Duration // to scan the whole ledger
+	heartbeat time.Duration // between signs of life to a follower
 }
 
 var defaultLimits = limits{
-	conns: 256, streams: 16, bulk: 2, scans: 1, events: 64, reads: 32,
-	patience: 10 * time.Second,
-	header:   10 * time.Second,
-	idle:     2 * time.Minute,
-	request:  time.Minute,
-	answer:   10 * time.Second,
-	line:     10 * time.Minute,
-	scan:     10 * time.Minute,
+	conns: 256, streams: 16, bulk: 2, scans: 1, events: 64, reads: 32, followers: 32,
+	patience:  10 * time.Second,
+	header:    10 * time.Second,
+	idle:      2 * time.Minute,
+	request:   time.Minute,
+	answer:    10 * time.Second,
+	line:      10 * time.Minute,
+	scan:      10 * time.Minute,
+	heartbeat: 10 * time.Second,
 }
 
 // maxHeader bounds the headers of a request in bytes. Parsed they may take
@@ -52,11 +55,14 @@ var defaultLimits = limits{
 const maxHeader = 32 << 10
 
 // gates are the limits at work.
-type gates struct{ streams, bulk, scans, events, reads gate }
+type gates struct{ streams, bulk, scans, events, reads, followers gate }
 
 func newGates(l limits) gates {
 	gate := func(n int64) gate { return gate{semaphore.NewWeighted(n), l.patience} }
-	return gates{streams: gate(l.streams), bulk: gate(l.bulk), scans: gate(l.scans), events: gate(l.events), reads: gate(l.reads)}
+	return gates{
+		streams: gate(l.streams), bulk: gate(l.bulk), scans: gate(l.scans), events: gate(l.events), reads: gate(l.reads),
+		followers: gate(l.followers),
+	}
 }
 
 // A gate lets so many through at a time.

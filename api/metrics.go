@@ -16,11 +16,12 @@ import (
 // metrics are what /metrics shows of one server. No label holds anything that
 // a client chose: routes and statuses come from this package's own tables.
 type metrics struct {
-	requests *prometheus.HistogramVec // by route and status
-	appends  prometheus.Histogram
-	events   *prometheus.CounterVec // by outcome
-	streams  prometheus.Gauge
-	show     http.Handler
+	requests  *prometheus.HistogramVec // by route and status
+	appends   prometheus.Histogram
+	events    *prometheus.CounterVec // by outcome
+	streams   prometheus.Gauge
+	followers prometheus.Gauge
+	show      http.Handler
 }
 
 // The outcomes of an event. Each is shown from the start, at zero.
@@ -55,6 +56,10 @@ func newMetrics(conf Config) (*metrics, error) {
 			Name: "lendlog_streams",
 			Help: "Streams of events that are open now.",
 		}),
+		followers: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "lendlog_followers",
+			Help: "Clients that follow what is published now.",
+		}),
 		show: promhttp.HandlerFor(conf.Registry, promhttp.HandlerOpts{}),
 	}
 	for _, o := range []string{outcomeAccepted, outcomeRepeated, outcomeRefused, outcomeConflict, outcomeFailed} {
@@ -64,7 +69,7 @@ func newMetrics(conf Config) (*metrics, error) {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, read)
 	}
 	for _, c := range []prometheus.Collector{
-		m.requests, m.appends, m.events, m.streams,
+		m.requests, m.appends, m.events, m.streams, m.followers,
 		gauge("lendlog_records", "Leaves of the ledger under its newest checkpoint.", func() float64 {
 			return float64(l.Head().Size)
 		}),

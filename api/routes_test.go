@@ -115,7 +115,7 @@ func TestLimitsAreDescribed(t *testing.T) {
 		"verifyBytes": maxVerify, "timelineRecords": timelineMax,
 		"eventValues": record.MaxValues, "verifyValues": maxVerifyValues, "headerBytes": maxHeader,
 		"connections": int64(defaultLimits.conns), "streams": defaultLimits.streams, "bulk": defaultLimits.bulk,
-		"scans": defaultLimits.scans, "dueItems": dueMax,
+		"scans": defaultLimits.scans, "followers": defaultLimits.followers, "dueItems": dueMax,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("the limits (-want +got):\n%s", diff)

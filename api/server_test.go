@@ -235,6 +235,10 @@ var spec = sync.OnceValue(func() *openapi3.T {
 			lines = append(lines, v)
 		}
 	})
+	openapi3filter.RegisterBodyDecoder(typeEvents, func(body io.Reader, _ http.Header, _ *openapi3.SchemaRef, _ openapi3filter.EncodingFn) (any, error) {
+		text, err := io.ReadAll(body)
+		return string(text), err
+	})
 	return doc
 })
 

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package api
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/lendlog/lendlog/ledger"
+	"github.com/lendlog/lendlog/ledger/record"
+	"github.com/lendlog/lendlog/ledger/tree"
+)
+
+const typeEvents = "text/event-stream"
+
+// The values of the query parameter view.
+const (
+	viewRecord = "record" // as GET /v1/records/{index} answers
+	viewEntry  = "entry"  // what the leaf shows, and nothing that is sealed
+)
+
+// leafDoc is a record of which nothing is opened.
+type leafDoc struct {
+	Index  int64           `json:"index"`
+	Leaf   tree.Hash       `json:"leaf"`
+	Entry  string          `json:"entry"`
+	Parsed json.RawMessage `json:"parsed"`
+	Proof  []tree.Hash     `json:"proof"`
+}
+
+// checkpointDoc is a checkpoint that continues the one before it.
+type checkpointDoc struct {
+	Size       int64       `json:"size"`
+	Checkpoint string      `json:"checkpoint"`
+	From       int64       `json:"from"` // size of the checkpoint before it in this answer; 0 of the first
+	Proof      []tree.Hash `json:"proof"`
+}
+
+// getEvents answers GET /v1/events with the records from an index on, and then
+// with what is published, until the client or the server ends it. A follower
+// reads the ledger at its own pace, under the newest head whenever it has
+// caught up with the one before: nothing waits in a queue for one that is slow,
+// and no append waits for it.
+func (s *Server) getEvents(c *call) error {
+	f, err := s.newFollower(c)
+	if err != nil {
+		return err
+	}
+	leave, err := s.gates.followers.enter(c.ctx())
+	if err != nil {
+		return err
+	}
+	defer leave()
+	s.metrics.followers.Inc()
+	defer s.metrics.followers.Dec()
+	c.Header("Content-Type", typeEvents)
+	c.Header("X-Accel-Buffering", "no") // a proxy that gathers holds back what is live
+	c.Status(http.StatusOK)
+	c.Writer.WriteHeaderNow()
+	if c.Request.Method == http.MethodHead {
+		return nil
+	}
+	// The deadline of reading the request would end the answer; see
+	// patientWriter for that of writing.
+	control := http.NewResponseController(c.Writer)
+	_ = control.SetReadDeadline(time.Time{})
+	f.w = bufio.NewWriterSize(patientWriter{c, control, s.limits.request}, 32<<10)
+	f.flush = func() error { return gone(control.Flush()) }
+	if err := f.follow(); err != nil {
+		if !isGone(err) {
+			f.problem(err)
+		}
+		return err
+	}
+	return nil
+}
+
+// A follower is one answer to GET /v1/events.
+type follower struct {
+	s     *Server
+	c     *call
+	w     *bufio.Writer
+	flush func() error // of what is below w
+
+	view string
+	next int64 // index of the record to send next
+	size int64 // of the last checkpoint sent; 0 before the first
+}
+
+// newFollower reads a request.
+func (s *Server) newFollower(c *call) (f *follower, err error) {
+	f = &follower{s: s, c: c, view: c.DefaultQuery("view", viewRecord)}
+	if f.view != viewRecord && f.view != viewEntry {
+		return nil, badRequest("the query parameter view is %s or %s", viewRecord, viewEntry)
+	}
+	size := s.ledger.Head().Size
+	if f.next, err = c.number("from", 0, size); err != nil {
+		return nil, err
+	}
+	// A browser that connects again sends the same URL, and this.
+	if last := c.GetHeader("Last-Event-ID"); last != "" {
+		n, err := parseNumber(last)
+		if err != nil {
+			return nil, badRequest("the header Last-Event-ID is the index of a record")
+		}
+		f.next = min(n, size) + 1
+	}
+	if f.next > size {
+		return nil, faultf(kindNotFound, "the ledger has %d records and none at the index before the one to begin with", size)
+	}
+	return f, nil
+}
+
+// follow sends what there is and what comes.
+func (f *follower) follow() error {
+	beat := time.NewTicker(f.s.limits.heartbeat)
+	defer beat.Stop()
+	for {
+		head, newer := f.s.ledger.Watch()
+		if err := f.catchUp(head); err != nil {
+			return err
+		}
+		select {
+		case <-newer:
+		case <-beat.C:
+			// A connection that is dead shows only when something is sent.
+			if _, err := f.w.WriteString(":\n\n"); err != nil {
+				return err
+			}
+		case <-f.c.ctx().Done():
+			return gone(f.c.ctx().Err())
+		case <-f.s.stopping:
+			return nil
+		}
+	}
+}
+
+// catchUp sends a head, unless it was sent, and the records that lie under it.
+func (f *follower) catchUp(head ledger.Head) error {
+	if head.Size > f.size {
+		if err := f.checkpoint(head); err != nil {
+			return err
+		}
+	}
+	for ; f.next < head.Size && !f.s.isStopping(); f.next++ {
+		if err := f.record(); err != nil {
+			return err
+		}
+	}
+	if err := f.w.Flush(); err != nil {
+		return err
+	}
+	return f.flush()
+}
+
+// checkpoint sends a checkpoint before the records that it proves.
+func (f *follower) checkpoint(head ledger.Head) error {
+	hashes, err := f.s.ledger.ConsistencyProof(f.c.ctx(), f.size, head.Size)
+	if err != nil {
+		return err
+	}
+	d := checkpointDoc{Size: head.Size, Checkpoint: string(head.Note), From: f.size, Proof: list(hashes)}
+	f.size = head.Size
+	return f.send("checkpoint", -1, d)
+}
+
+// record sends the next record with its proof under the last checkpoint. Of a
+// restricted one the answer would say whom it is about, and what: whoever
+// follows everybody's records is not told more of it than its entry shows.
+func (f *follower) record() error {
+	ctx := f.c.ctx()
+	if f.view == viewRecord {
+		r, err := f.s.ledger.Record(ctx, f.next)
+		if err != nil {
+			return err
+		}
+		if e := r.Leaf.Entry; e == nil || e.Type != record.TypeRestricted {
+			d, err := f.s.newRecordDoc(ctx, r, f.size)
+			if err != nil {
+				return err
+			}
+			return f.send("record", f.next, d)
+		}
+	}
+	lf, err := f.s.ledger.Leaf(ctx, f.next)
+	if err != nil {
+		return err
+	}
+	hashes, err := f.s.ledger.InclusionProof(ctx, f.next, f.size)
+	if err != nil {
+		return err
+	}
+	return f.send("record", f.next, leafDoc{
+		Index: lf.Index, Leaf: tree.LeafHash(lf.Bytes), Entry: string(lf.Bytes), Parsed: lf.Bytes, Proof: list(hashes),
+	})
+}
+
+// problem says why the answer ends before it should.
+func (f *follower) problem(err error) {
+	p := problemOf(err)
+	p.Instance = f.c.id
+	if f.send("problem", -1, p) == nil && f.w.Flush() == nil {
+		_ = f.flush()
+	}
+}
+
+// send writes one event. A negative id is none, and leaves the client with the
+// one before.
+func (f *follower) send(event string, id int64, v any) error {
+	doc, err := encode(v)
+	if err != nil {
+		return err
+	}
+	var b bytes.Buffer
+	if id >= 0 {
+		b.WriteString("id: " + strconv.FormatInt(id, 10) + "\n")
+	}
+	b.WriteString("event: " + event + "\ndata: ")
+	b.Write(doc) // ends in a newline and holds no other
+	b.WriteString("\n")
+	_, err = f.w.Write(b.Bytes())
+	return err
+}
