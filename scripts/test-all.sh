@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The whole of the tests, over an hour on 2 cores, with the time that each
-# step takes. LENDLOG_DATA names the directory with the real lending data;
+# The whole of the tests, just under an hour on 2 quiet cores, with the time that
+# each step takes. LENDLOG_DATA names the directory with the real lending data;
 # without it, or without strace, this fails rather than testing less.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -28,7 +28,7 @@ break_it() {
 
 step "checks" scripts/check.sh
 step "kills, failing system calls, soak" break_it
-step "all other tests, real data included" go test -count=1 -timeout 90m -tags 'alldata long' -skip "$breaking" ./...
+step "all other tests, real data included" go test -count=1 -timeout 60m -tags 'alldata long' -skip "$breaking" ./...
 # Rot is found by processes that do one thing after the other.
 step "race detector" go test -race -short -count=1 -timeout 20m -skip '^TestRot' ./ledger ./ledger/store ./ledger/fsck ./api/...
 step "fuzzers" env FUZZTIME="${FUZZTIME:-5s}" scripts/fuzz.sh

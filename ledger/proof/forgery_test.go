@@ -407,7 +407,7 @@ func (f *forgery) forge(n int) (doc []byte, s source, trust *proof.Trust) {
 func TestForgery(t *testing.T) {
 	count := 20_000
 	if testing.Short() {
-		count = 4_000
+		count = 8_000
 	}
 	f := newForgery(t)
 	for _, s := range f.from {
@@ -469,7 +469,7 @@ func TestForgery(t *testing.T) {
 		count, sum.invalid, sum.incomplete, sum.unread, sum.valid, sum.checks)
 	// Forgeries that no check has to catch would prove nothing, nor would the
 	// truth if nothing were held against it.
-	for _, name := range []string{"format", "checkpoint", "genesis", "entry", "inclusion", "schema", "disclosure", "subject", "event"} {
+	for _, name := range []string{"format", "checkpoint", "genesis", "entry", "inclusion", "schema", "disclosure", "subject", "complete", "event"} {
 		if sum.checks[name] == 0 {
 			t.Errorf("no forgery fails the check %s", name)
 		}
