@@ -190,6 +190,9 @@ func TestAnswers(t *testing.T) {
 // nobody asked.
 func TestNothingCollected(t *testing.T) {
 	l := base().with(records{"hmda.collected": nil}).line(t)
+	if l.Collected || !base().line(t).Collected {
+		t.Error("it is not said whether data was collected")
+	}
 	for _, f := range layout {
 		if f.member == "" || f.name == "Lien Status" || f.name == fieldPropertyValue || f.name == "Type of Purchaser" {
 			continue

@@ -54,7 +54,11 @@ var members = []string{
 
 // A Line is what a register says of one application.
 type Line struct {
-	Index  int64 // of the record that disposed of the application
+	Index int64 // of the record that disposed of the application
+	// Collected says that data was collected for the register: there is an
+	// hmda.collected. Without it the application is hardly one for a covered
+	// loan.
+	Collected bool
 	Fields [Width]string
 	// Missing are the names of the fields that no record answers. They are
 	// empty in Fields.
@@ -92,7 +96,7 @@ func New(s *story.Story, year int, lei string) (*Line, bool) {
 	if a.year() != year {
 		return nil, false
 	}
-	l := &Line{Index: a.disposed.Index}
+	l := &Line{Index: a.disposed.Index, Collected: len(s.OfType(story.Type("hmda.collected"))) > 0}
 	for i, f := range layout {
 		text, ok := f.answer(a)
 		if ok && !writable(text) {

@@ -14,9 +14,11 @@ import (
 	"fmt"
 	"iter"
 
+	"github.com/lendlog/lendlog/ledger"
 	"github.com/lendlog/lendlog/ledger/due"
 	"github.com/lendlog/lendlog/ledger/proof"
 	"github.com/lendlog/lendlog/ledger/record"
+	"github.com/lendlog/lendlog/ledger/story"
 )
 
 // Errors that decide how the program ends.
@@ -63,6 +65,9 @@ type Ledger interface {
 	// Due returns what is owed by when: by the whole ledger, or by one subject
 	// unless that is "". progress is told how far reading it has come.
 	Due(ctx context.Context, q due.Query, subject string, progress func(step string, done, total int64)) (*Due, error)
+	// Stories yields the story of every subject that a selection is triggered
+	// by, as it lies under the checkpoint that is returned.
+	Stories(ctx context.Context, sel ledger.Selection, progress func(step string, done, total int64)) (checkpoint string, stories iter.Seq2[*story.Story, error], err error)
 	// Close lets go of the ledger. What was acknowledged is durable already.
 	Close() error
 }

@@ -27,7 +27,7 @@ func (l *local) Due(ctx context.Context, q due.Query, subject string, progress f
 		return nil, err
 	}
 	head := l.Head()
-	stories := l.Stories(ctx, head, table, func(done, total int64) { progress("reading what is due", done, total) })
+	stories := l.Ledger.Stories(ctx, head, table, func(done, total int64) { progress("reading what is due", done, total) })
 	if subject != "" {
 		stories = l.story(ctx, head, subject, table)
 	}
