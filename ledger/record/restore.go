@@ -53,8 +53,14 @@ func Reassemble(s *Schema, e *Entry, values map[string]canon.Value) canon.Value 
 // the order of their pointers.
 func (s *Schema) Document(e *Entry, sealed []canon.Member) canon.Value {
 	at := e.Time
-	data := make([]canon.Member, 0, len(sealed)+len(e.Open.Members))
-	members := make([]canon.Member, 0, len(sealed)+4)
+	ofData := 0
+	for i := range sealed {
+		if strings.HasPrefix(sealed[i].Name, "/data/") {
+			ofData++
+		}
+	}
+	data := make([]canon.Member, 0, ofData+len(e.Open.Members))
+	members := make([]canon.Member, 0, len(sealed)-ofData+4)
 	for _, m := range sealed {
 		if name, ok := strings.CutPrefix(m.Name, "/data/"); ok {
 			data = append(data, canon.Member{Name: name, Value: m.Value})

@@ -57,8 +57,8 @@ func Owner(ev *record.Event, group record.Group) string {
 func Small(disclosures []Disclosure) tree.Small {
 	s := tree.Small{Leaves: make([]tree.Hash, len(disclosures))}
 	buf := make([]byte, 0, 256)
-	for i, d := range disclosures {
-		buf = d.append(buf[:0])
+	for i := range disclosures {
+		buf = disclosures[i].append(buf[:0])
 		s.Leaves[i] = tree.LeafHash(buf)
 	}
 	return s

@@ -56,7 +56,7 @@ func Disclose(seed Seed, pointer string, value canon.Value, present bool) Disclo
 // Bytes returns the bytes that are hashed.
 func (d Disclosure) Bytes() []byte { return d.append(make([]byte, 0, 96)) }
 
-func (d Disclosure) append(b []byte) []byte {
+func (d *Disclosure) append(b []byte) []byte {
 	b = append(b, '[', '"')
 	b = base64.StdEncoding.AppendEncode(b, d.Salt[:])
 	b = append(b, '"', ',')

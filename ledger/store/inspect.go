@@ -179,8 +179,10 @@ func readFrame(r io.Reader, frame *Frame) (n int64, err error) {
 	if string(head[:len(frameMagic)]) != frameMagic || size > maxFrame {
 		return 0, fmt.Errorf("no batch begins there: %w", ErrMirror)
 	}
-	// A buffer that grows, because the length may be a lie.
+	// The length may be a lie: beyond that of usual batches the buffer grows
+	// with what is there.
 	var buf bytes.Buffer
+	buf.Grow(int(min(size, 4<<20)) + frameSum + bytes.MinRead)
 	if _, err := io.CopyN(&buf, r, size+frameSum); err != nil {
 		if err == io.EOF {
 			err = io.ErrUnexpectedEOF
