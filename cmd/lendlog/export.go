@@ -88,7 +88,7 @@ does not make the edits that need other data, nor does it judge what is right.
 state and zipCode. Applications whose records name another legal entity than its lei
 are left out; those whose records name none are taken to be its own.
 
-The file holds personal data. -o makes it readable by its owner only.
+The file holds personal data. One that -o makes anew is readable by its owner only.
 
 With --json, which wants -o: {"year", "lines", "incomplete", "ofOthers",
 "uncollected", "remarks": [{"line", "record", "missing", "objections": [{"field",
@@ -202,8 +202,8 @@ func readRegister(ctx context.Context, c *console.Console, l access.Ledger, year
 	return r, nil
 }
 
-// report says on the side what is missing and wrong. It is the point of the
-// command, so that --quiet keeps none of it.
+// report says on the side what is missing and wrong, which --quiet does not
+// silence: without it, nobody may use the file.
 func (r *register) report(c *console.Console) {
 	if c.JSON {
 		return

@@ -5,7 +5,6 @@ package hmda
 import (
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/lendlog/lendlog/ledger/canon"
@@ -298,6 +297,5 @@ func nth(v value, i int) (string, bool) {
 
 // within is true of applications on which one of the actions was taken.
 func within(actions ...string) condition {
-	all := strings.Join(actions, "")
-	return func(a *application) bool { return a.action != "" && strings.Contains(all, a.action) }
+	return func(a *application) bool { return slices.Contains(actions, a.action) }
 }

@@ -81,9 +81,18 @@ var checks = slices.Concat(
 		{"V613-3", fieldPreapproval, "must be 2 where the action taken is 3, 4, 5 or 6", func(l *Line) bool {
 			return l.is(fieldAction, denied, withdrawn, incomplete, purchased) && l.is(fieldPreapproval, "1")
 		}},
+		{"V615-2", fieldConstruction, "must be 2 where there is an interest in the land of a manufactured home", func(l *Line) bool {
+			return !l.is(fieldConstruction, "2") && l.is(fieldLandInterest, "1", "2", "3", "4")
+		}},
+		{"V615-3", fieldConstruction, "must be 2 where a manufactured home secures the loan", func(l *Line) bool {
+			return !l.is(fieldConstruction, "2") && l.is(fieldSecuredBy, "1", "2")
+		}},
 		{"V619-3", fieldActionDate, "must not be before the application date", func(l *Line) bool {
 			applied := l.Field(fieldApplied)
 			return len(applied) == len(l.Field(fieldActionDate)) && l.Field(fieldActionDate) < applied
+		}},
+		{"V622", fieldStreet, "must come with city, state and ZIP code", func(l *Line) bool {
+			return !l.is(fieldStreet, "", "NA", "Exempt") && (l.is("City", "NA") || l.is("State", "NA") || l.is("Zip Code", "NA"))
 		}},
 		{"V627", fieldTract, "must begin with the county", func(l *Line) bool {
 			county, tract := l.Field(fieldCounty), l.Field(fieldTract)
@@ -99,6 +108,9 @@ var checks = slices.Concat(
 		}},
 		{"V692-3", fieldAffordableUnits, "must not be more than the total units", func(l *Line) bool {
 			return l.exceeds(fieldAffordableUnits, fieldUnits)
+		}},
+		{"V693-3", fieldSubmission, "must be 1 or 2 unless the action taken is 6", func(l *Line) bool {
+			return l.is(fieldSubmission, "3") && !l.is(fieldAction, purchased)
 		}},
 		{"V694-3", fieldPayable, "must be 1 or 2 where the action taken is 1", func(l *Line) bool {
 			return l.is(fieldAction, originated) && l.is(fieldPayable, "3")

@@ -34,9 +34,7 @@ func (Selection) Triggers(typ string) bool { return typ == story.Type("applicati
 func (Selection) Reads(typ string) bool { return slices.Contains(types, typ) }
 
 // Member reports whether a line is made of members of a name.
-func (Selection) Member(name string) bool {
-	return slices.Contains(members, name) || slices.ContainsFunc(layout, func(f field) bool { return f.member == name })
-}
+func (Selection) Member(name string) bool { return members[name] }
 
 var types = []string{
 	story.Type("application.received"), story.Type("application.disposed"), story.Type("decision.made"),
@@ -44,13 +42,21 @@ var types = []string{
 	story.Type("party.linked"), story.Type("hmda.collected"),
 }
 
-// members are read besides those that the layout names.
-var members = []string{
-	"legalEntity", "applicationDate", "loanAmount", "termMonths", "income", "coApplicantIncome", "debtToIncome",
-	"actionTaken", "actionDate", "denialReasons", "outcome", "use", "decidedAmount", "decidedRate",
-	"principal", "nominalRate", "collateralId", "value", "rank", "transferDate", "role", "coApplicantId", "exempt",
-	"otherDenialReason",
-}
+// members are those that the layout names, and those that it works with.
+var members = func() map[string]bool {
+	all := map[string]bool{}
+	for _, f := range layout {
+		all[f.member] = true
+	}
+	for _, name := range []string{
+		"legalEntity", "applicationDate", "loanAmount", "termMonths", "income", "coApplicantIncome", "debtToIncome",
+		"actionTaken", "actionDate", "denialReasons", "otherDenialReason", "outcome", "use", "decidedAmount", "decidedRate",
+		"principal", "nominalRate", "collateralId", "value", "rank", "transferDate", "role", "coApplicantId", "exempt",
+	} {
+		all[name] = true
+	}
+	return all
+}()
 
 // A Line is what a register says of one application.
 type Line struct {
@@ -59,7 +65,7 @@ type Line struct {
 	// hmda.collected. Without it the application is hardly one for a covered
 	// loan.
 	Collected bool
-	Fields [Width]string
+	Fields    [Width]string
 	// Missing are the names of the fields that no record answers. They are
 	// empty in Fields.
 	Missing []string

@@ -20,6 +20,10 @@ const (
 	fieldAmount          = "Loan Amount"
 	fieldAction          = "Action Taken"
 	fieldActionDate      = "Action Taken Date"
+	fieldStreet          = "Street Address"
+	fieldSubmission      = "Submission of Application"
+	fieldSecuredBy       = "Manufactured Home Secured Property Type"
+	fieldLandInterest    = "Manufactured Home Land Property Interest"
 	fieldCounty          = "County"
 	fieldTract           = "Census Tract"
 	fieldCoEthnicity     = "Ethnicity of Co-Applicant or Co-Borrower: 1"
@@ -330,7 +334,7 @@ var layout = slices.Concat(
 		from(fieldAmount, (*application).loanAmount),
 		from(fieldAction, func(a *application) (string, bool) { return a.action, a.action != "" }),
 		from(fieldActionDate, (*application).actionDate),
-		located(code("Street Address", "streetAddress").exemptAs("streetAddress", "Exempt")),
+		located(code(fieldStreet, "streetAddress").exemptAs("streetAddress", "Exempt")),
 		located(code("City", "city").exemptAs("streetAddress", "Exempt")),
 		located(code("State", "state")),
 		located(code("Zip Code", "zipCode").exemptAs("streetAddress", "Exempt")),
@@ -373,12 +377,12 @@ var layout = slices.Concat(
 		code("Negative Amortization", "negativeAmortization"),
 		code("Other Non-amortizing Features", "otherNonAmortizingFeatures"),
 		stated(code(fieldPropertyValue, "propertyValue").or((*application).propertyValue)).prescribe("NA", within(withdrawn, incomplete)),
-		code("Manufactured Home Secured Property Type", "manufacturedHomeSecuredPropertyType").lacking("3", site, multifamily),
-		code("Manufactured Home Land Property Interest", "manufacturedHomeLandPropertyInterest").lacking("5", site, multifamily),
+		code(fieldSecuredBy, "manufacturedHomeSecuredPropertyType").lacking("3", site, multifamily),
+		code(fieldLandInterest, "manufacturedHomeLandPropertyInterest").lacking("5", site, multifamily),
 		code(fieldUnits, "totalUnits"),
 		code(fieldAffordableUnits, "multifamilyAffordableUnits").exemptAs("multifamilyAffordableUnits", "Exempt").
 			prescribe("NA", notMultifamily),
-		code("Submission of Application", "submissionOfApplication").lacking("3", within(purchased)),
+		code(fieldSubmission, "submissionOfApplication").lacking("3", within(purchased)),
 		code(fieldPayable, "initiallyPayable").lacking("3", within(purchased)),
 		stated(code("Mortgage Loan Originator NMLSR Identifier", "originatorId")),
 	},
