@@ -210,11 +210,28 @@ func (p *parser) mapping(n *yaml.Node) {
 	if len(p.errs) > 0 {
 		return
 	}
-	f := p.fields(n, "a mapping", "v", "title", "file", "columns", "defaults", "events")
+	f := p.head(n, Version, "defaults", "events")
+	if d := f["defaults"]; d != nil {
+		p.defaults = p.fields(d, "defaults", attributes...)
+	}
+	if e := f["events"]; e == nil {
+		p.fail(n, "the key events is missing: a mapping says which events a row becomes")
+	} else {
+		for _, item := range p.list(e, "events") {
+			p.eventOrGroup(item)
+		}
+	}
+	p.placed()
+}
+
+// head reads what mappings of every kind begin with, and returns all keys that
+// there are.
+func (p *parser) head(n *yaml.Node, version string, more ...string) map[string]*yaml.Node {
+	f := p.fields(n, "a mapping", append([]string{"v", "title", "file", "columns"}, more...)...)
 	if v := f["v"]; v == nil {
-		p.fail(n, "the key v is missing; write v: %s", Version)
-	} else if v.Value != Version {
-		p.fail(v, "v must be %s", Version)
+		p.fail(n, "the key v is missing; write v: %s", version)
+	} else if v.Value != version {
+		p.fail(v, "v must be %s", version)
 	}
 	if t := f["title"]; t != nil {
 		p.m.Title = p.text(t, "title")
@@ -230,16 +247,11 @@ func (p *parser) mapping(n *yaml.Node) {
 			p.column(e)
 		}
 	}
-	if d := f["defaults"]; d != nil {
-		p.defaults = p.fields(d, "defaults", attributes...)
-	}
-	if e := f["events"]; e == nil {
-		p.fail(n, "the key events is missing: a mapping says which events a row becomes")
-	} else {
-		for _, item := range p.list(e, "events") {
-			p.eventOrGroup(item)
-		}
-	}
+	return f
+}
+
+// placed wants every column of a file without a header line to have a place.
+func (p *parser) placed() {
 	for i := columnFirst; i < len(p.m.columns) && !p.m.dialect.header; i++ {
 		if c := &p.m.columns[i]; c.at == 0 || c.at > p.m.dialect.width {
 			p.fail(&yaml.Node{Line: c.line}, "the file has no header line, so the column %q needs at: its position, from 1 to file.width", c.name)

@@ -178,6 +178,21 @@ func quotation(err *csv.ParseError) string {
 }
 
 func (f *File) next() (*Row, error) {
+	row, err := f.read()
+	if err != nil || row.Rejected != nil {
+		return row, err
+	}
+	if err := f.fill(row); err != nil {
+		return nil, err
+	}
+	if row.Rejected != nil {
+		row.Events = nil
+	}
+	return row, nil
+}
+
+// read reads the next row into values, or says why it could not.
+func (f *File) read() (*Row, error) {
 	cells, line, text, err := f.table.next()
 	f.number++
 	row := &Row{Number: f.number, Line: line, Text: text}
@@ -194,15 +209,7 @@ func (f *File) next() (*Row, error) {
 		row.Rejected = []Reason{{Line: line, Cause: fmt.Sprintf("has %d cells and should have %d", len(cells), f.width)}}
 		return row, nil
 	}
-	if row.Rejected = f.convert(cells); row.Rejected != nil {
-		return row, nil
-	}
-	if err := f.fill(row); err != nil {
-		return nil, err
-	}
-	if row.Rejected != nil {
-		row.Events = nil
-	}
+	row.Rejected = f.convert(cells)
 	return row, nil
 }
 
