@@ -5,9 +5,12 @@ package seal
 import (
 	"crypto/hmac"
 	"crypto/sha256"
+	"crypto/subtle"
 	"encoding/binary"
 	"errors"
+	"hash"
 	"strings"
+	"sync"
 
 	"github.com/lendlog/lendlog/ledger/canon"
 	"github.com/lendlog/lendlog/ledger/record"
@@ -17,17 +20,31 @@ import (
 // Identity returns the digest under which an event's source and id stand in
 // entries: docs/formats.md, section 2.1. Only who has the index key can compute
 // it, or test a guess.
-func Identity(index Key, source, id string) (d [32]byte) {
-	mac := hmac.New(sha256.New, index[:])
-	var n [2]byte
-	for _, part := range [...]string{"lendlog/event", source, id} {
-		binary.BigEndian.PutUint16(n[:], uint16(len(part)))
-		mac.Write(n[:])
-		mac.Write([]byte(part))
+func Identity(index Key, source, id string) [32]byte {
+	m, ok := macs.Get().(*mac)
+	if !ok || subtle.ConstantTimeCompare(m.key[:], index[:]) == 0 {
+		m = &mac{key: index, hash: hmac.New(sha256.New, index[:])}
 	}
-	mac.Sum(d[:0])
-	return d
+	defer macs.Put(m)
+	m.hash.Reset()
+	m.buf = m.buf[:0]
+	for _, part := range [...]string{"lendlog/event", source, id} {
+		m.buf = append(binary.BigEndian.AppendUint16(m.buf, uint16(len(part))), part...)
+	}
+	m.hash.Write(m.buf)
+	m.buf = m.hash.Sum(m.buf[:0])
+	return [32]byte(m.buf)
 }
+
+// A mac has hashed its key, which costs as much as hashing an identity.
+type mac struct {
+	key  Key
+	hash hash.Hash
+	buf  []byte
+}
+
+// macs are used again and again: a ledger has one index key.
+var macs sync.Pool
 
 // Owner names whose key a group of an event is encrypted under:
 // "party:<id>", "subject:<kind>/<id>" where the event names no party,
