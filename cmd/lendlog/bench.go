@@ -35,7 +35,7 @@ What can be measured (--only):
   history   all records of one subject
   audit     an audit, and a deep one
   sealed    everything, in process
-  stream    NDJSON over HTTP, one stream and four
+  stream    NDJSON over HTTP: one stream, four, and one of whole credit files
   single    single posts with receipt and proof, of 1, 16 and 64 clients
 
 Measure on a machine that does nothing else. Numbers of two machines cannot be

@@ -58,6 +58,7 @@ func TestBench(t *testing.T) {
 		{"sealed", cpu | waits | memory | raw, 0},
 		{"stream-1", cpu | waits | memory | raw | load, 1},
 		{"stream-4", cpu | waits | memory | raw | load, 1},
+		{"stream-files", cpu | waits | memory | raw | load, 1},
 		{"single-1", cpu | waits | memory | raw | load, 1},
 		{"single-16", cpu | waits | memory | raw | load, 0},
 		{"single-64", cpu | waits | memory | raw | load, 2},

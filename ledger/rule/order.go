@@ -115,7 +115,7 @@ func (c *Before) named(s *story.Story, r *story.Record) (*story.Record, Why) {
 	return nil, ""
 }
 
-func moment(t time.Time) Text { return both(t.UTC().Format(time.RFC3339)) }
+func moment(t time.Time) Text { return both(t.UTC().Format("2006-01-02T15:04:05.999Z07:00")) }
 
 // Between: nothing happens after a record that begins something until as many
 // ended it. What happens at the time of either is allowed.

@@ -4,6 +4,7 @@ package bench
 
 import (
 	"encoding/hex"
+	"iter"
 	"math/rand/v2"
 	"strconv"
 	"time"
@@ -61,6 +62,17 @@ func (e *Events) Take(n int) [][]byte {
 		docs[i] = arena[at:len(arena):len(arena)]
 	}
 	return docs
+}
+
+// all yields events without end. What it yields is valid until the next.
+func (e *Events) all() iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		for {
+			if e.next(); !yield(e.doc) {
+				return
+			}
+		}
+	}
 }
 
 // Subjects returns how many subjects the events so far are about.

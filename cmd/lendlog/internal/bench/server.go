@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"net"
 	"net/http"
 	"os"
@@ -22,6 +23,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/lendlog/lendlog/ledger/lifecycle"
 )
 
 // A server is `lendlog serve` in a process of its own.
@@ -80,17 +83,49 @@ func (s *server) stop() error {
 	return nil
 }
 
-// measureStreams measures NDJSON streams, one and four at a time.
+// measureStreams measures NDJSON streams, one and four at a time, and one of
+// whole credit files.
 func (b *bench) measureStreams() error {
-	for _, streams := range []int{1, 4} {
-		r := Result{Path: fmt.Sprintf("stream-%d", streams), What: "POST of NDJSON, everything on"}
-		if err := b.measureServer(&r, func(s *server) error { return b.stream(s, &r, streams) }); err != nil {
+	book, err := lifecycle.New(lifecycle.Config{Loans: int(b.Records), Seed: b.Seed, Window: bookWindow})
+	if err != nil {
+		return err
+	}
+	mixed := func(streams int) (of []iter.Seq[[]byte]) {
+		for i := range streams {
+			of = append(of, NewEvents(b.Seed, i).all())
+		}
+		return of
+	}
+	for _, load := range []struct {
+		path, what string
+		streams    []iter.Seq[[]byte]
+	}{
+		{"stream-1", "POST of NDJSON, everything on", mixed(1)},
+		{"stream-4", "POST of NDJSON, everything on", mixed(4)},
+		{"stream-files", "POST of NDJSON: whole credit files of about thirty records, as lendlog generate makes them", []iter.Seq[[]byte]{documents(book)}},
+	} {
+		r := Result{Path: load.path, What: load.what}
+		if err := b.measureServer(&r, func(s *server) error { return b.stream(s, &r, load.streams) }); err != nil {
 			return fmt.Errorf("couldn't measure %s: %w", r.Path, err)
 		}
 		r.wantRate(20_000)
 		b.add("stream", r)
 	}
 	return nil
+}
+
+// bookWindow is how many credit files go on at a time.
+const bookWindow = 2000
+
+// documents are the events of a book.
+func documents(book *lifecycle.Book) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		for e := range book.Events() {
+			if !yield(e.Document) {
+				return
+			}
+		}
+	}
 }
 
 // measureSingles measures single posts, each with its receipt and proof.
@@ -136,19 +171,19 @@ func (b *bench) measureServer(r *Result, load func(*server) error) error {
 	return b.settle(r, dir)
 }
 
-// stream sends all records in so many streams at once.
-func (b *bench) stream(s *server, r *Result, streams int) error {
+// stream sends all records in streams of these events at once.
+func (b *bench) stream(s *server, r *Result, streams []iter.Seq[[]byte]) error {
 	// The events lie in files, so that sending them costs next to nothing.
-	perStream := b.Records / int64(streams)
-	names := make([]string, streams)
-	for i := range names {
+	perStream := b.Records / int64(len(streams))
+	names := make([]string, len(streams))
+	for i, events := range streams {
 		names[i] = filepath.Join(b.dir, fmt.Sprintf("events-%d.ndjson", i))
 		defer os.Remove(names[i])
-		if err := b.writeEvents(names[i], NewEvents(b.Seed, i), perStream); err != nil {
+		if err := b.writeEvents(names[i], events, perStream); err != nil {
 			return err
 		}
 	}
-	waits := make([]latencies, streams)
+	waits := make([]latencies, len(streams))
 	begun, before := time.Now(), ownCPU()
 	group, ctx := errgroup.WithContext(b.ctx)
 	var done progressed
@@ -162,7 +197,7 @@ func (b *bench) stream(s *server, r *Result, streams int) error {
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	r.over(perStream*int64(streams), time.Since(begun))
+	r.over(perStream*int64(len(streams)), time.Since(begun))
 	s.usage(r, ownCPU()-before)
 	for i := range waits[1:] {
 		waits[0].merge(&waits[1+i])
@@ -184,18 +219,22 @@ func (p *progressed) add(n int64) int64 {
 	return p.sum
 }
 
-// writeEvents writes n events to a file, one a line.
-func (b *bench) writeEvents(name string, events *Events, n int64) (err error) {
+// writeEvents writes the first n events to a file, one a line.
+func (b *bench) writeEvents(name string, events iter.Seq[[]byte], n int64) (err error) {
 	f, err := os.Create(name)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	w := bufio.NewWriterSize(f, 1<<20)
-	for i := range n {
-		events.next()
-		_, _ = w.Write(append(events.doc, '\n'))
-		if i%10_000 == 0 {
+	i := int64(0)
+	for doc := range events {
+		if i == n {
+			break
+		}
+		_, _ = w.Write(doc)
+		_ = w.WriteByte('\n')
+		if i++; i%10_000 == 0 {
 			b.Progress("making events", i, n)
 			if err := b.ctx.Err(); err != nil {
 				return err

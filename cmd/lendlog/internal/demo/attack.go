@@ -45,7 +45,7 @@ const (
 
 // attack tampers with copies of the ledger.
 func (s *story) attack(ctx context.Context) error {
-	s.chapter("5. Four attacks by somebody who owns the machine, each on a copy of the ledger")
+	s.chapter("6. Four attacks by somebody who owns the machine, each on a copy of the ledger")
 	for _, a := range []struct {
 		name, what string
 		do         func(ctx context.Context, a *Attack, dir string) error
@@ -307,7 +307,7 @@ func (s *story) repair(ctx context.Context) error {
 	if _, err := os.Stat(done.Damaged); err != nil {
 		return err
 	}
-	s.chapter("6. The first of these is repaired from the mirror, a second copy that is not believed either")
+	s.chapter("7. The first of these is repaired from the mirror, a second copy that is not believed either")
 	s.tell("All %s records were derived again and reach the published checkpoint, hash for hash. The ledger opens, its audit says %s, record %d is the one of the receipt, and the damaged database is kept for whoever investigates.",
 		console.Count(done.Size), report.Verdict, s.Record)
 	return nil

@@ -2,7 +2,7 @@
 
 // Package demo shows lendlog's main job on real lending records, in a
 // directory and without a network: records are imported, one is proved to a
-// stranger, and then the ledger is attacked in four ways.
+// stranger, breaches are found, and then the ledger is attacked in four ways.
 //
 // Nothing of what it prints is written beforehand but the words around it. Each
 // attack is made with the database's own tools and the ledger's own keys, on a
@@ -44,6 +44,7 @@ const (
 	mappingName = "taiwan-credit-cards"
 	attribution = "I-C. Yeh and C.-h. Lien (2009), UCI Machine Learning Repository, CC BY 4.0"
 	origin      = "demo.lendlog.example/1"
+	filesOrigin = "demo.lendlog.example/synthetic"
 
 	// The older copy, to which the store is rolled back, has half of the rows.
 	half = 100
@@ -61,7 +62,9 @@ type Summary struct {
 	Records  int64     `json:"records"` // with the ledger's own
 	Record   int64     `json:"record"`  // the one that is proved and attacked
 	Subject  string    `json:"subject"`
-	Verdict  string    `json:"verdict"` // on the evidence of it
+	Verdict  string    `json:"verdict"`  // on the evidence of it
+	Complete bool      `json:"complete"` // all records of the subject were proved to be all
+	Planted  []Fault   `json:"planted"`  // breaches in synthetic files, and what the ledger says of them
 	Attacks  []*Attack `json:"attacks"`
 	Repaired bool      `json:"repaired"`
 	Seconds  float64   `json:"seconds"`
@@ -106,8 +109,8 @@ func Run(ctx context.Context, c *console.Console, dir string) (*Summary, error) 
 		return nil, ErrNotEmpty
 	}
 	s := &story{Console: c, dir: dir, Summary: Summary{Origin: origin, Subject: heroSubject}}
-	s.Printf("lendlog demo: real records, proof for a stranger, four attacks. No network is used.\n")
-	for _, chapter := range []func(context.Context) error{s.fill, s.hold, s.prove, s.attack, s.repair} {
+	s.Printf("lendlog demo: real records, proof for a stranger, breaches found, four attacks. No network is used.\n")
+	for _, chapter := range []func(context.Context) error{s.fill, s.hold, s.prove, s.find, s.attack, s.repair} {
 		if err := chapter(ctx); err != nil {
 			return nil, err
 		}
@@ -126,6 +129,7 @@ const (
 	ledgerDir  = "ledger"
 	olderDir   = "older"   // the ledger when it had half of its records
 	outsideDir = "outside" // what somebody holds who is not the operator
+	filesDir   = "files"   // a ledger of synthetic credit files
 	attacksDir = "attacks"
 )
 
@@ -384,7 +388,32 @@ func (s *story) timeline(ctx context.Context, l access.Ledger) error {
 		})
 	}
 	s.Table([]string{"   #", "RECORD", "MONTH", "TYPE", "WHAT"}, cells)
-	return nil
+	return s.complete(ctx, l)
+}
+
+// complete proves to the stranger that a subject has no further records.
+func (s *story) complete(ctx context.Context, l access.Ledger) error {
+	kind, id, _ := strings.Cut(heroSubject, "/")
+	e, err := l.ProveSubject(ctx, kind, id, []string{})
+	if err != nil {
+		return err
+	}
+	const name = "line-103.evidence.json"
+	if err := os.WriteFile(s.path(outsideDir, name), e.Bytes(), 0o600); err != nil {
+		return err
+	}
+	report, err := s.verify(name)
+	if err != nil {
+		return err
+	}
+	for _, c := range report.Checks {
+		if c.Name == "complete" && c.Result == proof.Pass && report.Verdict == proof.Valid {
+			s.Complete = true
+			s.tell("Proved to the stranger, with nothing disclosed: %s.", c.Text)
+			return nil
+		}
+	}
+	return fmt.Errorf("the evidence of all records of an untouched subject is %s", report.Verdict)
 }
 
 // conclude says what all this shows, and what it does not.

@@ -48,7 +48,7 @@ func TestDemo(t *testing.T) {
 		t.Errorf("caught by, -want +got:\n%s", diff)
 	}
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
-	if len(lines) > 66 {
+	if len(lines) > 80 {
 		t.Errorf("the demo prints %d lines", len(lines))
 	}
 	for _, line := range lines {
