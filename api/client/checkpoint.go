@@ -110,6 +110,12 @@ const maxAccepted = 64
 // newest when the question was asked: a server never answers with less than
 // it has shown before.
 func (c *Client) accept(ctx context.Context, note []byte, floor Checkpoint) (Checkpoint, error) {
+	return c.acceptBy(ctx, note, floor, c.Consistency)
+}
+
+// acceptBy is accept with another way to a proof of consistency, which fails
+// unless there is one.
+func (c *Client) acceptBy(ctx context.Context, note []byte, floor Checkpoint, prove func(ctx context.Context, older, newer Checkpoint) ([]tree.Hash, error)) (Checkpoint, error) {
 	select {
 	case c.turn <- struct{}{}:
 		defer func() { <-c.turn }()
@@ -136,7 +142,7 @@ func (c *Client) accept(ctx context.Context, note []byte, floor Checkpoint) (Che
 		if newer.Size < older.Size {
 			older, newer = newer, older
 		}
-		if _, err := c.Consistency(ctx, older, newer); err != nil {
+		if _, err := prove(ctx, older, newer); err != nil {
 			return Checkpoint{}, err
 		}
 	}
@@ -243,8 +249,17 @@ func (c *Client) included(ctx context.Context, index int64, entry []byte, p []tr
 	if err != nil {
 		return Checkpoint{}, err
 	}
-	if err := tree.VerifyInclusion(p, index, cp.Size, tree.LeafHash(entry), cp.Root); err != nil {
-		return Checkpoint{}, lie(index, "its entry is not at this place of the ledger: %w", err).with(cp.Note)
+	if err := stands(index, entry, p, cp); err != nil {
+		return Checkpoint{}, err
 	}
 	return cp, nil
+}
+
+// stands verifies that a leaf stands at an index under a checkpoint that was
+// accepted.
+func stands(index int64, entry []byte, p []tree.Hash, cp Checkpoint) error {
+	if err := tree.VerifyInclusion(p, index, cp.Size, tree.LeafHash(entry), cp.Root); err != nil {
+		return lie(index, "its entry is not at this place of the ledger: %w", err).with(cp.Note)
+	}
+	return nil
 }

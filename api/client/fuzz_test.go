@@ -102,3 +102,50 @@ func FuzzUnseal(f *testing.F) {
 		}
 	})
 }
+
+// FuzzMessages wants every event that is written to be read as it was, whatever
+// stands around it, and no other input to give more than it has.
+func FuzzMessages(f *testing.F) {
+	for _, seed := range []string{
+		"event: checkpoint\ndata: {}\n\n", ":\n\nid: 7\r\nevent: record\r\ndata: a\r\ndata: b\r\n\r\n", "data\n\n", "data:\n: x\ndata: y\n\n",
+		"event: x\n\ndata: cut off\n", "retry: 1\nunknown\n\n\n", "\r\r\n", "data: \x00\n\n",
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		read := func(b []byte) (all []message) {
+			for m := newMessages(bytes.NewReader(b)); ; {
+				e, err := m.next()
+				if err != nil {
+					return all
+				}
+				if e.name != "" {
+					all = append(all, e)
+				}
+			}
+		}
+		size := 0
+		var again bytes.Buffer
+		all := read(b)
+		for _, e := range all {
+			size += len(e.data)
+			again.WriteString(":\nevent: " + e.name + "\n")
+			for line := range bytes.SplitSeq(e.data, []byte("\n")) {
+				again.WriteString("data: " + string(line) + "\r\n: in between\n")
+			}
+			again.WriteString("\n")
+		}
+		if size > len(b) {
+			t.Errorf("%d bytes were read out of %d", size, len(b))
+		}
+		second := read(again.Bytes())
+		if len(second) != len(all) {
+			t.Fatalf("%d events were read as %d", len(all), len(second))
+		}
+		for i, e := range all {
+			if second[i].name != e.name || !bytes.Equal(second[i].data, e.data) {
+				t.Errorf("%q was read as %q", e, second[i])
+			}
+		}
+	})
+}

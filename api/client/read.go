@@ -99,9 +99,6 @@ func (c *Client) Record(ctx context.Context, index int64) (*Record, error) {
 // open verifies a record.
 func (c *Client) open(ctx context.Context, d *recordDoc, note string, floor Checkpoint) (*Record, error) {
 	r := &Record{Index: d.Index, Entry: []byte(d.Entry), Proof: d.Proof}
-	if len(d.Unreadable) > 0 {
-		r.Unreadable = d.Unreadable
-	}
 	var err error
 	if r.Checkpoint, err = c.included(ctx, d.Index, r.Entry, d.Proof, []byte(note), floor); err != nil {
 		return nil, err
@@ -109,37 +106,48 @@ func (c *Client) open(ctx context.Context, d *recordDoc, note string, floor Chec
 	if r.Leaf, err = record.ParseLeaf(r.Entry); err != nil {
 		return nil, lie(d.Index, "%w", err)
 	}
+	if err := c.show(ctx, r, d); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// show holds what is shown of a record against its entry.
+func (c *Client) show(ctx context.Context, r *Record, d *recordDoc) (err error) {
+	if len(d.Unreadable) > 0 {
+		r.Unreadable = d.Unreadable
+	}
 	e := r.Leaf.Entry
 	if e == nil {
 		if len(d.Members) > 0 {
-			return nil, lie(d.Index, "an index-root has no members")
+			return lie(d.Index, "an index-root has no members")
 		}
-		return r, nil
+		return nil
 	}
 	restricted := e.Type == record.TypeRestricted
 	hash := e.Schema
 	if restricted {
 		if len(d.Schema) != len(hash) {
 			if len(d.Unreadable) > 0 {
-				return r, r.checkOpen(d)
+				return r.checkOpen(d)
 			}
-			return nil, lie(d.Index, "the schema of a restricted record is missing")
+			return lie(d.Index, "the schema of a restricted record is missing")
 		}
 		hash = [32]byte(d.Schema)
 	}
 	if r.Schema, err = c.Schema(ctx, hash); err != nil {
-		return nil, err
+		return err
 	}
 	if r.Schema.Restricted != restricted || !restricted && r.Schema.Type != e.Type {
-		return nil, lie(d.Index, "its schema is of another type")
+		return lie(d.Index, "its schema is of another type")
 	}
 	if err := r.checkOpen(d); err != nil {
-		return nil, err
+		return err
 	}
 	if len(d.Unreadable) > 0 {
-		return r, nil
+		return nil
 	}
-	return r, r.unseal(d)
+	return r.unseal(d)
 }
 
 // checkOpen holds the open members that are shown against the entry.

@@ -41,6 +41,7 @@ type server struct {
 	// before, when set, may answer in the place of the server, and says so.
 	before   atomic.Pointer[func(w http.ResponseWriter, r *http.Request) bool]
 	requests atomic.Int64
+	hangUp   func() // on all clients
 }
 
 func serve(t *testing.T) *server {
@@ -70,7 +71,7 @@ func serve(t *testing.T) *server {
 		proxy.ServeHTTP(w, r)
 	}))
 	t.Cleanup(outer.Close)
-	s.url = outer.URL
+	s.url, s.hangUp = outer.URL, outer.CloseClientConnections
 	return s
 }
 
@@ -88,7 +89,7 @@ func (s *server) use(l *ledgertest.Ledger) {
 
 // change applies the lies.
 func (s *server) change(resp *http.Response) error {
-	if strings.HasPrefix(resp.Header.Get("Content-Type"), "application/x-ndjson") {
+	if media := resp.Header.Get("Content-Type"); strings.HasPrefix(media, "application/x-ndjson") || media == "text/event-stream" {
 		if f := s.line.Load(); f != nil {
 			resp.Body = changeLines(resp.Body, *f)
 		}
