@@ -40,14 +40,15 @@ const (
 	exitUsage      = 2 // a wrong call, or a file that is not what it should be
 	exitInvalid    = 3 // INVALID: evidence of tampering
 	exitIncomplete = 4 // INCOMPLETE: a check could not be made
+	exitBreaks     = 5 // of a reconciliation: the two sides do not agree
 	exitNetwork    = 6 // the server could not be reached
 	exitStore      = 7 // the ledger is held by another process, damaged, or refuses to open
 )
 
 const exitHelp = `Exit codes: 0 done or VALID, 1 refused, not found or an internal error,
 2 wrong call, 3 INVALID (evidence of tampering), 4 INCOMPLETE (a check could not
-be made), 6 network, 7 the ledger is held by another process, damaged, or
-refuses to open.`
+be made), 5 a reconciliation found breaks, 6 network, 7 the ledger is held by
+another process, damaged, or refuses to open.`
 
 // coded is an error that knows its exit code. Without an error in it, what
 // there is to say has been said.
@@ -204,7 +205,7 @@ an outsider being able to prove it, offline.
 	}
 	group("keep", newInit(c), newServe(c), newRepair(c), newTrust(c))
 	group("use", newSubmit(c), newImport(c), newShow(c), newTimeline(c), newProve(c), newDue(c), newTypes(c), newExport(c))
-	group("check", newVerify(c), newAudit(c), newDemo(c), newGenerate(c), newBench(c))
+	group("check", newVerify(c), newAudit(c), newReconcile(c), newDemo(c), newGenerate(c), newBench(c))
 	root.AddCommand(newVersion(c))
 	root.InitDefaultCompletionCmd(root.CommandPath())
 	for _, cmd := range root.Commands() {

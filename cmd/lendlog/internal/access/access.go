@@ -68,6 +68,9 @@ type Ledger interface {
 	// Stories yields the story of every subject that a selection is triggered
 	// by, as it lies under the checkpoint that is returned.
 	Stories(ctx context.Context, sel ledger.Selection, progress func(step string, done, total int64)) (checkpoint string, stories iter.Seq2[*story.Story, error], err error)
+	// Records yields all records that lie under the checkpoint that is returned,
+	// in their order.
+	Records(ctx context.Context, progress func(step string, done, total int64)) (checkpoint string, records iter.Seq2[*Record, error], err error)
 	// Close lets go of the ledger. What was acknowledged is durable already.
 	Close() error
 }
