@@ -13,11 +13,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/spf13/cobra"
@@ -60,6 +62,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "serve": serveInBackground, "terminate": stopServer, "post": post, "change": change, "same-records": sameRecords, "older-ledger": olderLedger,
+			"follow": followInBackground, "arrives": arrives, "interrupt": interrupt,
 		},
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
@@ -149,6 +152,55 @@ func stopServer(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if len(args) == 1 {
 		ts.Check(os.WriteFile(ts.MkAbs(args[0]), s.errs.Bytes(), 0o600))
+	}
+}
+
+var followers = map[*testscript.TestScript]*running{}
+
+// followInBackground begins to follow the server into a file: follow FILE
+// [FLAG...].
+func followInBackground(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 1 {
+		ts.Fatalf("usage: follow FILE [FLAG...], after serve")
+	}
+	bin, err := exec.LookPath("lendlog")
+	ts.Check(err)
+	out, err := os.Create(ts.MkAbs(args[0]))
+	ts.Check(err)
+	defer out.Close()
+	f := &running{Cmd: exec.Command(bin, append([]string{"tail", "--server", ts.Getenv("SERVER")}, args[1:]...)...)}
+	f.Dir, f.Stdout, f.Stderr = ts.MkAbs("."), out, &f.errs
+	ts.Check(f.Start())
+	ts.Defer(func() { _ = f.Process.Kill(); _ = f.Wait() })
+	followers[ts] = f
+}
+
+// arrives waits until a file has a line that matches: arrives FILE PATTERN.
+func arrives(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: arrives FILE PATTERN")
+	}
+	re, err := regexp.Compile(args[1])
+	ts.Check(err)
+	for range 3000 {
+		if re.MatchString(ts.ReadFile(args[0])) {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	ts.Fatalf("%s does not arrive in\n%s", args[1], ts.ReadFile(args[0]))
+}
+
+// interrupt sends the follower of the script SIGINT and wants exit code 0.
+func interrupt(ts *testscript.TestScript, neg bool, args []string) {
+	f := followers[ts]
+	if neg || f == nil || len(args) > 0 {
+		ts.Fatalf("usage: interrupt, after follow")
+	}
+	delete(followers, ts)
+	ts.Check(f.Process.Signal(os.Interrupt))
+	if err := f.Wait(); err != nil {
+		ts.Fatalf("the follower ended with %v\n%s", err, &f.errs)
 	}
 }
 

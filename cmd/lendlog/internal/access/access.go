@@ -48,6 +48,10 @@ type Ledger interface {
 	// Timeline returns up to limit records of a subject from seq from on, and
 	// how many it has.
 	Timeline(ctx context.Context, kind, id string, from, limit int64) ([]*Record, int64, error)
+	// Follow yields all records from an index on, in their order, or the last
+	// ones when it is negative: of a server also what comes, until ctx ends, of
+	// a directory what there is. Of restricted records it shows their entry.
+	Follow(ctx context.Context, from int64) iter.Seq2[*Record, error]
 	// Prove writes evidence of a record. It discloses the members whose
 	// pointers are listed: none for an empty list, all for nil.
 	Prove(ctx context.Context, index int64, pointers []string) (*proof.Evidence, error)
