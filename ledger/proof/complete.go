@@ -15,7 +15,8 @@ import (
 // A claim is a claim of completeness whose subject has that term.
 type claim struct {
 	*Complete
-	of term.Term
+	of    term.Term
+	holds bool // set by complete
 }
 
 // claim verifies of whom completeness is claimed.
@@ -36,12 +37,12 @@ func (v *verifier) claim(c *Complete) {
 		return
 	}
 	v.subjects[of] = c.Subject
-	v.whole = append(v.whole, claim{c, of})
+	v.whole = append(v.whole, &claim{Complete: c, of: of})
 }
 
 // complete verifies that the records of the file that are of a subject are all
 // that the map has of it. That they are one chain, chains has verified.
-func (v *verifier) complete(c claim) {
+func (v *verifier) complete(c *claim) {
 	add := func(res Result, format string, args ...any) { v.add("complete", -1, res, format, args...) }
 	subject := clip(c.Subject)
 	if v.root == nil {
@@ -81,13 +82,15 @@ func (v *verifier) complete(c claim) {
 	default:
 		add(Pass, "these are all %d records of %s among the %d under the checkpoint", n, subject, v.checkpoint.Size)
 	}
-	if err == nil {
+	if c.holds = err == nil; c.holds {
 		add(Note, "that the map itself is right is shown by whoever replays the log: an audit or a witness; a receipt of a record that is not here proves that it is wrong")
 	}
 }
 
 // against holds a receipt against the file. Both are signed by the ledger, so
-// that they contradict each other proves fraud to anybody.
+// that they contradict each other proves fraud to anybody. From a file that
+// lacks records which the map has nothing follows: whoever held it may have cut
+// them out.
 func (v *verifier) against(rc *Receipt) {
 	add := func(res Result, format string, args ...any) { v.add("receipt", rc.Index, res, format, args...) }
 	own := VerifyReceipt(v.trust, rc, nil)
@@ -127,6 +130,10 @@ func (v *verifier) against(rc *Receipt) {
 		}
 		if v.root == nil || rc.Index >= v.root.Covers {
 			add(Missing, "the receipt is of a record that came after what the file covers; ask for newer evidence")
+			return
+		}
+		if !c.holds {
+			add(Missing, "what the file claims of %s does not hold, so that the record is not in it accuses nobody; ask the ledger for evidence anew", clip(c.Subject))
 			return
 		}
 		add(Fail, "the ledger gave a receipt for number %d of %s and leaves it out here: fraud; keep both files", leaf.Entry.Seq, clip(c.Subject))

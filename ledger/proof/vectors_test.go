@@ -236,6 +236,10 @@ func makeVectors(t *testing.T) *vectorMaker {
 		e.Records[0].Subject.Proof = bytes.Clone(e.Records[0].Subject.Proof)
 		e.Records[0].Subject.Proof[79] ^= 1
 	})
+	m.evidence(invalid, "subject", "subject-unplaced", "one bit of the proof is another, and the schema is missing too", two, func(e *proof.Evidence) {
+		e.Records[0].Subject.Proof[70] ^= 1
+		e.Schemas = nil
+	})
 	m.evidence(incomplete, "subject", "subject-none", "the subject is disclosed without its proof", two, func(e *proof.Evidence) { e.Records[0].Subject = nil })
 
 	m.lie(invalid, "chain", "chain-fork", "two records are number 1 of one subject", 2, func(e *record.Entry, _ []seal.Disclosure) { e.Seq, e.Prev = 1, [32]byte{} }, chain)
@@ -253,6 +257,9 @@ func makeVectors(t *testing.T) *vectorMaker {
 		all[place("decided", "/data/amount")].Value = canon.Text("13000.00")
 	}})
 	m.add(invalid, "submitter", "submitter-wrong", "the operator sealed another amount than the submitter signed", "trust-submitters.json", lying.evidence(whole).Bytes())
+	nameless := lying.evidence(whole)
+	nameless.Records[0].Subject = nil
+	m.add(invalid, "submitter", "submitter-nameless", "the submitter signed another amount, and the subject is disclosed without its proof too", "trust-submitters.json", nameless.Bytes())
 	m.evidence(incomplete, "submitter", "submitter-unsigned", "the event bears no signature", map[int][]string{1: {"*"}}, nil).Trust = "trust-submitters.json"
 	m.evidence(incomplete, "submitter", "submitter-part", "the signature covers the whole event, and not all of it is disclosed", two, nil).Trust = "trust-submitters.json"
 
@@ -326,6 +333,7 @@ func (m *vectorMaker) completeness(whole all) {
 	bad := w.receipt(2)
 	bad.Proof = w.small().Prove(3)
 	against(invalid, "receipt", "against-invalid", "the receipt itself does not verify", claim(whole), bad)
+	against(invalid, "complete", "against-cut", "the record of the receipt was cut out of true evidence, which accuses nobody", claim(all{1: nil, 4: nil}), w.receipt(2))
 	against(incomplete, "receipt", "against-later", "the receipt is of a record that came after what the file covers", claim(whole), old.receipt(5))
 	against(incomplete, "receipt", "against-other", "the receipt is of a subject of which the file claims nothing", claim(whole), w.receipt(3))
 	bare := w.receipt(2)

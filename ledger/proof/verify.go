@@ -181,7 +181,7 @@ type verifier struct {
 	trust      *Trust
 	checkpoint tree.Checkpoint
 	schemas    map[[32]byte]schema
-	whole      []claim              // claims of completeness, whose subjects are proved
+	whole      []*claim             // claims of completeness, whose subjects are proved
 	subjects   map[term.Term]string // the subjects of claims
 	links      []link               // of the records that lie under the checkpoint
 	root       *record.IndexRoot    // the last index-root under the checkpoint
@@ -221,7 +221,8 @@ func (v *verifier) record(rec *Record) {
 	e := leaf.Entry
 	v.links = append(v.links, link{rec.Index, tree.LeafHash(rec.Entry), e})
 	d, ok := v.disclosures(rec, e)
-	if !ok || !v.subject(rec, e, d) {
+	// Whose record it is shows without them too.
+	if !v.subject(rec, e, d) || !ok {
 		return
 	}
 	v.submitter(rec, e, d)
@@ -271,7 +272,8 @@ func (d disclosed) text(pointer string) (string, bool) {
 	return x.Value.Str, x.Present && x.Value.Kind == canon.String
 }
 
-// disclosures verifies every disclosure against the seal.
+// disclosures verifies every disclosure against the seal. Without ok it returns
+// none of them.
 func (v *verifier) disclosures(rec *Record, e *record.Entry) (disclosed, bool) {
 	d := disclosed{values: map[string]seal.Disclosure{}}
 	if len(rec.Disclosures) == 0 {
@@ -280,7 +282,7 @@ func (v *verifier) disclosures(rec *Record, e *record.Entry) (disclosed, bool) {
 	}
 	bad := func(name, format string, args ...any) (disclosed, bool) {
 		v.add(name, rec.Index, Fail, format, args...)
-		return d, false
+		return disclosed{}, false
 	}
 	for i, m := range rec.Disclosures {
 		x, err := seal.ParseDisclosure(m.Disclosure)
@@ -298,7 +300,7 @@ func (v *verifier) disclosures(rec *Record, e *record.Entry) (disclosed, bool) {
 		x, ok := d.values["/type"]
 		if !ok {
 			v.add("schema", rec.Index, Missing, "members of a restricted record can be verified only together with its member /type; ask for evidence that discloses it")
-			return d, false
+			return disclosed{}, false
 		}
 		var err error
 		if is, hash, err = record.ParseSealedType(x.Value); err != nil {
@@ -309,10 +311,10 @@ func (v *verifier) disclosures(rec *Record, e *record.Entry) (disclosed, bool) {
 	switch {
 	case !ok:
 		v.add("schema", rec.Index, Missing, "the file lacks the schema %s, so its disclosures cannot be placed; ask for evidence with it", base64.StdEncoding.EncodeToString(hash[:]))
-		return d, false
+		return disclosed{}, false
 	case s.err != nil:
 		v.add("schema", rec.Index, Missing, "this verifier cannot read its schema, so its disclosures cannot be placed; use a newer one: %v", s.err)
-		return d, false
+		return disclosed{}, false
 	}
 	if err := fits(s.Schema, is, e); err != nil {
 		return bad("schema", "%v", err)

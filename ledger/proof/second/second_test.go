@@ -766,8 +766,11 @@ func verifyRecord(t trust, r object, file *verified, schemas map[string][]byte) 
 	file.entries[index], file.leaves[index] = e, leafHash(b)
 	var s schema
 	values := map[string]any{}
+	missing := ""
 	if len(list) > 0 {
-		s, values = disclose(e, list, schemas)
+		v, why := judge(func() { s, values = disclose(e, list, schemas) })
+		check(v != invalid, "%s", why)
+		missing = why
 	}
 	shown, isShown := values["/subject"]
 	if has(r, "subject") {
@@ -783,11 +786,14 @@ func verifyRecord(t trust, r object, file *verified, schemas map[string][]byte) 
 		isShown = false
 	}
 	done(r)
-	need(!isShown, "the subject's proof")
+	if isShown {
+		missing = "the subject's proof"
+	}
 	if t.submitters != nil {
-		need(len(list) > 0 && len(values) == len(s.pointers), "all members")
+		need(len(s.pointers) > 0 && len(values) == len(s.pointers), "all members")
 		signed(t, e, s, values)
 	}
+	need(missing == "", missing)
 }
 
 // Section 11: the submitter's signature.
