@@ -55,6 +55,7 @@ func TestSubjectEvidence(t *testing.T) {
 	if got := s.ledger.Head().Size; got != size+1 {
 		t.Errorf("%d index-roots for five questions about one moment", got-size)
 	}
+	s.wantProblem(s.get("/v1/subjects/file/e%CC%81/evidence"), kindNotFound) // not in form C
 	s.wantProblem(s.get("/v1/subjects/file/of%252Fall/evidence?disclose=amount"), kindBadRequest)
 	s.wantProblem(s.get("/v1/subjects/file/of%252Fall/evidence?from=1"), kindBadRequest)
 }

@@ -25,6 +25,9 @@ const BatchRecords = batchRecords
 // IndexRootEvery is after how many records an index-root is appended.
 const IndexRootEvery = indexRootEvery
 
+// IndexRootRest is how long index-roots that were asked for lie apart.
+const IndexRootRest = indexRootRest
+
 // Keys returns how many party keys are in memory, and how many ids were given.
 func (l *Ledger) Keys() (held int, given int64) {
 	l.keyring.mu.RLock()

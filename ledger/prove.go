@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/lendlog/lendlog/ledger/proof"
+	"github.com/lendlog/lendlog/ledger/record"
 	"github.com/lendlog/lendlog/ledger/term"
 )
 
@@ -50,11 +51,17 @@ func (l *Ledger) Prove(ctx context.Context, index int64, disclose func(pointer s
 
 // ProveSubject makes evidence of all records of a subject and of that there
 // are no others, under a checkpoint whose last leaf is an index-root; it
-// appends one unless the last leaf is one already. Of a subject without records
-// it proves that. It discloses as Prove does, of a record that was erased
+// appends one unless the last leaf is one already, for all who ask within a
+// moment. Of a subject without records it proves that; one that no record can
+// have is ErrNotFound. It discloses as Prove does, of a record that was erased
 // nothing. What is too much for one file is ErrTooMany. The ledger must be
 // running.
 func (l *Ledger) ProveSubject(ctx context.Context, kind, id string, disclose func(pointer string) bool) (*proof.Evidence, error) {
+	// That there is no record of it would be true, and mislead whoever reads
+	// it as the subject that it resembles.
+	if !record.IsSubject(kind, id) {
+		return nil, fmt.Errorf("%w: no record can be of such a subject", ErrNotFound)
+	}
 	of := l.terms.Term(kind, id)
 	m, err := l.mapped(ctx, of)
 	if err != nil {

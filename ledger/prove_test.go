@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/lendlog/lendlog/ledger"
 	"github.com/lendlog/lendlog/ledger/proof"
@@ -84,6 +85,41 @@ func TestProveSubject(t *testing.T) {
 		if r := proof.Verify(trust, &less); r.Verdict == proof.Valid {
 			t.Errorf("VALID without record %d", e.Records[i].Index)
 		}
+	}
+}
+
+// Of what looks like a subject and is none, nothing is proved.
+func TestProveNoSubject(t *testing.T) {
+	h := newHouse(t, ledger.CreateOptions{})
+	size := h.l.Head().Size
+	for _, s := range [][2]string{
+		{"Datei", "A"}, {"file/A", "B"}, {"file", "e\u0301"}, {"file", "A\n"}, {"file", "\xff"}, {"file", strings.Repeat("A", 252)}, {"file", ""}, {"", "A"},
+	} {
+		if _, err := h.l.ProveSubject(t.Context(), s[0], s[1], nil); !errors.Is(err, ledger.ErrNotFound) {
+			t.Errorf("%q: %v", s, err)
+		}
+	}
+	if got := h.l.Head().Size; got != size {
+		t.Errorf("it appended %d leaves", got-size)
+	}
+}
+
+// Whoever asks between two records each time gets no index-root each time.
+func TestIndexRootsThatAreAskedFor(t *testing.T) {
+	h := newHouse(t, ledger.CreateOptions{})
+	const records = 5
+	size, begun := h.l.Head().Size, time.Now()
+	for i := range records {
+		h.append(document("payment.received", "file/A", fmt.Sprint(i), payment(i), nil))
+		e, err := h.l.ProveSubject(t.Context(), "file", "A", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantComplete(t, h.l.Trust(), e, "of file/A")
+	}
+	most := 1 + int64(time.Since(begun)/ledger.IndexRootRest)
+	if got := h.l.Head().Size - size - records; got < 1 || got > most {
+		t.Errorf("it appended %d index-roots, at most %d were due", got, most)
 	}
 }
 

@@ -25,6 +25,11 @@ const (
 	// opening never has to look further back.
 	indexRootEvery = 1 << 16
 
+	// indexRootRest is how long after an index-root that was asked for the next
+	// one is appended at the earliest: whoever asks in between waits and shares
+	// it, so that asking neither fills the log nor holds up appends.
+	indexRootRest = 200 * time.Millisecond
+
 	// clockTolerance is how far the wall clock may move against the
 	// monotonic clock, or lie behind the last record, before appends stop.
 	clockTolerance = 5 * time.Second
@@ -48,7 +53,12 @@ func (l *Ledger) Run(ctx context.Context) (err error) {
 		}
 	}()
 	clock := newClock(l.opt.Now)
+	var rest <-chan time.Time // nil when an index-root may be asked for
 	for {
+		questions := l.questions
+		if rest != nil && l.state.head.IndexRoot != l.state.head.Size-1 {
+			questions = nil
+		}
 		select {
 		case p := <-l.queue:
 			if err := l.commit(l.gather(p), clock); err != nil {
@@ -59,10 +69,16 @@ func (l *Ledger) Run(ctx context.Context) (err error) {
 					return err
 				}
 			}
-		case q := <-l.questions:
+		case q := <-questions:
+			before := l.state.head.IndexRoot
 			if err := l.answer(q); err != nil {
 				return err
 			}
+			if l.state.head.IndexRoot != before {
+				rest = time.After(indexRootRest)
+			}
+		case <-rest:
+			rest = nil
 		case <-ctx.Done():
 			l.closed.Store(true) // no more intake
 			for {

@@ -17,6 +17,7 @@ import (
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/access"
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/console"
 	"github.com/lendlog/lendlog/ledger/proof"
+	"github.com/lendlog/lendlog/ledger/record"
 	"github.com/lendlog/lendlog/ledger/rule"
 	"github.com/lendlog/lendlog/ledger/tree"
 )
@@ -300,6 +301,9 @@ later.`,
 				kind, id, err := parseSubject(subject)
 				if err != nil {
 					return err
+				}
+				if !record.IsSubject(kind, id) {
+					return usagef("no record can be of this subject: it begins with a kind, such as file, and has at most 256 bytes, in Unicode normalization form C and without control characters")
 				}
 				ask = func(l access.Ledger) (*proof.Evidence, error) {
 					return l.ProveSubject(cmd.Context(), kind, id, pointers)

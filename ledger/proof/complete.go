@@ -29,11 +29,11 @@ func (v *verifier) claim(c *Complete) {
 	}
 	of, err := term.Verify(v.trust.VRF, kind, id, c.Proof)
 	if err != nil {
-		bad("the proof of the subject %s is wrong: %v", clip(c.Subject), err)
+		bad("the proof of the subject %s is wrong: %v", named(c.Subject), err)
 		return
 	}
 	if _, twice := v.subjects[of]; twice {
-		bad("completeness of %s is claimed twice", clip(c.Subject))
+		bad("completeness of %s is claimed twice", named(c.Subject))
 		return
 	}
 	v.subjects[of] = c.Subject
@@ -44,7 +44,7 @@ func (v *verifier) claim(c *Complete) {
 // that the map has of it. That they are one chain, chains has verified.
 func (v *verifier) complete(c *claim) {
 	add := func(res Result, format string, args ...any) { v.add("complete", -1, res, format, args...) }
-	subject := clip(c.Subject)
+	subject := named(c.Subject)
 	if v.root == nil {
 		add(Missing, "the file lacks the index-root that commits to the map of all subjects; ask for evidence with it")
 		return
@@ -133,10 +133,10 @@ func (v *verifier) against(rc *Receipt) {
 			return
 		}
 		if !c.holds {
-			add(Missing, "what the file claims of %s does not hold, so that the record is not in it accuses nobody; ask the ledger for evidence anew", clip(c.Subject))
+			add(Missing, "what the file claims of %s does not hold, so that the record is not in it accuses nobody; ask the ledger for evidence anew", named(c.Subject))
 			return
 		}
-		add(Fail, "the ledger gave a receipt for number %d of %s and leaves it out here: fraud; keep both files", leaf.Entry.Seq, clip(c.Subject))
+		add(Fail, "the ledger gave a receipt for number %d of %s and leaves it out here: fraud; keep both files", leaf.Entry.Seq, named(c.Subject))
 		return
 	}
 	add(Missing, "the file claims nothing of the subject that the receipt is about")

@@ -11,6 +11,8 @@ import (
 	"unicode/utf16"
 	"unicode/utf8"
 
+	"golang.org/x/text/unicode/norm"
+
 	"github.com/lendlog/lendlog/ledger/canon"
 )
 
@@ -203,6 +205,19 @@ func clip(s string) string {
 		}
 	}
 	return Printable(s)
+}
+
+// named makes a subject printable so that it is not taken for another one: what
+// differs from its normal form is escaped, and blanks stand in quotation marks.
+func named(subject string) string {
+	s := clip(subject)
+	if !norm.NFC.IsNormalString(subject) {
+		s = string(escape([]byte(s), func(r rune) bool { return r > '~' }))
+	}
+	if strings.Contains(s, " ") {
+		s = `"` + s + `"`
+	}
+	return s
 }
 
 // MarshalJSON writes the stable machine form:

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -154,6 +155,24 @@ func TestPrintable(t *testing.T) {
 	} {
 		if got := proof.Printable(in); got != want {
 			t.Errorf("Printable(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
+// A subject that looks like another one is not shown like it.
+func TestSubjectsThatLookAlike(t *testing.T) {
+	w := newWorld(t)
+	for subject, shown := range map[string]string{
+		"file/L-9":          `no record of file/L-9 among`,
+		"file/L-1 ":         `no record of "file/L-1 " among`,
+		"file/L-1\u200b":    `no record of file/L-1\u200b among`,
+		"file/\u00e9\u6f22": "no record of file/\u00e9\u6f22 among",
+		"file/e\u0301":      `no record of file/e\u0301 among`,
+	} {
+		kind, id, _ := strings.Cut(subject, "/")
+		r := proof.Verify(&w.trust, w.complete(w.evidence(map[int][]string{4: nil}), kind, id))
+		if !slices.ContainsFunc(r.Checks, func(c proof.Check) bool { return c.Name == "complete" && strings.Contains(c.Text, shown) }) {
+			t.Errorf("%q is shown otherwise than as %s: %v", subject, shown, r.Checks)
 		}
 	}
 }

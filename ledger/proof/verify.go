@@ -408,7 +408,7 @@ func (v *verifier) subject(rec *Record, e *record.Entry, d disclosed) bool {
 		case proved && shown && text != whole:
 			return bad("the subject that is disclosed is not the one whose chain it stands in")
 		case proved:
-			v.add("subject", rec.Index, Pass, "record %d of %s", e.Seq, clip(whole))
+			v.add("subject", rec.Index, Pass, "record %d of %s", e.Seq, named(whole))
 		case shown:
 			v.add("subject", rec.Index, Missing, "its subject is disclosed, but the file lacks the proof that the record stands in that subject's chain; ask for evidence with it")
 		}
@@ -429,7 +429,7 @@ func (v *verifier) subject(rec *Record, e *record.Entry, d disclosed) bool {
 	if got != e.Term {
 		return bad("it is not a record of the subject that is claimed")
 	}
-	v.add("subject", rec.Index, Pass, "record %d of %s", e.Seq, clip(s))
+	v.add("subject", rec.Index, Pass, "record %d of %s", e.Seq, named(s))
 	return true
 }
 

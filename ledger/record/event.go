@@ -229,6 +229,14 @@ func (r *reader) subject(at, s string) (kind, id string) {
 	return kind, id
 }
 
+// IsSubject reports whether an event can be of the subject kind/id.
+func IsSubject(kind, id string) bool {
+	r := reader{}
+	s := r.name("", canon.Text(kind+"/"+id))
+	k, _ := r.subject("", s)
+	return k == kind && r.err() == nil
+}
+
 // schema finds the schema and checks that type, subject and submitter go
 // together.
 func (r *reader) schema(e *Event, cat *Catalogue, own bool) {
