@@ -191,12 +191,14 @@ func (f *file) apply() bool {
 		add("postalCode", text(strconv.FormatInt(f.between(10, 99), 10)+"xxx")).
 		add("consentRefs", texts(f.consent.id)).
 		add("applicantProfile", f.profile())
+	coApplicant := ""
 	if f.once(7) {
-		received.add("coApplicantId", text("syn-party-"+base32(f.next()))).
+		coApplicant = "syn-party-" + base32(f.next())
+		received.add("coApplicantId", text(coApplicant)).
 			add("coApplicantIncome", money(100*100*(incomes.draw(&f.draw)*p.incomes/100)))
 	}
 	if f.product == homeLoan && p == unitedStates {
-		f.collect(received)
+		f.collect(received, coApplicant)
 	}
 	if f.incomplete {
 		f.after(1, 3)
@@ -226,8 +228,9 @@ func (f *file) apply() bool {
 	return f.decide()
 }
 
-// collect tells what HMDA asks for of a home loan.
-func (f *file) collect(received *event) {
+// collect tells what HMDA asks for of a home loan. coApplicant is "" where there
+// is none.
+func (f *file) collect(received *event, coApplicant string) {
 	f.wait(time.Second, time.Minute)
 	e := f.tell("hmda.collected").because(received).
 		add("universalLoanIdentifier", text(withCheckDigits(f.place.entity+"SYN"+base32(f.next())))).
@@ -255,6 +258,16 @@ func (f *file) collect(received *event) {
 		add("originatorId", f.staff(agents))
 	for _, name := range []string{"balloonPayment", "interestOnlyPayments", "negativeAmortization", "otherNonAmortizingFeatures", "reverseMortgage", "openEndLineOfCredit", "businessOrCommercialPurpose"} {
 		e.add(name, text("2"))
+	}
+	if coApplicant != "" {
+		e.add("coApplicantId", text(coApplicant)).
+			add("coApplicantEthnicity", texts(one(&f.draw, "1", "2", "2", "3"))).
+			add("coApplicantEthnicityObserved", text("2")).
+			add("coApplicantRace", texts(one(&f.draw, "2", "3", "5", "5", "6"))).
+			add("coApplicantRaceObserved", text("2")).
+			add("coApplicantSex", text(one(&f.draw, "1", "2", "3"))).
+			add("coApplicantSexObserved", text("2")).
+			add("coApplicantAge", number(f.between(21, 74)))
 	}
 }
 
