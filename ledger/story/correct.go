@@ -11,23 +11,37 @@ import (
 	"github.com/lendlog/lendlog/ledger/canon"
 )
 
+// A correction copies what it alters, and a value takes far more memory than
+// its text, so that a few corrections can be made to cost a lot. What all those
+// of one story may cost is bounded: this many values copied, of which one that
+// stays counts as keptValue.
+const (
+	maxAltered = 1 << 21
+	keptValue  = 1 << 6
+)
+
 // correct applies a correction to the record that it is about.
-func (r *Record) correct(target *Record) {
-	members, _ := r.Get("members")
+func (s *Story) correct(target, by *Record) {
+	members, _ := by.Get("members")
 	for _, m := range members.Items {
-		if !target.put(m) {
-			r.Misfit = true
+		switch {
+		case s.room < 0:
+			s.Unclear = true
+			return
+		case !s.put(target, m):
+			by.Misfit = true
 		}
 	}
 }
 
 // put applies one item of the members of a correction: a pointer, and the
 // right value as JSON text or none. It reports whether there is such a place.
-func (r *Record) put(item canon.Value) bool {
+func (s *Story) put(r *Record, item canon.Value) bool {
 	pointer, _ := item.Get("pointer")
 	text, present := item.Get("value")
 	var v canon.Value
 	if present {
+		s.room -= keptValue * mostValues(text.Str)
 		var err error
 		if v, err = canon.Parse([]byte(text.Str), canon.Limits{}); err != nil {
 			return false
@@ -45,21 +59,27 @@ func (r *Record) put(item canon.Value) bool {
 		// The rest of the envelope says which event it is: that has no other.
 		return false
 	}
-	effective, ok := replaced(r.Effective, strings.Split(rest, "/"), v, present)
+	effective, ok := s.replaced(r.Effective, strings.Split(rest, "/"), v, present)
 	if ok {
 		r.Effective = effective
 	}
 	return ok
 }
 
+// mostValues returns how many values a JSON text has at most.
+func mostValues(text string) int {
+	return 1 + strings.Count(text, ",") + strings.Count(text, "[") + strings.Count(text, "{")
+}
+
 // replaced returns v with the value at a path set to with, or removed. What v
 // holds is not changed.
-func replaced(v canon.Value, path []string, with canon.Value, present bool) (canon.Value, bool) {
+func (s *Story) replaced(v canon.Value, path []string, with canon.Value, present bool) (canon.Value, bool) {
 	if len(path) == 0 {
 		return with, true
 	}
 	name := strings.NewReplacer("~1", "/", "~0", "~").Replace(path[0])
 	remove := len(path) == 1 && !present
+	s.room -= len(v.Members) + len(v.Items)
 	switch v.Kind {
 	case canon.Object:
 		at := slices.IndexFunc(v.Members, func(m canon.Member) bool { return m.Name == name })
@@ -74,7 +94,7 @@ func replaced(v canon.Value, path []string, with canon.Value, present bool) (can
 		case at < 0:
 			return canon.Map(append(v.Members, canon.Member{Name: name, Value: with})...), true
 		}
-		inner, ok := replaced(v.Members[at].Value, path[1:], with, present)
+		inner, ok := s.replaced(v.Members[at].Value, path[1:], with, present)
 		v.Members[at].Value = inner
 		return v, ok
 	case canon.Array:
@@ -87,7 +107,7 @@ func replaced(v canon.Value, path []string, with canon.Value, present bool) (can
 			v.Items = slices.Delete(v.Items, at, at+1)
 			return v, true
 		}
-		inner, ok := replaced(v.Items[at], path[1:], with, present)
+		inner, ok := s.replaced(v.Items[at], path[1:], with, present)
 		v.Items[at] = inner
 		return v, ok
 	}

@@ -125,13 +125,14 @@ func (r *Record) Money(name string) (Money, bool) {
 type Story struct {
 	Subject string
 	Records []*Record // all of them, voided ones included
-	// Unclear says that some correction or voiding could not be read, so that
-	// any record may have been altered by it.
+	// Unclear says that some correction or voiding could not be read, or that
+	// they alter too much to be followed, so that any record may be another.
 	Unclear bool
 
 	byIndex map[int64]*Record
 	byID    map[string][]*Record
 	byType  map[string][]*Record // those that were not voided
+	room    int                  // for what corrections may still cost
 }
 
 // New makes a story of the records of a subject in the order of their indexes.
@@ -143,6 +144,7 @@ func New(subject string, records []Record) *Story {
 	s := &Story{
 		Subject: subject, Records: make([]*Record, len(records)),
 		byIndex: map[int64]*Record{}, byID: map[string][]*Record{}, byType: map[string][]*Record{},
+		room: maxAltered,
 	}
 	for i := range records {
 		r := records[i]
@@ -158,7 +160,7 @@ func New(subject string, records []Record) *Story {
 	// reached when all that alters it is settled.
 	for _, r := range slices.Backward(s.Records) {
 		for _, index := range r.CorrectedBy {
-			s.byIndex[index].correct(r)
+			s.correct(r, s.byIndex[index])
 		}
 		if r.VoidedBy == 0 && (r.Type == typeCorrected || r.Type == typeVoided) {
 			s.alter(r)

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 	"unicode/utf8"
@@ -171,6 +172,41 @@ func TestUnclear(t *testing.T) {
 		s := story.New("line/1", []story.Record{rec(t, 1, "payment.received", `{}`), x.last})
 		if s.Unclear != x.want {
 			t.Errorf("%s: unclear is %v", name, s.Unclear)
+		}
+	}
+}
+
+// Corrections that would cost more than a reader has are not followed, and the
+// story says so.
+func TestCorrectionsAreBounded(t *testing.T) {
+	long := strings.TrimSuffix(strings.Repeat("[],", 6000), ",")
+	list := rec(t, 1, "payment.received", `{"list":[`+long+`]}`)
+	times := func(n int, members func(i int) string) []story.Record {
+		records := []story.Record{list}
+		for i := range n {
+			records = append(records, correct(t, int64(i)+2, "e1", members(i)))
+		}
+		return records
+	}
+	for _, x := range []struct {
+		name    string
+		records []story.Record
+		unclear bool
+	}{
+		{"ordinary", times(5000, func(i int) string { return fmt.Sprintf(`{"pointer":"/data/note","value":"%d"}`, i) }), false},
+		{"copies", times(400, func(int) string { return `{"pointer":"/data/list/0","value":"1"}` }), true},
+		{"values", times(8, func(i int) string { return fmt.Sprintf(`{"pointer":"/data/m%d","value":"[%s]"}`, i, long) }), true},
+		{"members", times(2500, func(i int) string { return fmt.Sprintf(`{"pointer":"/data/m%d","value":"1"}`, i) }), true},
+	} {
+		s := story.New("line/1", x.records)
+		if s.Unclear != x.unclear {
+			t.Errorf("%s: unclear is %v", x.name, s.Unclear)
+		}
+		if n := len(s.Record(10).Effective.Bytes()); n > 200_000 {
+			t.Errorf("%s: the record became %d bytes", x.name, n)
+		}
+		if slices.ContainsFunc(s.Records, func(r *story.Record) bool { return r.Misfit }) {
+			t.Errorf("%s: a correction is said not to fit", x.name)
 		}
 	}
 }
