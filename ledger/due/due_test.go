@@ -727,6 +727,9 @@ func TestDays(t *testing.T) {
 			t.Errorf("%s, want %s", tc.got, tc.want)
 		}
 	}
+	if n := due.Day("1600-01-01").Until("9999-12-31"); n != 3068036 {
+		t.Errorf("from 1600 to 9999 there are %d days", n)
+	}
 	if n := due.Day("2026-03-28").Until("2026-03-30"); n != 2 {
 		t.Errorf("2 days are %d", n)
 	}

@@ -106,16 +106,19 @@ func ParseStates(s string) ([]State, error) {
 	return states, nil
 }
 
-// ParseAsOf reads an RFC 3339 time, or a day, whose end is meant.
+// ParseAsOf reads an RFC 3339 time, or a day, whose end is meant. In UTC too it
+// has a year of four digits, so that a Report can be written.
 func ParseAsOf(s string, zone *time.Location) (time.Time, error) {
-	if t, err := time.Parse(time.RFC3339Nano, s); err == nil {
-		return t, nil
-	}
-	t, err := time.ParseInLocation(time.DateOnly, s, zone)
+	t, err := time.Parse(time.RFC3339Nano, s)
 	if err != nil {
+		if t, err = time.ParseInLocation(time.DateOnly, s, zone); err == nil {
+			t = t.AddDate(0, 0, 1).Add(-time.Nanosecond)
+		}
+	}
+	if year := t.UTC().Year(); err != nil || year < 0 || year > 9999 {
 		return time.Time{}, errors.New("a time is RFC 3339, such as 2026-03-01T12:00:00Z, or a day, such as 2026-03-01, whose end is meant")
 	}
-	return t.AddDate(0, 0, 1).Add(-time.Nanosecond), nil
+	return t, nil
 }
 
 // ParseZone reads UTC or the name of a zone of the IANA database.
