@@ -17,7 +17,7 @@ import (
 //
 // What costs most is a list of small items: a Value takes 80 bytes, and while
 // the list grows its old copies wait for the garbage collector, so that [0,0,…]
-// was measured to take up to 360 bytes an item. The default of Values keeps
+// was measured to take up to 420 bytes an item. The default of Values keeps
 // that below 1 GiB. No evidence that is worth reading comes near it: the
 // largest has 64 MiB, and spends more than 32 bytes on each value.
 type Limits struct {

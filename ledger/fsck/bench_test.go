@@ -26,6 +26,7 @@ func BenchmarkDisk(b *testing.B) {
 		}
 		b.Run(name, func(b *testing.B) {
 			var records int64
+			b.ReportAllocs()
 			for b.Loop() {
 				r, err := fsck.Disk(b.Context(), parts, fsck.Options{Deep: deep})
 				if err != nil || r.Verdict != proof.Valid {
