@@ -3,6 +3,7 @@
 package record
 
 import (
+	"fmt"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -76,6 +77,7 @@ func (k *check) personal() string {
 type walk struct {
 	path  []step
 	found Violations
+	steps int64 // that holding strings against patterns may have taken
 }
 
 // A step is the name of a member, or the index of an item if there is none.
@@ -103,6 +105,9 @@ func (w *walk) enter(name string, index int) { w.path = append(w.path, step{name
 func (w *walk) leave() { w.path = w.path[:len(w.path)-1] }
 
 func (w *walk) value(k *check, v canon.Value) {
+	if len(w.found) == MaxViolations {
+		return
+	}
 	if v.Kind != k.kind {
 		switch k.kind {
 		case canon.Object, canon.Array, canon.Int:
@@ -207,7 +212,14 @@ func (w *walk) string(k *check, s string) {
 	if k.format.ok != nil && !k.format.ok(s) {
 		w.fail(CodeFormat, "must be "+k.format.remedy)
 	}
-	if k.pattern != nil && !k.pattern.match(s) {
+	if k.pattern == nil {
+		return
+	}
+	w.steps += k.pattern.steps(s)
+	switch {
+	case w.steps > maxSteps:
+		w.fail(CodeLength, "is too long, with the strings before it, to be held against its pattern; shorten it")
+	case !k.pattern.match(s):
 		w.fail(CodePattern, "must match the pattern "+k.pattern.text)
 	}
 }
@@ -226,12 +238,23 @@ func (k *check) among(v canon.Value) bool {
 }
 
 func (w *walk) enum(k *check) {
-	list := canon.List(k.enum...).Bytes()
 	if k.constant {
-		w.fail(CodeConst, "must be "+string(list[1:len(list)-1]))
+		w.fail(CodeConst, "must be "+string(k.enum[0].Bytes()))
 		return
 	}
-	w.fail(CodeEnum, "must be one of "+string(list))
+	const most = 1024
+	list, n := []byte{'['}, 0
+	for ; n < len(k.enum) && len(list) <= most; n++ {
+		if n > 0 {
+			list = append(list, ',')
+		}
+		list = append(list, k.enum[n].Bytes()...)
+	}
+	if n < len(k.enum) {
+		w.fail(CodeEnum, fmt.Sprintf("must be one of the %d values in the type's schema, which begin %s", len(k.enum), list))
+		return
+	}
+	w.fail(CodeEnum, "must be one of "+string(list)+"]")
 }
 
 // A format is a named rule for strings.

@@ -19,8 +19,17 @@ type pattern struct {
 	free   bool  // matches may have white space, control characters or other than ASCII
 }
 
-func (p *pattern) match(s string) bool {
-	return int64(len(s)) <= p.max*utf8.UTFMax && p.re.MatchString(s)
+func (p *pattern) match(s string) bool { return !p.exceeds(s) && p.re.MatchString(s) }
+
+// exceeds reports whether s is longer than any match.
+func (p *pattern) exceeds(s string) bool { return int64(len(s)) > p.max*utf8.UTFMax }
+
+// steps returns about how many steps match takes at worst.
+func (p *pattern) steps(s string) int64 {
+	if p.exceeds(s) {
+		return 0
+	}
+	return p.states * int64(len(s))
 }
 
 // A pattern costs memory for as long as its ledger is open, and time for every
@@ -31,6 +40,10 @@ const (
 	maxStates    = 1024
 	maxAllStates = 8192
 )
+
+// maxSteps bounds the time for all strings of one event, to some tenths of a
+// second.
+const maxSteps = 1 << 24
 
 // compilePattern compiles text, or says in a phrase what to change.
 func compilePattern(text string) (p *pattern, why string) {

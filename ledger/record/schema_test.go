@@ -424,6 +424,39 @@ func TestPatterns(t *testing.T) {
 	}
 }
 
+// What an event costs to be held against a lender's schema is bounded, and so
+// is what is answered of it.
+func TestCheckIsBounded(t *testing.T) {
+	values := make([]string, 2000)
+	for i := range values {
+		values[i] = fmt.Sprintf(`"value-%04d"`, i)
+	}
+	s := mustParse(t, `{"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "urn:lendlog:schema:com.example.slow.v1", "type": "object",
+"x-subject": "file", "properties": {
+	"texts": {"type": "array", "items": {"type": "string", "pattern": "^[^x]*a[^x]{900}$"}, "x-key": "party"},
+	"codes": {"type": "array", "items": {"type": "string", "enum": [`+strings.Join(values, ",")+`]}, "x-key": "party"}
+}, "additionalProperties": false}`)
+	check := func(member, value string, n int) record.Violations {
+		var items []canon.Value
+		for range n {
+			items = append(items, canon.Text(value))
+		}
+		return s.Check(canon.Map(canon.Member{Name: member, Value: canon.List(items...)}))
+	}
+	text := strings.Repeat("a", 1000)
+	if vs := check("texts", text, 10); vs != nil {
+		t.Errorf("ten texts: %v", vs)
+	}
+	vs := check("texts", text, 100)
+	if len(vs) == 0 || vs[0].Code != record.CodeLength || !strings.Contains(vs[0].Message, "too long, with the strings before it") {
+		t.Errorf("a hundred texts: %v", vs)
+	}
+	vs = check("codes", "none", 100)
+	if len(vs) != record.MaxViolations || vs[0].Code != record.CodeEnum || len(vs.Error()) > 32<<10 {
+		t.Errorf("wrong codes are answered with %d violations of %d bytes", len(vs), len(vs.Error()))
+	}
+}
+
 // A schema of many patterns, each of them small enough, may cost only so much.
 func TestPatternsOfOneSchema(t *testing.T) {
 	schema := func(n int) string {
