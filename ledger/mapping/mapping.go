@@ -17,6 +17,9 @@
 // either mapped as a whole or rejected as a whole. What a row contradicts is
 // handed on as it stands.
 //
+// A [Statement] reads an outside file that a ledger is to be reconciled with, in
+// the same language: its rows become items and not events.
+//
 // No error holds the text of a cell, which may be personal. Errors name lines,
 // columns and what was expected.
 package mapping
