@@ -364,15 +364,12 @@ func (o *opener) open(index int64, e *record.Entry, payload []byte, room *worksp
 		}
 	}
 	room.present = present
-	doc := s.Document(e, present)
-	for i := 1; i < len(doc.Members); i++ {
-		if doc.Members[i-1].Name == doc.Members[i].Name {
-			return bad(Events, askOperator, "among its extensions is an attribute that has a place of its own")
-		}
-	}
-	ev, err := s.Event(doc)
+	ev, err := s.Event(s.Document(e, present))
 	if err != nil {
 		return bad(Events, askOperator, "its event is not valid under its schema: %v", err)
+	}
+	if i := slices.IndexFunc(all, func(d seal.Disclosure) bool { return !given(ev, &d) }); i >= 0 {
+		return bad(Events, askOperator, "it seals as %s what its event does not have there", all[i].Pointer)
 	}
 	if text := o.event(e, ev); text != "" {
 		return bad(Events, askOperator, "%s", text)
@@ -395,6 +392,24 @@ func (o *opener) open(index int64, e *record.Entry, payload []byte, room *worksp
 	}
 	o.opened.Add(1)
 	return nil
+}
+
+// given reports whether an event gives a member back just as it is sealed, so
+// that none is sealed in the place of another, or as null. What the schema has
+// checked, and /type, was looked at before.
+func given(ev *record.Event, d *seal.Disclosure) bool {
+	switch v := &d.Value; {
+	case strings.HasPrefix(d.Pointer, "/data/"), d.Pointer == "/type":
+		return true
+	case d.Pointer == "/submitter", d.Pointer == "/time":
+		return v.Kind == canon.String
+	case d.Pointer == "/refs":
+		odd := slices.ContainsFunc(v.Items, func(v canon.Value) bool { return v.Kind != canon.Int })
+		return !d.Present || v.Kind == canon.Array && len(v.Items) > 0 && !odd
+	default:
+		has, ok := ev.Member(d.Pointer)
+		return ok == d.Present && (!ok || has.Kind == v.Kind && has.Str == v.Str && len(has.Members) == len(v.Members))
+	}
 }
 
 // submitter verifies the submitter's signature where the policy lists keys.

@@ -143,6 +143,22 @@ func TestSealedLies(t *testing.T) {
 			p[0].set("/extensions", canon.Map(canon.Member{Name: "subject", Value: canon.Text("file/another")}))
 			return p
 		}, fsck.Events},
+		{"an extension in the place of an attribute that is absent", true, func(p []part) []part {
+			p[0].set("/extensions", canon.Map(canon.Member{Name: "parent", Value: canon.Text("file/another")}))
+			return p
+		}, fsck.Events},
+		{"an attribute that is null", true, func(p []part) []part {
+			p[0].set("/parent", canon.Value{})
+			return p
+		}, fsck.Events},
+		{"an attribute that is a number", true, func(p []part) []part {
+			p[0].set("/sequence", canon.Number(1))
+			return p
+		}, fsck.Events},
+		{"extensions without any", true, func(p []part) []part {
+			p[0].set("/extensions", canon.Map())
+			return p
+		}, fsck.Events},
 		{"an extension in the place of data", true, func(p []part) []part {
 			p[0].set("/extensions", canon.Map(canon.Member{Name: "data", Value: canon.Map()}))
 			return p
