@@ -66,6 +66,7 @@ type Server struct {
 	limits  limits
 	gates   gates
 	crowd   crowd
+	stats   statistics
 
 	stop     sync.Once
 	stopping chan struct{} // closed when intake ends

@@ -48,7 +48,7 @@ func (s *Server) getDue(c *call) error {
 	if only {
 		report, err = table.Collect(q, s.ofSubject(c.ctx(), head, subject, table))
 	} else {
-		report, err = s.scan(c, func(ctx context.Context) (*due.Report, error) {
+		report, err = scan(s, c, "name a subject, or run lendlog due on a copy of the ledger", func(ctx context.Context) (*due.Report, error) {
 			return table.Collect(q, s.ledger.Stories(ctx, head, table, nil))
 		})
 	}
@@ -115,15 +115,15 @@ func (s *Server) ofSubject(ctx context.Context, head ledger.Head, subject string
 }
 
 // scan gives a request that reads the whole ledger the time that it needs, to
-// a bound.
-func (s *Server) scan(c *call, do func(context.Context) (*due.Report, error)) (*due.Report, error) {
+// a bound. instead is what to do where that does not suffice.
+func scan[T any](s *Server, c *call, instead string, do func(context.Context) (T, error)) (T, error) {
 	// Reading has to end after the scan: its deadline would end the connection.
 	c.deadline(time.Now().Add(s.limits.scan+s.limits.answer), s.limits.answer)
 	ctx, cancel := context.WithTimeout(c.ctx(), s.limits.scan)
 	defer cancel()
-	report, err := do(ctx)
+	out, err := do(ctx)
 	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return nil, faultf(kindTooLarge, "the ledger has more records than can be read in %s; name a subject, or run lendlog due on a copy of the ledger", s.limits.scan)
+		err = faultf(kindTooLarge, "the ledger has more records than can be read in %s; %s", s.limits.scan, instead)
 	}
-	return report, err
+	return out, err
 }

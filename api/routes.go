@@ -28,6 +28,7 @@ func (s *Server) routes() []route {
 		{get, "/v1/subjects/:kind/:id", "getSubject", []string{"from", "limit"}, read(s.getSubject)},
 		{get, "/v1/subjects/:kind/:id/evidence", "getSubjectEvidence", []string{"disclose"}, s.gates.bulk.through(s.getSubjectEvidence)},
 		{get, "/v1/due", "getDue", []string{"as-of", "zone", "state", "within", "subject", "id", "limit"}, s.getDue},
+		{get, "/v1/stats", "getStats", nil, s.getStats},
 		{get, "/v1/events", "getEvents", []string{"from", "view"}, s.getEvents},
 		{get, "/v1/checkpoint", "getCheckpoint", nil, read(s.getCheckpoint)},
 		{get, "/v1/consistency", "getConsistency", []string{"from", "to"}, read(s.getConsistency)},

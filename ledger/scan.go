@@ -13,8 +13,35 @@ import (
 
 	"github.com/lendlog/lendlog/ledger/canon"
 	"github.com/lendlog/lendlog/ledger/record"
+	"github.com/lendlog/lendlog/ledger/stats"
 	"github.com/lendlog/lendlog/ledger/story"
 )
+
+// Statistics counts what lies under a head, in bounded memory: entries as they
+// are, and what is sealed of decisions and loans. progress, when not nil, is
+// told how much of each of its walks is done.
+func (l *Ledger) Statistics(ctx context.Context, head Head, progress func(done, total int64)) (*stats.Report, error) {
+	c := stats.New(head.Recorded)
+	for lf, err := range l.Leaves(ctx, head, progress) {
+		if err != nil {
+			return nil, err
+		}
+		c.Leaf(lf.Bytes, lf.Leaf)
+	}
+	for s, err := range l.Stories(ctx, head, c, progress) {
+		if err != nil {
+			return nil, err
+		}
+		c.Story(s)
+	}
+	store, mirror, err := l.OnDisk()
+	if err != nil {
+		return nil, err
+	}
+	r := c.Report()
+	r.OnDisk(store, mirror)
+	return r, nil
+}
 
 // A Selection says which stories are to be read, and what of them.
 type Selection interface {

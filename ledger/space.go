@@ -72,6 +72,17 @@ func (l *Ledger) dropBallast() {
 	}
 }
 
+// OnDisk returns how many bytes the store and the mirror take.
+func (l *Ledger) OnDisk() (store, mirror int64, err error) {
+	if store, err = l.store.Size(); err == nil {
+		mirror, err = l.mirror.Size()
+	}
+	if err != nil {
+		return 0, 0, fmt.Errorf("couldn't measure the ledger: %w", err)
+	}
+	return store, mirror, nil
+}
+
 // makeRoom is what has to be done before the store is opened. Without room to
 // work in, nothing is merged and nothing appended: the ledger can be read.
 func (l *Ledger) makeRoom() error {

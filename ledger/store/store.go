@@ -193,6 +193,27 @@ func logBytes(dir string) (sum int64, err error) {
 	return sum, nil
 }
 
+// Size returns how many bytes the database takes on disk, the ballast left out.
+func (s *Store) Size() (sum int64, err error) {
+	entries, err := os.ReadDir(s.dir)
+	if err != nil {
+		return 0, err
+	}
+	for _, e := range entries {
+		if e.IsDir() || e.Name() == ballastName {
+			continue
+		}
+		var st syscall.Stat_t
+		switch err := syscall.Stat(filepath.Join(s.dir, e.Name()), &st); {
+		case errors.Is(err, os.ErrNotExist): // merged away meanwhile
+		case err != nil:
+			return 0, err
+		}
+		sum += st.Blocks * 512
+	}
+	return sum, nil
+}
+
 func settings(dir string, log *slog.Logger) badger.Options {
 	return badger.DefaultOptions(dir).
 		WithSyncWrites(true).

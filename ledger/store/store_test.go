@@ -70,6 +70,34 @@ func fill(r *rand.Rand, batches int) []*Batch {
 	return out
 }
 
+// The size is that of what was committed, without the ballast.
+func TestSize(t *testing.T) {
+	dir := t.TempDir()
+	s := openStore(t, dir, true)
+	var committed int64
+	for _, b := range fill(rand.New(rand.NewPCG(3, 4)), 4) {
+		if err := s.Commit(b); err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range b.Entries {
+			committed += int64(len(e))
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	size, err := s.Size()
+	if err != nil || size < committed {
+		t.Errorf("%d bytes of entries take %d, %v", committed, size, err)
+	}
+	if err := NewBallast(dir).Take(8 << 20); err != nil {
+		t.Fatal(err)
+	}
+	if with, err := s.Size(); err != nil || with != size {
+		t.Errorf("with ballast they take %d, %v, want %d", with, err, size)
+	}
+}
+
 // Whatever is committed comes back, also from a store that was closed and
 // opened again, from any index on.
 func TestCommitAndRead(t *testing.T) {
