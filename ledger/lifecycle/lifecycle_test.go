@@ -246,7 +246,7 @@ func documents(b *lifecycle.Book) [][]byte {
 
 // golden is the hash of a small book. It changes with every change of what is
 // made, and must not change otherwise, nor from one machine to the next.
-const golden = "febee26e274c87b11dbb273f247f5145069ac142fe03c69f2346c0f16fabf42b"
+const golden = "dc4577aeb4d7e9b1ae4b35bea9a6e63917df186cd42d50d51ab0c9b40665dbd9"
 
 func TestGoldenBook(t *testing.T) {
 	c := lifecycle.Config{Loans: 200, Seed: 7, Faults: 20, Window: 40}
