@@ -60,7 +60,8 @@ closed batches: numbers that are missing or there twice, heartbeats later than t
 interval, and events that it says it lost itself. It reads every record.
 
 Exit code 5: there are breaks. 4: there are none among what could be compared, but
-rows could not be read, or records not any more.
+rows could not be read, or records not any more, or have no number where their
+producer speaks of numbers.
 
 With --json: {"name", "sha256", "mapping", "period": {"from", "to"}, "ledger":
 {"count", "sums": [{"amount", "currency"}]}, "file": {…}, "counts": {KIND: n},
@@ -506,7 +507,7 @@ func (r *reconciler) feeds(ctx context.Context) error {
 		if err := r.c.Emit(out); err != nil {
 			return err
 		}
-		return exit(verdict(out.Broken(), out.Unreadable == 0))
+		return exit(verdict(out.Broken(), out.Whole()))
 	})
 }
 
@@ -590,10 +591,10 @@ func (r *reconciler) printFeeds(out *reconciledFeeds) {
 	switch broken := out.Broken(); {
 	case broken > 0:
 		c.Printf("%s: %s %s, under the checkpoint of %s records\n", c.Paint(console.Bad, "BREAKS"), console.Count(broken), plural(int(broken), "break", "breaks"), console.Count(out.Size))
-	case out.Unreadable == 0:
+	case out.Whole():
 		c.Printf("%s: nothing that producers speak of is missing, under the checkpoint of %s records\n", c.Paint(console.Good, "BALANCED"), console.Count(out.Size))
 	default:
-		c.Printf("%s: no break among what could be read\n", c.Paint(console.Unsure, "INCOMPLETE"))
+		c.Printf("%s: no break among what could be read and has a number\n", c.Paint(console.Unsure, "INCOMPLETE"))
 	}
 }
 

@@ -139,6 +139,12 @@ func (r *FeedReport) Broken() int64 {
 	return n
 }
 
+// Whole reports whether everything could be read, and held against a number
+// where its producer speaks of numbers.
+func (r *FeedReport) Whole() bool {
+	return r.Unreadable == 0 && !slices.ContainsFunc(r.Producers, func(p Producer) bool { return p.Said != nil })
+}
+
 // NewFeeds gathers what arrived in a period, whose days are those of a zone. A
 // heartbeat may come so much later than it is due; the next one is due until
 // now, or the end of the period where that is earlier.

@@ -126,6 +126,9 @@ func TestFeeds(t *testing.T) {
 		if got != tc.want {
 			t.Errorf("%s: %s, want %s", tc.name, got, tc.want)
 		}
+		if whole := !strings.Contains(tc.want, "said"); r.Whole() != whole {
+			t.Errorf("%s: whole is %v", tc.name, r.Whole())
+		}
 	}
 }
 
