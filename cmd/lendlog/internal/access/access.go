@@ -52,6 +52,8 @@ type Ledger interface {
 	// ones when it is negative: of a server also what comes, until ctx ends, of
 	// a directory what there is. Of restricted records it shows their entry.
 	Follow(ctx context.Context, from int64) iter.Seq2[*Record, error]
+	// Stats counts what the whole ledger holds.
+	Stats(ctx context.Context, progress func(step string, done, total int64)) (*Stats, error)
 	// Prove writes evidence of a record. It discloses the members whose
 	// pointers are listed: none for an empty list, all for nil.
 	Prove(ctx context.Context, index int64, pointers []string) (*proof.Evidence, error)

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package access
+
+import (
+	"context"
+
+	"github.com/lendlog/lendlog/ledger/stats"
+)
+
+// Stats are the statistics of a ledger, and under which checkpoint. Its JSON
+// form is what `lendlog stats --json` prints.
+type Stats struct {
+	*stats.Report
+	Size       int64  `json:"size"`
+	Checkpoint string `json:"checkpoint"`
+}
+
+// Stats implements Ledger.
+func (l *local) Stats(ctx context.Context, progress func(step string, done, total int64)) (*Stats, error) {
+	head := l.Head()
+	report, err := l.Statistics(ctx, head, func(done, total int64) { progress("reading the ledger", done, total) })
+	if err != nil {
+		return nil, err
+	}
+	return &Stats{report, head.Size, string(head.Note)}, nil
+}
+
+// Stats implements Ledger.
+func (r *remote) Stats(ctx context.Context, _ func(step string, done, total int64)) (*Stats, error) {
+	got, err := r.Client.Stats(ctx)
+	if err != nil {
+		return nil, classify(err)
+	}
+	return &Stats{got.Report, got.Checkpoint.Size, string(got.Checkpoint.Note)}, nil
+}
