@@ -139,6 +139,9 @@ func makeVectors(t *testing.T) *vectorMaker {
 	m.text(invalid, "", "unread-version", "another version is not read", "lendlog-evidence/1", "lendlog-evidence/2")
 	m.text(invalid, "", "unread-duplicate", "two members of one name are not JSON under section 1", `"v":`, `"v": "lendlog-evidence/1", "v":`)
 	m.text(invalid, "", "unread-number", "a number with a fraction is not JSON under section 1", `"index": 2`, `"index": 2.0`)
+	m.text(invalid, "", "unread-surrogate", "a lone surrogate is not JSON under section 1", `"v":`, `"later": "\ud83d", "v":`)
+	m.text(invalid, "", "unread-deep", "33 levels are not JSON under section 1", `"v":`, `"later": `+nested(32)+`, "v":`)
+	m.text(incomplete, "sections", "sections-deep", "32 levels are", `"v":`, `"later": `+nested(31)+`, "v":`)
 	m.text(invalid, "format", "format-unknown-member", "a record has a member that the format does not have", `"index":`, `"note": "", "index":`)
 	m.text(invalid, "format", "format-case", "names of members are compared byte for byte", `"index":`, `"Index":`)
 	m.text(invalid, "format", "format-type", "an index is a number", `"index": 2`, `"index": "2"`)
@@ -340,6 +343,9 @@ func (m *vectorMaker) completeness(whole all) {
 	bare.Proof = nil
 	against(incomplete, "receipt", "against-no-proof", "a receipt without a proof accuses nobody", claim(all{1: nil, 2: nil, 4: nil}), bare)
 }
+
+// nested returns so many lists in each other.
+func nested(levels int) string { return strings.Repeat("[", levels) + strings.Repeat("]", levels) }
 
 func firstHash(w *world) string { h := w.small().Prove(0)[0]; return b64(h[:]) }
 

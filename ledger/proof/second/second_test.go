@@ -31,6 +31,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf16"
 	"unicode/utf8"
 
@@ -81,19 +82,33 @@ var integer = regexp.MustCompile(`^(0|-?[1-9][0-9]*)$`)
 func parse(b []byte) any {
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.UseNumber()
-	v, err := value(d)
+	left := 2_097_152
+	v, err := value(d, 32, &left)
 	check(err == nil, "JSON: %v", err)
 	_, err = d.Token()
 	check(err == io.EOF, "more than one JSON value")
 	check(utf8.Valid(b), "UTF-8")
+	for _, e := range escapes.FindAll(b, -1) {
+		check(len(e) != len(`\ud800`), "a lone surrogate")
+	}
 	return v
 }
 
-// value reads tokens, because json.Unmarshal lets duplicate members through.
-func value(d *json.Decoder) (any, error) {
+// escapes matches a pair of surrogates, one that is alone, or any other escape.
+var escapes = regexp.MustCompile(`\\(?:u[dD][89aAbB]..\\u[dD][c-fC-F]..|u[dD][89a-fA-F]..|.)`)
+
+// value reads tokens, because json.Unmarshal lets duplicate members through. It
+// reads so many levels more, and takes the values off those that are left.
+func value(d *json.Decoder, levels int, left *int) (any, error) {
 	t, err := d.Token()
 	if err != nil {
 		return nil, err
+	}
+	if *left--; *left < 0 {
+		return nil, errors.New("too many values")
+	}
+	if _, ok := t.(json.Delim); ok && levels == 0 {
+		return nil, errors.New("nested too deep")
 	}
 	switch t {
 	case json.Delim('{'):
@@ -106,8 +121,11 @@ func value(d *json.Decoder) (any, error) {
 			if _, twice := o[name.(string)]; twice {
 				return nil, errors.New("duplicate member")
 			}
-			if o[name.(string)], err = value(d); err != nil {
+			if o[name.(string)], err = value(d, levels-1, left); err != nil {
 				return nil, err
+			}
+			if len(o) > 1024 {
+				return nil, errors.New("too many members")
 			}
 		}
 		_, err = d.Token()
@@ -115,7 +133,7 @@ func value(d *json.Decoder) (any, error) {
 	case json.Delim('['):
 		list := []any{}
 		for d.More() {
-			v, err := value(d)
+			v, err := value(d, levels-1, left)
 			if err != nil {
 				return nil, err
 			}
@@ -284,7 +302,8 @@ func parseLeaf(b []byte, index int64) *entry {
 	}
 	e.capture, e.recorded = get[string](o, "capture"), get[string](o, "recorded")
 	check(slices.Contains([]string{"live", "late", "import"}, e.capture), "capture")
-	check(recordedForm.MatchString(e.recorded), "recorded")
+	_, err := time.Parse(time.RFC3339, e.recorded)
+	check(err == nil && recordedForm.MatchString(e.recorded), "recorded")
 	unbase64(get[string](o, "event"), 32)
 	e.open = get[object](o, "open")
 	e.schema, e.sealed, e.term = unbase64(get[string](o, "schema"), 32), unbase64(get[string](o, "sealed"), 32), unbase64(get[string](o, "term"), 32)
@@ -462,7 +481,7 @@ func part(s string) string { return string(binary.BigEndian.AppendUint16(nil, ui
 // termOf verifies a proof of C2SP vrf-r255 and returns the term it proves.
 func termOf(public []byte, subject string, proof []byte) []byte {
 	kind, id, ok := strings.Cut(subject, "/")
-	check(ok && kind != "" && id != "", "subject")
+	check(ok && kind != "" && id != "" && max(len(kind), len(id)) <= 65535, "subject")
 	const suite = "\xffc2sp.org/vrf-r255"
 	hash := func(parts ...[]byte) []byte {
 		h := sha512.Sum512(bytes.Join(parts, nil))
