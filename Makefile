@@ -36,7 +36,7 @@ fuzz: ## every fuzzer for FUZZTIME (default 5s)
 
 bench: ## every stage of an append, for BENCHTIME (default 1s); `lendlog bench` measures the whole
 	$(GO) test -run '^$$' -bench . -benchtime $(BENCHTIME) -count $(BENCHCOUNT) -benchmem \
-		./ledger/canon ./ledger/record ./ledger/seal ./ledger/term ./ledger/tree ./ledger/mpt ./ledger/store ./ledger ./api
+		./ledger/canon ./ledger/record ./ledger/seal ./ledger/term ./ledger/tree ./ledger/mpt ./ledger/store ./ledger/fsck ./ledger/rule ./ledger ./api
 
 clean: ## remove what was built
 	rm -rf $(BIN)

@@ -76,6 +76,7 @@ With --json, one line: {"verdict", "origin", "size", "deep", "checks": [{"name",
 			}
 			progress := c.Progress()
 			o.Progress = progress.Set
+			defer fsck.SpendMemory()()
 			var report *fsck.Report
 			var err error
 			switch {

@@ -76,6 +76,7 @@ func (b *bench) measureAudits(dir string) error {
 		return err
 	}
 	parts := fsck.Parts{Store: p.Store, Keys: p.Keys, Vault: p.Vault, Head: p.Head, Mirror: p.Mirror}
+	defer fsck.SpendMemory()() // as lendlog audit does
 	for _, deep := range []bool{false, true} {
 		r, least := Result{Path: "audit", What: "every record against the signed root, chains, map, tiles, rows"}, 300_000.0
 		if deep {
