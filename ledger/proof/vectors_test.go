@@ -133,6 +133,10 @@ func makeVectors(t *testing.T) *vectorMaker {
 	m.evidence(valid, "", "valid-cosigned", "a signature of a key that the policy does not know is passed over", two, func(e *proof.Evidence) {
 		e.Checkpoint = append(e.Checkpoint, bytes.SplitAfter(sign(origin, 5, "witness.example/w1", forger), []byte("\n"))[4]...)
 	})
+	m.lie(valid, "", "valid-extension", "an extension of a restricted record may have the name of a member that only those have", 3, func(_ *record.Entry, all []seal.Disclosure) {
+		x := &all[place("noted", "/extensions")]
+		x.Present, x.Value = true, canon.Map(canon.Member{Name: "submitter", Value: canon.Text("x")})
+	}, map[int][]string{3: {"/extensions", "/type"}})
 	m.receipt(valid, "", "valid-receipt", "a receipt with its event", 2, nil)
 	m.receipt(valid, "", "valid-receipt-restricted", "a receipt of a restricted record with its event", 3, nil)
 
@@ -213,6 +217,10 @@ func makeVectors(t *testing.T) *vectorMaker {
 	disclosed("disclosure-pointer", "a value under the pointer of another member", "/data/amount", "/data/reasons")
 	disclosed("disclosure-open", "the pointer of a member that is not sealed", "/data/amount", "/data/outcome")
 	disclosed("disclosure-space", "a disclosure has one spelling: here it has a space more", `,"12`, `, "12`)
+	m.evidence(invalid, "disclosure", "disclosure-null-unplaced", "a value that is null, and the schema is missing too", two, func(e *proof.Evidence) {
+		replace(&at(e, "/data/amount").Disclosure, `"12000.00"`, "null")
+		e.Schemas = nil
+	})
 	m.evidence(invalid, "disclosure", "disclosure-twice", "one member twice", two, func(e *proof.Evidence) {
 		e.Records[0].Disclosures = append(e.Records[0].Disclosures, *at(e, "/data/amount"))
 	})

@@ -292,6 +292,9 @@ func (v *verifier) disclosures(rec *Record, e *record.Entry) (disclosed, bool) {
 		if _, twice := d.values[x.Pointer]; twice {
 			return bad("disclosure", "%s is disclosed twice", clip(x.Pointer))
 		}
+		if x.Present && x.Value.Kind == canon.Null {
+			return bad("disclosure", "%s is null, which no member is", clip(x.Pointer))
+		}
 		d.values[x.Pointer] = x
 		d.order = append(d.order, x.Pointer)
 	}
@@ -364,9 +367,6 @@ var placed = []string{
 // shaped says why a value cannot be that of its pointer (docs/formats.md,
 // section 3), or nil.
 func shaped(d seal.Disclosure) error {
-	if d.Present && d.Value.Kind == canon.Null {
-		return errors.New("is null, which no member is")
-	}
 	want := canon.String
 	switch d.Pointer {
 	case "/type":

@@ -173,7 +173,7 @@ func TestVerifyAltered(t *testing.T) {
 		{"pointer of nothing", func(e *proof.Evidence) { replace(&at(e, "/data/amount").Disclosure, "/data/amount", "/refs") }, proof.Invalid, "disclosure", "not a sealed member"},
 		{"value of another type", func(e *proof.Evidence) { replace(&at(e, "/data/amount").Disclosure, `"12000.00"`, "12000") }, proof.Invalid, "disclosure", "not what the entry"},
 		{"absent made present", func(e *proof.Evidence) { replace(&at(e, "/parent").Disclosure, `"/parent"`, `"/parent","line/1"`) }, proof.Invalid, "disclosure", "not what the entry"},
-		{"absent made null", func(e *proof.Evidence) { replace(&at(e, "/parent").Disclosure, `"/parent"`, `"/parent",null`) }, proof.Invalid, "disclosure", "not what the entry"},
+		{"absent made null", func(e *proof.Evidence) { replace(&at(e, "/parent").Disclosure, `"/parent"`, `"/parent",null`) }, proof.Invalid, "disclosure", "is null"},
 		{"present made absent", func(e *proof.Evidence) { replace(&at(e, "/data/amount").Disclosure, `,"12000.00"`, "") }, proof.Invalid, "disclosure", "not what the entry"},
 		{"two values", func(e *proof.Evidence) {
 			replace(&at(e, "/data/amount").Disclosure, `"12000.00"`, `"12000.00","1"`)

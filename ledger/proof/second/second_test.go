@@ -335,6 +335,9 @@ func parseLeaf(b []byte, index int64) *entry {
 
 // Section 3: sealed members.
 
+// attributes are the pointers that every type seals.
+var attributes = strings.Fields("/causationid /extensions /id /parent /party /sequence /signature /source /subject")
+
 type schema struct {
 	typ        string
 	restricted bool
@@ -347,7 +350,7 @@ func parseSchema(text []byte) schema {
 	o := parse(text).(object)
 	s := schema{typ: strings.TrimPrefix(o["$id"].(string), "urn:lendlog:schema:"), open: map[string]bool{}, groups: map[string]string{}}
 	s.restricted, _ = o["x-restricted"].(bool)
-	for _, p := range strings.Fields("/causationid /extensions /id /parent /party /sequence /signature /source /subject") {
+	for _, p := range attributes {
 		s.groups[p] = "party"
 	}
 	if s.restricted {
@@ -425,8 +428,7 @@ func disclose(e *entry, list []any, schemas map[string][]byte) (schema, map[stri
 			o, ok := v.(object)
 			check(ok || v == nil, "/extensions")
 			for name := range o {
-				_, placed := s.groups["/"+name]
-				check(!placed && !slices.Contains(strings.Fields("specversion type time data data_base64"), name), "an extension with a place of its own")
+				check(!slices.Contains(attributes, "/"+name) && !slices.Contains(strings.Fields("specversion type time data data_base64"), name), "an extension with a place of its own")
 			}
 		case "/refs":
 			_, ok := v.([]any)
@@ -901,9 +903,9 @@ func verifyReceipt(t trust, doc, eventDoc, schemaText []byte) {
 		}
 	}
 	for name, v := range event {
-		switch _, placed := s.groups["/"+name]; {
+		switch {
 		case slices.Contains([]string{"specversion", "data", "time", "type"}, name):
-		case placed:
+		case slices.Contains(attributes, "/"+name):
 			values["/"+name] = v
 		default:
 			extensions[name] = v
