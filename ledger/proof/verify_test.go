@@ -836,3 +836,16 @@ func TestVerifyOrder(t *testing.T) {
 		t.Errorf("the chain was not checked: %v", fmt.Sprint(r.Checks))
 	}
 }
+
+// A small file must not ask for minutes of work.
+func TestClaimsAreBounded(t *testing.T) {
+	w := newWorld(t)
+	e := w.complete(w.evidence(map[int][]string{4: nil}), "file", "L-9")
+	for n, ok := range map[int]bool{0: true, 1: true, 1024: true, 1025: false} {
+		many := *e
+		many.Complete = slices.Repeat(e.Complete, n)
+		if _, err := proof.ParseEvidence(many.Bytes()); (err == nil) != ok {
+			t.Errorf("a file of %d claims is read: %v", n, err)
+		}
+	}
+}

@@ -638,7 +638,7 @@ func verify(t trust, doc []byte) verified {
 		for _, c := range get[[]any](o, "completeness") {
 			claims = append(claims, c.(object))
 		}
-		check(len(claims) > 0, "no claim")
+		check(len(claims) > 0 && len(claims) <= 1024, "none or too many claims")
 	}
 	lookups := map[string][]byte{}
 	for _, c := range claims {
