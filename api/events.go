@@ -146,9 +146,15 @@ func (f *follower) catchUp(head ledger.Head) error {
 			return err
 		}
 	}
-	for ; f.next < head.Size && !f.s.isStopping(); f.next++ {
-		if err := f.record(); err != nil {
+	for r, err := range f.s.ledger.Records(f.c.ctx(), f.next, head.Size, f.opens) {
+		if err == nil {
+			err = f.record(r)
+		}
+		if err != nil {
 			return err
+		}
+		if f.next++; f.s.isStopping() {
+			break
 		}
 	}
 	if err := f.w.Flush(); err != nil {
@@ -168,34 +174,28 @@ func (f *follower) checkpoint(head ledger.Head) error {
 	return f.send("checkpoint", -1, d)
 }
 
-// record sends the next record with its proof under the last checkpoint. Of a
-// restricted one the answer would say whom it is about, and what: whoever
-// follows everybody's records is not told more of it than its entry shows.
-func (f *follower) record() error {
-	ctx := f.c.ctx()
-	if f.view == viewRecord {
-		r, err := f.s.ledger.Record(ctx, f.next)
+// opens reports whether records of a type are shown whole. Of a restricted one
+// that would say whom it is about, and what: whoever follows everybody's records
+// is not told more of it than its entry shows.
+func (f *follower) opens(typ string) bool {
+	return f.view == viewRecord && typ != record.TypeRestricted
+}
+
+// record sends a record with its proof under the last checkpoint.
+func (f *follower) record(r *ledger.Record) error {
+	if e := r.Leaf.Entry; f.view == viewRecord && e == nil || e != nil && f.opens(e.Type) {
+		d, err := f.s.newRecordDoc(f.c.ctx(), r, f.size)
 		if err != nil {
 			return err
 		}
-		if e := r.Leaf.Entry; e == nil || e.Type != record.TypeRestricted {
-			d, err := f.s.newRecordDoc(ctx, r, f.size)
-			if err != nil {
-				return err
-			}
-			return f.send("record", f.next, d)
-		}
+		return f.send("record", r.Index, d)
 	}
-	lf, err := f.s.ledger.Leaf(ctx, f.next)
+	hashes, err := f.s.ledger.InclusionProof(f.c.ctx(), r.Index, f.size)
 	if err != nil {
 		return err
 	}
-	hashes, err := f.s.ledger.InclusionProof(ctx, f.next, f.size)
-	if err != nil {
-		return err
-	}
-	return f.send("record", f.next, leafDoc{
-		Index: lf.Index, Leaf: tree.LeafHash(lf.Bytes), Entry: string(lf.Bytes), Parsed: lf.Bytes, Proof: list(hashes),
+	return f.send("record", r.Index, leafDoc{
+		Index: r.Index, Leaf: tree.LeafHash(r.Entry), Entry: string(r.Entry), Parsed: r.Entry, Proof: list(hashes),
 	})
 }
 

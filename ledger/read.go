@@ -8,6 +8,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"iter"
+	"slices"
 	"sync"
 
 	"github.com/lendlog/lendlog/ledger/canon"
@@ -75,14 +77,88 @@ type Leaf struct {
 	record.Leaf
 }
 
-// Leaf returns the leaf at an index, checked against the tree, and opens
-// nothing that is sealed.
-func (l *Ledger) Leaf(ctx context.Context, index int64) (Leaf, error) {
-	if err := ctx.Err(); err != nil {
-		return Leaf{}, err
+// What Records reads ahead is bounded.
+const (
+	aheadRecords = 64
+	aheadBytes   = 1 << 20
+)
+
+// Records yields the records from an index up to another, each checked against
+// the tree, and the members of those of the types for which opens returns true.
+// Of others it shows what stands in the entry, and has nothing that is sealed.
+func (l *Ledger) Records(ctx context.Context, from, to int64, opens func(typ string) bool) iter.Seq2[*Record, error] {
+	return func(yield func(*Record, error) bool) {
+		for from < to {
+			ahead, payloads, err := l.readAhead(ctx, from, to, opens)
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			for i, r := range ahead {
+				if payloads[i] != nil {
+					err = l.open(r, payloads[i])
+				} else if e := r.Leaf.Entry; e != nil {
+					r.showOpen(e)
+				}
+				if err != nil {
+					yield(nil, err)
+					return
+				}
+				if !yield(r, nil) {
+					return
+				}
+			}
+			from += int64(len(ahead))
+		}
 	}
-	lf, err := l.leafAt(index)
-	return Leaf{index, lf.bytes, lf.Leaf}, err
+}
+
+// readAhead reads some of the records from an index on, at least one, and the
+// payloads of those that are to be opened; nil of the others.
+func (l *Ledger) readAhead(ctx context.Context, from, to int64, opens func(typ string) bool) (ahead []*Record, payloads [][]byte, err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, nil, err
+	}
+	view := l.published.Load().view
+	if from < 0 || to > view.Size {
+		return nil, nil, fmt.Errorf("record %d: %w: the ledger has %d", max(from, to-1), ErrNotFound, view.Size)
+	}
+	size := 0
+	take := func(b []byte) error {
+		if size += len(b); size >= aheadBytes {
+			return errEnough
+		}
+		return nil
+	}
+	err = l.store.Entries(from, min(aheadRecords, to-from), func(i int64, b []byte) error {
+		lf, err := l.checkEntry(view, i, bytes.Clone(b))
+		if err != nil {
+			return err
+		}
+		ahead = append(ahead, &Record{Index: i, Entry: lf.bytes, Leaf: lf.Leaf})
+		return take(b)
+	})
+	if err != nil && !errors.Is(err, errEnough) {
+		return nil, nil, err
+	}
+	payloads = make([][]byte, len(ahead))
+	wanted := slices.IndexFunc(ahead, func(r *Record) bool { return r.Leaf.Entry != nil && opens(r.Leaf.Entry.Type) })
+	if wanted < 0 {
+		return ahead, payloads, nil
+	}
+	read := 0
+	err = l.store.Payloads(from, int64(len(ahead)), func(i int64, b []byte) error {
+		read++
+		if e := ahead[i-from].Leaf.Entry; e != nil && opens(e.Type) {
+			payloads[i-from] = append([]byte{}, b...)
+			return take(b)
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, errEnough) {
+		return nil, nil, err
+	}
+	return ahead[:read], payloads[:read], nil
 }
 
 // leafAt reads the leaf at an index and holds it against the tree.
@@ -150,13 +226,18 @@ func (l *Ledger) open(r *Record, payload []byte) error {
 			r.Members = append(r.Members, Member{Pointer: ptr, Value: v, Present: present, Group: group})
 		}
 	}
-	for _, m := range e.Open.Members {
-		r.Members = append(r.Members, Member{Pointer: canon.Pointer("/data", m.Name), Value: m.Value, Present: true, Open: true})
-	}
+	r.showOpen(e)
 	if len(lost) > 0 {
 		return nil
 	}
 	return l.rebuild(r, values)
+}
+
+// showOpen adds the open members.
+func (r *Record) showOpen(e *record.Entry) {
+	for _, m := range e.Open.Members {
+		r.Members = append(r.Members, Member{Pointer: canon.Pointer("/data", m.Name), Value: m.Value, Present: true, Open: true})
+	}
 }
 
 // schemaOf returns the schema of an entry's members, nil for a restricted

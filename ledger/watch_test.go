@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 
@@ -35,7 +36,7 @@ func TestWatch(t *testing.T) {
 					}
 					continue
 				}
-				if _, err := h.l.Leaf(t.Context(), head.Size-1); err != nil {
+				if _, err := h.l.Record(t.Context(), head.Size-1); err != nil {
 					t.Error(err)
 				}
 				if _, err := h.l.ConsistencyProof(t.Context(), size, head.Size); err != nil {
@@ -88,8 +89,8 @@ func TestLeaves(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		one, err := l.Leaf(t.Context(), want)
-		if err != nil || lf.Index != want || one.Index != want || !bytes.Equal(one.Bytes, lf.Bytes) || (lf.Entry == nil) != (lf.IndexRoot != nil) {
+		one, err := l.Record(t.Context(), want)
+		if err != nil || lf.Index != want || one.Index != want || !bytes.Equal(one.Entry, lf.Bytes) || (lf.Entry == nil) != (lf.IndexRoot != nil) {
 			t.Fatalf("leaf %d is said to be %d, %v", want, lf.Index, err)
 		}
 		if e := lf.Entry; e != nil && e.Type != record.TypeRestricted && len(e.Time) == 0 {
@@ -113,7 +114,51 @@ func TestLeaves(t *testing.T) {
 	if !errors.Is(last, context.Canceled) || n > 1025 {
 		t.Errorf("%d leaves after the context ended, then %v", n, last)
 	}
-	if _, err := l.Leaf(t.Context(), 1<<40); !errors.Is(err, ledger.ErrNotFound) {
-		t.Errorf("a leaf that there is not gave %v", err)
+}
+
+// Records gives what Record gives, of those that are to be opened, and of the
+// others nothing that is sealed; large ones too.
+func TestRecords(t *testing.T) {
+	l := startAudited(t)
+	events := ledgertest.NewEvents(3)
+	l.Submit(events.Take(300)...)
+	var large []ledgertest.Event
+	for i := range 40 { // more than is read ahead
+		data := `{"narrative":"` + strings.Repeat("北", 19_000) + `"}`
+		large = append(large, ledgertest.Event{Submitter: "local", Document: document("complaint.opened", "file/Z", fmt.Sprint("large-", i), data, nil)})
+	}
+	l.Submit(large...)
+	size := l.Head().Size
+	opens := func(typ string) bool { return typ != record.TypeRestricted }
+	for _, from := range []int64{0, 1, 100, size - 44, size} {
+		want := from
+		for r, err := range l.Records(t.Context(), from, size, opens) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			one, err := l.Record(t.Context(), want)
+			if err != nil || r.Index != want || !bytes.Equal(r.Entry, one.Entry) {
+				t.Fatalf("record %d came as %d, %v", want, r.Index, err)
+			}
+			if e := r.Leaf.Entry; e != nil && opens(e.Type) {
+				if !bytes.Equal(r.Document, one.Document) || len(r.Members) != len(one.Members) || len(r.Seeds) != len(one.Seeds) {
+					t.Fatalf("record %d is not shown whole", want)
+				}
+			} else if len(r.Seeds) > 0 || r.Document != nil || r.Schema != nil {
+				t.Fatalf("record %d shows what is sealed", want)
+			}
+			want++
+		}
+		if want != size {
+			t.Errorf("from %d on there came %d, want %d", from, want-from, size-from)
+		}
+	}
+	for range l.Records(t.Context(), 0, size, opens) {
+		break
+	}
+	for _, err := range l.Records(t.Context(), 0, size+1, opens) {
+		if !errors.Is(err, ledger.ErrNotFound) {
+			t.Errorf("what is not there gave %v", err)
+		}
 	}
 }

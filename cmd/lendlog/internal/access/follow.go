@@ -7,7 +7,6 @@ import (
 	"iter"
 
 	"github.com/lendlog/lendlog/api/client"
-	"github.com/lendlog/lendlog/ledger/canon"
 	"github.com/lendlog/lendlog/ledger/record"
 )
 
@@ -23,33 +22,17 @@ func first(from, size int64) int64 {
 func (l *local) Follow(ctx context.Context, from int64) iter.Seq2[*Record, error] {
 	return func(yield func(*Record, error) bool) {
 		size := l.Head().Size
-		for index := first(from, size); index < size; index++ {
-			r, err := l.followed(ctx, index)
-			if !yield(r, err) || err != nil {
+		unrestricted := func(typ string) bool { return typ != record.TypeRestricted }
+		for r, err := range l.Ledger.Records(ctx, first(from, size), size, unrestricted) {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if !yield(view(r), nil) {
 				return
 			}
 		}
 	}
-}
-
-// followed returns a record, of a restricted one what its entry shows.
-func (l *local) followed(ctx context.Context, index int64) (*Record, error) {
-	lf, err := l.Leaf(ctx, index)
-	if err != nil {
-		return nil, err
-	}
-	if lf.Entry == nil || lf.Entry.Type != record.TypeRestricted {
-		r, err := l.Ledger.Record(ctx, index)
-		if err != nil {
-			return nil, err
-		}
-		return view(r), nil
-	}
-	out := newRecord(index, lf.Bytes, lf.Leaf, nil, nil)
-	for _, m := range lf.Entry.Open.Members {
-		out.add(canon.Pointer("/data", m.Name), m.Value, true, true, "")
-	}
-	return out, nil
 }
 
 // Follow implements Ledger.
