@@ -80,7 +80,7 @@ type Leaf struct {
 // What Records reads ahead is bounded.
 const (
 	aheadRecords = 64
-	aheadBytes   = 1 << 20
+	aheadBytes   = 256 << 10
 )
 
 // Records yields the records from an index up to another, each checked against
