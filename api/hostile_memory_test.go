@@ -22,7 +22,7 @@ import (
 
 // memoryBound is what all clients together can make a server hold, however
 // they behave, beyond what it holds without them. docs/operators.md gives it.
-const memoryBound = 1280 << 20
+const memoryBound = 1536 << 20
 
 // largest is an event of id n, all of one subject, that takes about as much
 // memory as one can: as many values as its schema lets through.

@@ -88,7 +88,9 @@ func (d Day) PlusMonths(months int) Day {
 
 // Until returns how many days lie between d and a later day. A time.Duration
 // would hold no more than 292 years of them.
-func (d Day) Until(later Day) int { return int((later.time().Unix() - d.time().Unix()) / (24 * 60 * 60)) }
+func (d Day) Until(later Day) int {
+	return int((later.time().Unix() - d.time().Unix()) / (24 * 60 * 60))
+}
 
 // An Item is one obligation that a record gave rise to, as of a time.
 type Item struct {

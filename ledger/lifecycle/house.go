@@ -313,7 +313,7 @@ func (s *story) tellFeed() {
 			add("producerSequence", number(sequence+n)).
 			add("queued", number(0)).
 			add("dropped", number(0)).
-			add("intervalSeconds", number(32 * 24 * 60 * 60)).
+			add("intervalSeconds", number(32*24*60*60)).
 			add("clockSource", text("ntp")).
 			add("clockSkewMillis", number(s.below(9)))
 		s.wait(time.Minute, time.Hour)
