@@ -136,13 +136,13 @@ func printRecord(c *console.Console, r *access.Record) {
 		c.Table([]string{"MEMBER", "READABLE", "VALUE"}, rows)
 	}
 	if absent > 0 {
-		c.Printf("and %d sealed members that the event does not have\n", absent)
+		c.Printf("and %d sealed %s that the event does not have\n", absent, plural(absent, "member", "members"))
 	}
 	c.Printf("\n")
 	line("leaf", base64.StdEncoding.EncodeToString(r.LeafHash[:]))
 	if cp, ok := checkpointOf(r.Checkpoint); ok {
 		line("checkpoint", fmt.Sprintf("%d records, root %s", cp.Size, base64.StdEncoding.EncodeToString(cp.Root[:])))
-		line("proof", fmt.Sprintf("record %d of %d, %d hashes: verified", r.Index, cp.Size, len(r.Proof)))
+		line("proof", fmt.Sprintf("record %d of %d, %d %s: verified", r.Index, cp.Size, len(r.Proof), plural(len(r.Proof), "hash", "hashes")))
 	}
 }
 
@@ -161,8 +161,22 @@ func printFindings(c *console.Console, findings []rule.Finding) {
 		if rest := f.Records[1:]; len(rest) > 0 {
 			records += " with " + listed(rest)
 		}
-		c.Printf("  %s, record %s: %s\n    rule of: %s\n", f.Rule, records, console.Clean(f.Text.EN), f.Source)
+		c.Printf("  %s, record %s: %s\n    rule: %s (%s)\n", f.Rule, records, console.Clean(f.Text.EN), ruleTitle(f.Rule), f.Source)
 	}
+}
+
+// ruleTitle returns what should hold by a rule that comes with lendlog.
+func ruleTitle(id string) string {
+	table, err := rule.Builtin()
+	if err != nil {
+		return id
+	}
+	for _, r := range table.Rules {
+		if r.ID == id {
+			return r.Title.EN
+		}
+	}
+	return id
 }
 
 // checkpointOf reads the text of a signed checkpoint without its signatures,
@@ -190,8 +204,11 @@ it), a line of credit, a case, a party and so on. Their numbers run without a ga
 and each one's entry holds the hash of the one before.
 
 After all records of a subject come the findings: where they contradict each other
-or the rules of lending (docs/rules.md). They are computed here, over the whole
-story; with a part of it, or with more than 10,000 records, there are none.
+or the rules of lending. They are computed here, over the whole story; with a part of
+it, or with more than 10,000 records, there are none. The last line counts the checks
+that were made, and those that could not be, with the reason: docs/rules.md has all
+rules, and says what the reasons mean. A deadline that was missed is no finding: see
+"lendlog due --subject".
 
 With --json, one line per record, of the form of "lendlog show --json" without a
 proof.`,
@@ -249,7 +266,7 @@ proof.`,
 
 // summary tells in a line how many checks were made.
 func summary(r *rule.Report) string {
-	s := fmt.Sprintf("%d checks, %d findings", r.Checked, len(r.Findings))
+	s := fmt.Sprintf("%d %s, %d %s", r.Checked, plural(r.Checked, "check", "checks"), len(r.Findings), plural(len(r.Findings), "finding", "findings"))
 	var reasons []string
 	missed := 0
 	for _, why := range slices.Sorted(maps.Keys(r.Unchecked)) {
@@ -257,7 +274,7 @@ func summary(r *rule.Report) string {
 		reasons = append(reasons, fmt.Sprintf("%s %d", why, r.Unchecked[why]))
 	}
 	if missed > 0 {
-		s += fmt.Sprintf("; %d checks could not be made: %s", missed, strings.Join(reasons, ", "))
+		s += fmt.Sprintf("; %d %s could not be made: %s", missed, plural(missed, "check", "checks"), strings.Join(reasons, ", "))
 	}
 	return s
 }

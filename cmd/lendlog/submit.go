@@ -67,7 +67,7 @@ event counts from 1, and line is that of NDJSON.`,
 }
 
 func submit(cmd *cobra.Command, c *console.Console, l access.Ledger, in io.Reader, receipts string) error {
-	refused := 0
+	var accepted, repeated, refused int
 	for out, err := range l.Submit(cmd.Context(), documents(in), access.SubmitOptions{Proofs: true}) {
 		if err != nil {
 			return err
@@ -94,12 +94,19 @@ func submit(cmd *cobra.Command, c *console.Console, l access.Ledger, in io.Reade
 		}
 		again := ""
 		if out.Repeated {
+			repeated++
 			again = " (accepted before, nothing was appended)"
+		} else {
+			accepted++
 		}
 		leaf := tree.LeafHash(out.Receipt.Entry)
 		cp, _ := checkpointOf(string(out.Receipt.Checkpoint))
 		c.Printf("event %d: record %d, leaf %s, checkpoint %d%s\n", out.Event.Number, out.Receipt.Index,
 			base64.StdEncoding.EncodeToString(leaf[:]), cp.Size, again)
+	}
+	if all := accepted + repeated + refused; all > 1 {
+		c.Notef("%s events: %s accepted, %s there already, %s refused", console.Count(int64(all)),
+			console.Count(int64(accepted)), console.Count(int64(repeated)), console.Count(int64(refused)))
 	}
 	if refused > 0 {
 		if c.JSON {
