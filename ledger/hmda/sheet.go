@@ -39,7 +39,7 @@ func ParseInstitution(text []byte) (*Institution, error) {
 	d.KnownFields(true)
 	var i Institution
 	if err := d.Decode(&i); err != nil && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("couldn't read the institution: %s", strings.TrimPrefix(err.Error(), "yaml: "))
+		return nil, fmt.Errorf("couldn't read the institution: %s", complaint(err))
 	}
 	if err := d.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
 		return nil, errors.New("couldn't read the institution: the file has more than one document")
@@ -54,6 +54,23 @@ func ParseInstitution(text []byte) (*Institution, error) {
 		return nil, errors.New("couldn't read the institution: agency is a digit: 1 OCC, 2 FRS, 3 FDIC, 5 NCUA, 7 HUD, 9 CFPB")
 	}
 	return &i, nil
+}
+
+// complaint says what is wrong with an institution's YAML. It quotes no value.
+func complaint(err error) string {
+	var mistyped *yaml.TypeError
+	if !errors.As(err, &mistyped) {
+		return strings.TrimPrefix(err.Error(), "yaml: ")
+	}
+	line, what, _ := strings.Cut(mistyped.Errors[0], ": ")
+	if key, unknown := strings.CutPrefix(what, "field "); unknown {
+		key, _, _ = strings.Cut(key, " not found")
+		return fmt.Sprintf("%s: there is no key %s; there are name, lei, taxId, agency and contact, and in contact name, phone, email, street, city, state and zipCode", line, key)
+	}
+	if strings.HasPrefix(what, "cannot unmarshal") {
+		what = "agency is a digit, contact has keys of its own, and all else is text"
+	}
+	return line + ": " + what
 }
 
 // sheet are the names of the fields of a transmittal sheet.

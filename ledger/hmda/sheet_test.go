@@ -45,9 +45,25 @@ func TestSheet(t *testing.T) {
 	if diff := cmp.Diff(open, missing); diff != "" {
 		t.Error(diff)
 	}
-	for _, wrong := range []string{"nmae: x", "name: [x]", "name: a|b", "contact: {name: \"a\\nb\"}", "agency: 10", "agency: x", "name: x\n---\nname: y", "\t"} {
-		if _, err := ParseInstitution([]byte(wrong)); err == nil {
+	for wrong, says := range map[string]string{
+		"lei: x\nnmae: x":            "line 2: there is no key nmae; there are name, lei, ",
+		"contact: {nmae: x}":         "line 1: there is no key nmae; ",
+		"name: [x]":                  "line 1: agency is a digit, ",
+		"agency: secret":             "line 1: agency is a digit, ",
+		"agency: 10":                 "agency is a digit: 1 OCC, ",
+		"name: a|b":                  "a value has a character that a register has no place for",
+		"contact: {name: \"a\\nb\"}": "a value has a character that a register has no place for",
+		"name: x\nname: y":           "line 2: mapping key \"name\" already defined at line 1",
+		"name: x\n---\nname: y":      "the file has more than one document",
+		"\t":                         "found character that cannot start any token",
+	} {
+		_, err := ParseInstitution([]byte(wrong))
+		if err == nil {
 			t.Errorf("%q is an institution", wrong)
+			continue
+		}
+		if !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%q: %v, want %s", wrong, err, says)
 		}
 	}
 }
