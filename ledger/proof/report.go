@@ -128,6 +128,10 @@ func (r Report) WriteText(w io.Writer) error {
 			return err
 		}
 	}
+	width := 22
+	for _, s := range r.Shown {
+		width = min(max(width, len(s.What)), 32)
+	}
 	for i, s := range r.Shown {
 		if i == 0 || r.Shown[i-1].Record != s.Record {
 			if err := pr("  record %d says\n", s.Record); err != nil {
@@ -138,7 +142,7 @@ func (r Report) WriteText(w io.Writer) error {
 		if !s.Absent {
 			value = clip(string(s.Value.Bytes()))
 		}
-		if err := pr("    %-22s %s\n", clip(s.What), value); err != nil {
+		if err := pr("    %-*s %s\n", width, clip(s.What), value); err != nil {
 			return err
 		}
 	}

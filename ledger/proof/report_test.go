@@ -33,6 +33,7 @@ func sample(verdict proof.Verdict) proof.Report {
 			{Record: 7, What: "/data/o", Value: canon.Map(canon.Member{Name: "<b>", Value: canon.Flag(true)})},
 			{Record: 7, What: "/parent", Absent: true},
 			{Record: 9, What: "/party", Value: canon.Text("(absent)")},
+			{Record: 9, What: "/data/verificationStatus", Absent: true},
 			{Record: 9, What: "/id", Value: canon.Text(strings.Repeat("漢", 300))},
 		},
 	}
@@ -49,13 +50,14 @@ func TestWriteText(t *testing.T) {
 ? subject     record 7: NOT CHECKED: ask for it
 – time        the operator's clock
   record 7 says
-    type                   "a` + escaped + `é漢"
-    /data/n                -3
-    /data/o                {"<b>":true}
-    /parent                (absent)
+    type                     "a` + escaped + `é漢"
+    /data/n                  -3
+    /data/o                  {"<b>":true}
+    /parent                  (absent)
   record 9 says
-    /party                 "(absent)"
-    /id                    "` + strings.Repeat("漢", 199) + `…
+    /party                   "(absent)"
+    /data/verificationStatus (absent)
+    /id                      "` + strings.Repeat("漢", 199) + `…
 INVALID: 1 of 3 checks failed; keep this file as it is.
 `
 	if diff := cmp.Diff(want, b.String()); diff != "" {
