@@ -123,12 +123,12 @@ func parse(args []string) (c call, err error) {
 	}
 	c.files = flags.Args()
 	switch {
+	case slices.ContainsFunc(c.files, func(f string) bool { return strings.HasPrefix(f, "-") }):
+		return c, errors.New("flags stand before the files")
 	case c.trust == "":
 		return c, errors.New("--trust is required: the file that says whom you believe")
 	case len(c.files) == 0:
 		return c, errors.New("no file to verify was named")
-	case slices.ContainsFunc(c.files, func(f string) bool { return strings.HasPrefix(f, "-") }):
-		return c, errors.New("flags stand before the files")
 	case c.event != "" && len(c.files) > 1:
 		return c, errors.New("--event goes with one receipt")
 	case c.schema != "" && c.event == "":
@@ -185,6 +185,10 @@ func (c call) readEvent() (*record.Event, error) {
 		return nil, err
 	}
 	event, err := record.ParseEvent(b, types)
+	var wrong record.Violations
+	if errors.As(err, &wrong) && wrong[0].Code == record.CodeUnknownType {
+		return nil, fmt.Errorf("%s: /type does not come with this program; give the schema of a lender's own type with --schema", c.event)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", c.event, err)
 	}

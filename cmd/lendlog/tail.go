@@ -27,7 +27,8 @@ func newTail(c *console.Console) *cobra.Command {
 		Use:   "tail",
 		Short: "Follow what is recorded, a line a record",
 		Long: `Print the last records, or those from --from on, one line each, and then every record
-as soon as it is recorded, until interrupted. All of a server's records are verified:
+as soon as it is recorded, until interrupted: its index, when it was recorded, type,
+subject, and what it says in codes and amounts. All of a server's records are verified:
 each under a signed checkpoint, and each checkpoint to continue the one before; none
 can be left out. After a broken connection it goes on where it was.
 

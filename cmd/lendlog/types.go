@@ -87,7 +87,7 @@ With --json, one line per type: {"type", "title", "description", "subjects",
 				if s.Restricted {
 					title += " (restricted: its very type is sealed)"
 				}
-				rows = append(rows, []string{s.Type, strings.Join(s.SubjectKinds, ", "), title})
+				rows = append(rows, []string{s.Type, someKinds(s.SubjectKinds), title})
 				err := c.Emit(struct {
 					Type        string   `json:"type"`
 					Title       string   `json:"title"`
@@ -112,6 +112,14 @@ With --json, one line per type: {"type", "title", "description", "subjects",
 	}
 	cmd.AddCommand(newTypesShow(c), newTypesAdd(c))
 	return cmd
+}
+
+// someKinds keeps a list of types narrow: "types show" has all kinds of subjects.
+func someKinds(all []string) string {
+	if len(all) <= 4 {
+		return strings.Join(all, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(all[:3], ", "), len(all)-3)
 }
 
 func newTypesShow(c *console.Console) *cobra.Command {

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 
@@ -122,7 +123,12 @@ func readEvent(name, schemaFile string) (*record.Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	return record.ParseEvent(b, cat)
+	event, err := record.ParseEvent(b, cat)
+	var wrong record.Violations
+	if errors.As(err, &wrong) && wrong[0].Code == record.CodeUnknownType {
+		return nil, errors.New("/type does not come with lendlog; give the schema of a lender's own type with --schema")
+	}
+	return event, err
 }
 
 func verifyFile(trust *proof.Trust, name string, event *record.Event, receipts [][]byte) (proof.Report, error) {
