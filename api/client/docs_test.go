@@ -3,6 +3,8 @@
 package client_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -23,10 +25,14 @@ func TestExample(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, shown, ok := strings.Cut(string(docs), "```go\n")
-	shown, _, ended := strings.Cut(shown, "```")
-	if !ok || !ended || !strings.Contains(string(source), shown) {
-		t.Error("docs/integrate.md shows other code than example_test.go has")
+	shown := strings.Split(string(docs), "```go\n")[1:]
+	for _, code := range shown {
+		if code, _, ended := strings.Cut(code, "```"); !ended || !strings.Contains(string(source), code) {
+			t.Errorf("docs/integrate.md shows code that example_test.go has not:\n%s", code)
+		}
+	}
+	if len(shown) != 2 {
+		t.Errorf("docs/integrate.md shows %d examples", len(shown))
 	}
 
 	s := serve(t)
@@ -55,5 +61,17 @@ func TestExample(t *testing.T) {
 	}
 	if got := proof.VerifyReceipt(s.ledger.Trust(), r, ev); got.Verdict != proof.Valid {
 		t.Errorf("the receipt that was kept is %v", got.Checks)
+	}
+
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	err = watch(ctx, dial(t, s), index, func(i int64, followed *record.Event) {
+		if i != index || followed.ID != ev.ID {
+			t.Errorf("record %d is %s, want %d, %s", i, followed.ID, index, ev.ID)
+		}
+		stop()
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("it ended with %v", err)
 	}
 }

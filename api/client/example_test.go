@@ -10,6 +10,7 @@ import (
 
 	"github.com/lendlog/lendlog/api/client"
 	"github.com/lendlog/lendlog/ledger/proof"
+	"github.com/lendlog/lendlog/ledger/record"
 )
 
 // submit sends an event and keeps its receipt.
@@ -35,6 +36,20 @@ func submit(ctx context.Context, server, trustFile string, event []byte) error {
 	}
 	name := fmt.Sprintf("receipt-%d.json", result.Receipt.Index)
 	return os.WriteFile(name, result.Receipt.Bytes(), 0o600)
+}
+
+// watch hands every record from index from on to handle, and each that comes
+// until ctx ends.
+func watch(ctx context.Context, c *client.Client, from int64, handle func(index int64, event *record.Event)) error {
+	for r, err := range c.Follow(ctx, from, client.FollowOptions{}) {
+		if err != nil {
+			return err
+		}
+		if r.Event != nil { // it is nil of what was erased, of restricted records and of index-roots
+			handle(r.Index, r.Event)
+		}
+	}
+	return nil
 }
 
 func Example() {
