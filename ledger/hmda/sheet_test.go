@@ -68,6 +68,26 @@ func TestSheet(t *testing.T) {
 	}
 }
 
+// The institution that the docs show is a whole one.
+func TestDocumentedInstitution(t *testing.T) {
+	page, err := os.ReadFile("../../docs/compliance.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, shown, ok := strings.Cut(string(page), "```yaml\n")
+	shown, _, ended := strings.Cut(shown, "```")
+	if !ok || !ended {
+		t.Fatal("docs/compliance.md shows no institution")
+	}
+	i, err := ParseInstitution([]byte(shown))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, missing := i.Sheet(2026, 0); missing != nil {
+		t.Errorf("it lacks %v", missing)
+	}
+}
+
 var update = flag.Bool("update", false, "write the golden file anew")
 
 // TestGolden has the register of five applications, as the official editor is
