@@ -16,6 +16,7 @@ import (
 	"io/fs"
 	"os"
 	"os/signal"
+	"regexp"
 	"strings"
 	"syscall"
 
@@ -127,7 +128,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	code := exitCode(err)
 	if !ran { // cobra refused the call
 		code = exitUsage
-		err = fmt.Errorf("%w; see `%s --help`", err, calledPath(root, args))
+		err = fmt.Errorf("%w; see `%s --help`", inFlags(err), calledPath(root, args))
 	}
 	if silent := (coded{}); errors.As(err, &silent) && silent.err == nil {
 		return code
@@ -145,6 +146,24 @@ var inLine = strings.NewReplacer("\n\nDid you mean this?\n\t", "; did you mean "
 
 func oneLine(err error) string {
 	return console.Clean(inLine.Replace(strings.TrimSpace(err.Error())))
+}
+
+// What cobra says of flags that are missing, or that exclude each other.
+var (
+	flagsMissing  = regexp.MustCompile(`^required flag\(s\) "(.+)" not set$`)
+	flagsExcluded = regexp.MustCompile(`^if any flags in the group \[.+\] are set none of the others can be; \[(.+)\] were all set$`)
+)
+
+// inFlags says it with the flags as they are written.
+func inFlags(err error) error {
+	if m := flagsMissing.FindStringSubmatch(err.Error()); m != nil {
+		names := strings.Split(m[1], `", "`)
+		return fmt.Errorf("--%s %s required", strings.Join(names, " and --"), plural(len(names), "is", "are"))
+	}
+	if m := flagsExcluded.FindStringSubmatch(err.Error()); m != nil {
+		return fmt.Errorf("--%s do not go together", strings.Join(strings.Fields(m[1]), " and --"))
+	}
+	return err
 }
 
 // calledPath names the command whose help tells what was wrong.
