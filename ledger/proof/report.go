@@ -153,7 +153,7 @@ func (r Report) sentence() string {
 	n := r.count()
 	switch r.Verdict {
 	case Invalid:
-		return fmt.Sprintf("INVALID: %d of %d checks failed; keep this file as it is.", n[Fail], len(r.Checks)-n[Note])
+		return fmt.Sprintf("INVALID: %d of %s failed; keep this file as it is.", n[Fail], checks(len(r.Checks)-n[Note]))
 	case Incomplete:
 		return fmt.Sprintf("INCOMPLETE: nothing failed, but %s could not be made.", checks(n[Missing]))
 	}
