@@ -26,7 +26,7 @@ func BenchmarkExtend(b *testing.B) {
 		b.Run(fmt.Sprint(batch), func(b *testing.B) {
 			s := &state{head: store.Head{IndexRoot: -1}}
 			next := 0
-			leaves := make([]leaf, batch)
+			leaves, payloads := make([]leaf, batch), make([][]byte, batch)
 			b.ReportAllocs()
 			b.ResetTimer()
 			for range b.N {
@@ -48,7 +48,7 @@ func BenchmarkExtend(b *testing.B) {
 					next++
 				}
 				b.StartTimer()
-				x, err := s.extend(leaves)
+				x, err := s.extend(leaves, payloads)
 				if err != nil {
 					b.Fatal(err)
 				}

@@ -131,6 +131,17 @@ func (k *keyring) byID(id int64) (seal.Key, bool) {
 	return p.Key, true
 }
 
+// idOf returns the id of an owner's key, if they have one.
+func (k *keyring) idOf(owner string) (int64, bool) {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	key := k.owners[owner]
+	if key == nil {
+		return 0, false
+	}
+	return key.ID, true
+}
+
 // count returns how many keys there ever were: their ids lie below it.
 func (k *keyring) count() int64 {
 	k.mu.RLock()

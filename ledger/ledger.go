@@ -28,7 +28,8 @@
 // The files are: create.go and open.go (the directory, and every check on
 // opening), prepare.go (an event becomes a sealed, encrypted record without a
 // number), sequence.go (the commit), read.go (records, timelines, tiles,
-// proofs), repair.go (a store out of its mirror).
+// proofs), segments.go and search.go (the index, and what is found by it),
+// repair.go (a store out of its mirror).
 package ledger
 
 import (
@@ -218,7 +219,11 @@ func (l *Ledger) Head() Head {
 // each head covers all that came before it.
 func (l *Ledger) Watch() (head Head, newer <-chan struct{}) {
 	p := l.published.Load()
-	return Head{Size: p.head.Size, Root: p.root, Recorded: p.head.Recorded, Note: p.head.Note}, p.newer
+	return p.shown(), p.newer
+}
+
+func (p *published) shown() Head {
+	return Head{Size: p.head.Size, Root: p.root, Recorded: p.head.Recorded, Note: p.head.Note}
 }
 
 // Trust returns the trust policy that names this ledger's own keys. Whoever

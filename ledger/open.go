@@ -36,7 +36,8 @@ type params struct {
 //     record by record, and every payload opens;
 //   - the chains of all subjects are without a gap and give the map of the
 //     last index-root;
-//   - identities and keys are those that the head counts, and all keys open.
+//   - identities and keys are those that the head counts, and all keys open;
+//   - the index has the rows of every full segment.
 //
 // What fails is named with its remedy, and nothing is changed.
 func Open(ctx context.Context, dir string, o Options) (*Ledger, error) {
@@ -190,6 +191,9 @@ func (l *Ledger) check(ctx context.Context) error {
 	if err := l.checkIdentities(); err != nil {
 		return err
 	}
+	if err := l.openIndex(ctx, view); err != nil {
+		return err
+	}
 	if err := l.readSchemas(ctx); err != nil {
 		return err
 	}
@@ -198,7 +202,7 @@ func (l *Ledger) check(ctx context.Context) error {
 	}
 	// A store ahead of its head file was committed but not published when the
 	// process ended: publish it through the code that always does.
-	return l.publish(&extension{batch: &store.Batch{Head: head}, edge: view.Edge}, cp.Root)
+	return l.publish(&extension{batch: &store.Batch{Head: l.state.head}, edge: view.Edge, newest: l.state.newest}, cp.Root)
 }
 
 func (l *Ledger) lastPublished() (tree.Checkpoint, error) {

@@ -164,11 +164,11 @@ func (l *Ledger) refill(ctx context.Context, path string, seen tree.Checkpoint) 
 
 // replay commits leaves of the mirror with their payloads, keys and note.
 func (l *Ledger) replay(leaves []leaf, from *store.Batch, seen tree.Checkpoint, rootThen *tree.Hash) error {
-	x, err := l.state.extend(leaves)
+	x, err := l.state.extend(leaves, from.Payloads)
 	if err != nil {
 		return fmt.Errorf("the mirror: %w", err)
 	}
-	x.batch.Payloads, x.batch.Keys = from.Payloads, from.Keys
+	x.batch.Keys = from.Keys
 	x.batch.Head.Keys += int64(len(from.Keys))
 	x.batch.Head.Note = from.Head.Note
 	if err := l.store.Commit(x.batch); err != nil {

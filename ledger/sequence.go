@@ -150,12 +150,15 @@ func (l *Ledger) commit(batch []*Pending, clock *clock) error {
 	// is published.
 	leaves, fresh := l.number(batch, now)
 	if len(fresh) > 0 {
-		x, err := l.state.extend(leaves)
+		payloads := make([][]byte, len(fresh))
+		for i, p := range fresh {
+			payloads[i] = p.payload
+		}
+		x, err := l.state.extend(leaves, payloads)
 		if err != nil {
 			return fail(err)
 		}
 		for _, p := range fresh {
-			x.batch.Payloads = append(x.batch.Payloads, p.payload)
 			for _, k := range p.keys {
 				if k.stored.CompareAndSwap(false, true) {
 					x.batch.Keys = append(x.batch.Keys, store.KeyRow{ID: k.ID, Row: k.row})
@@ -319,11 +322,10 @@ func (l *Ledger) commitIndexRoot() error {
 	l.chains.Lock()
 	r := record.IndexRoot{Covers: l.state.edge.Size, Root: l.state.subjects.Hash()}
 	l.chains.Unlock()
-	x, err := l.state.extend([]leaf{{record.Leaf{IndexRoot: &r}, r.Bytes()}})
+	x, err := l.state.extend([]leaf{{record.Leaf{IndexRoot: &r}, r.Bytes()}}, [][]byte{nil})
 	if err != nil {
 		return err
 	}
-	x.batch.Payloads = [][]byte{nil}
 	return l.write(x)
 }
 

@@ -124,6 +124,9 @@ func (d *disk) all(noted *store.HeadFile) error {
 		if err := d.deep(); err != nil {
 			return err
 		}
+		if err := d.checkIndex(); err != nil {
+			return err
+		}
 	}
 	// The mirror also tells which record was altered when nothing else does.
 	if d.opt.Deep || !signed {
@@ -343,7 +346,7 @@ func (d *disk) checkCounts() error {
 	}
 	for prefix, n := range census {
 		switch prefix {
-		case 'h', 'e', 'p', 't', 'k':
+		case 'h', 'e', 'p', 't', 'k', 'x', 'y':
 		default:
 			d.fail(whole(Counts, repairStore, "the store has %d keys of a kind (0x%02x) that it has no use for", n, prefix))
 		}
@@ -352,6 +355,8 @@ func (d *disk) checkCounts() error {
 		return nil // the row is missing, which is reported
 	}
 	count("that there are party keys:", h.Keys, census['k'])
+	count("that the index has segments:", h.Segments, census['x'])
+	count("that the index has segments:", h.Segments, census['y'])
 	if len(r.lost) > 0 {
 		d.skip(Counts, "records are missing or altered, so the counts can't be held against them")
 		return nil

@@ -96,7 +96,7 @@ func (a *audit) finish() *Report {
 
 func deepOnly(name string) bool {
 	switch name {
-	case Keys, Payloads, Seals, Events, Terms, Refs, Submitters, Mirror, Notes:
+	case Keys, Payloads, Seals, Events, Terms, Refs, Submitters, Index, Mirror, Notes:
 		return true
 	}
 	return false

@@ -61,7 +61,7 @@ func TestIntact(t *testing.T) {
 		opt  fsck.Options
 		not  int // checks that are only noted
 	}{
-		{"shallow", fsck.Options{}, 10},
+		{"shallow", fsck.Options{}, 11},
 		{"deep", fsck.Options{Deep: true}, 2},
 		{"deep, one worker, trust and checkpoints", fsck.Options{Deep: true, Workers: 1, Trust: trustOf(t, p), Checkpoints: notes(t, p)}, 1},
 	} {
@@ -75,8 +75,8 @@ func TestIntact(t *testing.T) {
 				noted++
 			}
 		}
-		if noted != tc.not || len(r.Checks) != 23 {
-			t.Errorf("%s: %d of %d checks are only noted, want %d of 23:\n%s", tc.name, noted, len(r.Checks), tc.not, text(r))
+		if noted != tc.not || len(r.Checks) != 24 {
+			t.Errorf("%s: %d of %d checks are only noted, want %d of 24:\n%s", tc.name, noted, len(r.Checks), tc.not, text(r))
 		}
 	}
 }
@@ -974,7 +974,7 @@ func TestReportJSON(t *testing.T) {
 	if err := json.Unmarshal(b, &out); err != nil {
 		t.Fatal(err)
 	}
-	if out.Verdict != "INVALID" || out.Origin != ledgertest.Origin || len(out.Checks) != 23 {
+	if out.Verdict != "INVALID" || out.Origin != ledgertest.Origin || len(out.Checks) != 24 {
 		t.Errorf("%s", b)
 	}
 	if f := out.Findings[0]; f.Check != fsck.Entries || f.Record == nil || *f.Record != index || f.Subject == "" || f.Checkpoint == 0 {

@@ -38,13 +38,14 @@ const (
 	Terms      = "terms"       // every record stands under the term of its subject
 	Refs       = "refs"        // refs name what the event says it follows from
 	Submitters = "submitters"  // events are signed by those who submitted them, where the trust file lists keys
+	Index      = "index"       // the rows by which records are searched are those of the records
 	Mirror     = "mirror"      // the mirror equals the store, byte for byte
 	Notes      = "notes"       // every checkpoint in the mirror is signed, and of this history
 )
 
 var order = []string{
 	HeadFile, Signature, Outside, Genesis, Entries, Tree, Tiles, Clock, Chains, Postings, IndexRoots,
-	Identities, Schemas, Counts, Keys, Payloads, Seals, Events, Terms, Refs, Submitters, Mirror, Notes,
+	Identities, Schemas, Counts, Keys, Payloads, Seals, Events, Terms, Refs, Submitters, Index, Mirror, Notes,
 }
 
 // A Check is one line of a report.

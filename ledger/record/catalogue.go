@@ -34,6 +34,9 @@ func (c *Catalogue) Hash(h [32]byte) (*Schema, bool) {
 // changed.
 func (c *Catalogue) All() []*Schema { return c.all }
 
+// Every returns all schemas, current and replaced, in no order.
+func (c *Catalogue) Every() []*Schema { return slices.Collect(maps.Values(c.byID)) }
+
 // With returns a catalogue with more schemas, of which each becomes the current
 // one of its type. One that it replaces stays reachable by its hash, because
 // older records cite it. The only error is a schema that would move a type

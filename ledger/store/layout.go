@@ -17,6 +17,8 @@
 //	'i' identity(32)        index(8) ‖ 1 if restricted, else 0 ‖ check(4): the record
 //	                        accepted under that event identity
 //	'k' id(8)               a wrapped party key, see package seal
+//	'x' n(8)                the names in segment n of the index ‖ check(4), see package index
+//	'y' n(8)                its lists ‖ check(4)
 //
 // A block of entries never spans two tiles, and a block of payloads has the
 // records of its block of entries; long ones are split. Every value stays below
@@ -41,6 +43,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"time"
 
 	"github.com/lendlog/lendlog/ledger/canon"
@@ -68,6 +71,7 @@ type Head struct {
 	Identities int64
 	Keys       int64
 	IndexRoot  int64     // index of the last index-root leaf, -1 before the first
+	Segments   int64     // of the index, from 0 on: all full ones, unless an older program wrote the store
 	Recorded   time.Time // of the last entry
 	Fold       [32]byte  // over all identities, see Identity.Fold
 	Note       []byte    // signed checkpoint of Size
@@ -82,6 +86,7 @@ func (h Head) bytes() []byte {
 		canon.Member{Name: "keys", Value: canon.Number(h.Keys)},
 		canon.Member{Name: "note", Value: canon.Text(string(h.Note))},
 		canon.Member{Name: "recorded", Value: canon.Text(h.Recorded.UTC().Format(record.TimeLayout))},
+		canon.Member{Name: "segments", Value: canon.Number(h.Segments)},
 		canon.Member{Name: "size", Value: canon.Number(h.Size)},
 	).Bytes()
 }
@@ -93,7 +98,10 @@ func parseHead(b []byte) (Head, error) {
 	if err != nil {
 		return Head{}, fmt.Errorf("head row: %w: %w", ErrDamaged, err)
 	}
-	known := 0
+	known, has := 0, 0
+	if _, ok := v.Get("segments"); ok { // older programs kept no index
+		has = 1
+	}
 	for _, name := range headMembers {
 		if _, ok := v.Get(name); ok {
 			known++
@@ -102,14 +110,14 @@ func parseHead(b []byte) (Head, error) {
 	switch {
 	case known < len(headMembers):
 		return Head{}, fmt.Errorf("head row: %w", ErrDamaged)
-	case len(v.Members) > known:
+	case len(v.Members) > known+has:
 		return Head{}, errors.New("the store's head row has members that this program does not know: use the newer program that wrote it")
 	}
 	num := func(name string) int64 { n, _ := v.Get(name); return n.Int }
 	text := func(name string) string { s, _ := v.Get(name); return s.Str }
 	h := Head{
 		Size: num("size"), Entries: num("entries"), Identities: num("identities"),
-		Keys: num("keys"), IndexRoot: num("indexRoot"), Note: []byte(text("note")),
+		Keys: num("keys"), IndexRoot: num("indexRoot"), Segments: num("segments"), Note: []byte(text("note")),
 	}
 	fold, err := base64.StdEncoding.Strict().DecodeString(text("fold"))
 	if err != nil || len(fold) != len(h.Fold) {
@@ -189,6 +197,34 @@ type KeyRow struct {
 	Row []byte
 }
 
+// A Segment is the two rows of a full segment of the index.
+type Segment struct {
+	N            int64
+	Names, Lists []byte
+}
+
+// checked appends a check to a row of the index, bound to its place: what rots
+// in it would otherwise make a search find less. A checksum does, because the
+// audit holds the rows against the records.
+func checked(key, row []byte) []byte {
+	return binary.BigEndian.AppendUint32(row[:len(row):len(row)], rowCheck(key, row))
+}
+
+// unchecked undoes checked.
+func unchecked(key, v []byte) ([]byte, error) {
+	n := len(v) - 4
+	if n < 0 || binary.BigEndian.Uint32(v[n:]) != rowCheck(key, v[:n]) {
+		return nil, fmt.Errorf("a row of the index is altered: %w", ErrDamaged)
+	}
+	return v[:n:n], nil
+}
+
+func rowCheck(key, row []byte) uint32 {
+	return crc32.Update(crc32.Checksum(key, castagnoli), castagnoli, row)
+}
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
 // A Batch is what one commit adds. Entries, Payloads and Keys are what cannot
 // be derived again; the rest follows from them.
 type Batch struct {
@@ -199,6 +235,7 @@ type Batch struct {
 	Postings   []Posting
 	Identities []Identity
 	Tiles      []tree.FullTile
+	Segments   []Segment // that become full
 	Head       Head
 }
 

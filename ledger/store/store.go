@@ -279,6 +279,11 @@ func (b *Batch) rows(put func(k, v []byte) error) (err error) {
 		}
 		set(tileKey(t.Level, t.N), v)
 	}
+	for _, g := range b.Segments {
+		names, lists := key('x', g.N), key('y', g.N)
+		set(names, checked(names, g.Names))
+		set(lists, checked(lists, g.Lists))
+	}
 	set([]byte{'h'}, b.Head.bytes())
 	return err
 }
@@ -567,6 +572,56 @@ func (s *Store) Postings(term [32]byte, seq, count int64) ([]Posting, error) {
 }
 
 var errStop = errors.New("stop")
+
+// SegmentNames calls yield with the rows of the names of count segments, from
+// first on upwards, or downwards, until it returns an error. The bytes are valid
+// only during the call.
+func (s *Store) SegmentNames(first, count int64, down bool, yield func(n int64, names []byte) error) error {
+	if count <= 0 {
+		return nil
+	}
+	opt := forward([]byte{'x'})
+	opt.Reverse = down
+	return s.db.View(func(txn *badger.Txn) error {
+		it := txn.NewIterator(opt)
+		defer it.Close()
+		err := seek(it, key('x', first))
+		for at := first; count > 0; count-- {
+			var v []byte
+			if err == nil && it.Valid() && bytes.Equal(it.Item().Key(), key('x', at)) {
+				v, err = value(it.Item())
+			} else {
+				err = errors.Join(err, fmt.Errorf("segment %d of the index is missing: %w", at, ErrDamaged))
+			}
+			if err == nil {
+				v, err = unchecked(it.Item().Key(), v)
+			}
+			if err == nil {
+				err = yield(at, v)
+			}
+			if err != nil {
+				return err
+			}
+			if at++; down {
+				at -= 2
+			}
+			err = next(it)
+		}
+		return err
+	})
+}
+
+// SegmentLists returns the row of the lists of a segment.
+func (s *Store) SegmentLists(n int64) ([]byte, error) {
+	v, err := s.get(key('y', n))
+	if errors.Is(err, badger.ErrKeyNotFound) {
+		err = fmt.Errorf("the lists of segment %d of the index are missing: %w", n, ErrDamaged)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return unchecked(key('y', n), v)
+}
 
 // ScanPostings calls yield for every posting, by term and then by seq.
 func (s *Store) ScanPostings(yield func(Posting) error) error {

@@ -299,7 +299,7 @@ func TestKeyLayout(t *testing.T) {
 		}
 	}
 	h := Head{Size: 3, Entries: 2, Identities: 2, Keys: 1, IndexRoot: 2, Recorded: time.UnixMilli(1_700_000_000_123).UTC(), Note: []byte("o\n3\n")}
-	const want = `{"entries":2,"fold":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","identities":2,"indexRoot":2,"keys":1,"note":"o\n3\n","recorded":"2023-11-14T22:13:20.123Z","size":3}`
+	const want = `{"entries":2,"fold":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","identities":2,"indexRoot":2,"keys":1,"note":"o\n3\n","recorded":"2023-11-14T22:13:20.123Z","segments":0,"size":3}`
 	if got := string(h.bytes()); got != want {
 		t.Errorf("head: %s, want %s", got, want)
 	}

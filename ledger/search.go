@@ -1,0 +1,609 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ledger
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"sort"
+	"time"
+
+	"github.com/lendlog/lendlog/ledger/canon"
+	"github.com/lendlog/lendlog/ledger/index"
+	"github.com/lendlog/lendlog/ledger/record"
+	"github.com/lendlog/lendlog/ledger/seal"
+	"github.com/lendlog/lendlog/ledger/store"
+	"github.com/lendlog/lendlog/ledger/tree"
+)
+
+// ErrCursor: a cursor is not one that a search with this filter and order gave.
+var ErrCursor = errors.New("the cursor is not of this filter and order: begin again without one")
+
+// A Query asks for records.
+type Query struct {
+	Filter *index.Filter
+	Oldest bool   // the oldest come first; otherwise the newest
+	Limit  int    // records of a page, at least 1
+	Cursor string // of the page before; empty for the first
+	// Open refuses terms that ask for what is sealed, or for a person, a
+	// subject or an event's id.
+	Open bool
+}
+
+// A Page is what a search found.
+type Page struct {
+	Indexes []int64 // of the records, in the order that was asked for
+	// Size is how many records were searched: those of all pages of a search
+	// are as many as there were at the first.
+	Size int64
+	Root tree.Hash // of the tree of Size leaves
+	Head Head      // the newest checkpoint when the page was read, which covers Size
+	// Cursor asks for the next page; it is empty when there is none. A page
+	// may have fewer records than its limit, even none, and a cursor: what one
+	// page may read is bounded.
+	Cursor string
+}
+
+// What one page may read: a leaf costs 1, opening a record 4 more.
+const (
+	searchWork = 1 << 13
+	openWork   = 4
+)
+
+// Search returns a page of the records that a query asks for. Restricted
+// records are found by what their entries show: type, capture, recorded and
+// index. A filter that the ledger cannot be asked is an *index.FilterError.
+func (l *Ledger) Search(ctx context.Context, q Query) (*Page, error) {
+	s, err := l.newSearch(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	p := &Page{Size: s.size, Head: s.pub.shown()}
+	if p.Root, err = s.pub.view.RootAt(s.size); err != nil {
+		return nil, err
+	}
+	s.work = searchWork
+	for i, err := range s.candidates {
+		if err != nil {
+			return nil, err
+		}
+		if len(p.Indexes) == q.Limit || s.work <= 0 {
+			p.Cursor = s.cursor(i)
+			break
+		}
+		found, err := s.match(i)
+		if err != nil {
+			return nil, err
+		}
+		if found {
+			p.Indexes = append(p.Indexes, i)
+		}
+	}
+	if s.stopped >= 0 {
+		p.Cursor = s.cursor(s.stopped)
+	}
+	return p, nil
+}
+
+// a search is a query under way.
+type search struct {
+	l     *Ledger
+	ctx   context.Context
+	q     Query
+	bound *index.Query
+
+	// What was published when it began.
+	pub      *published
+	newest   []index.Item
+	segments int64
+
+	size       int64 // that is searched
+	first, end int64 // the indexes that are left
+	work       int   // that is left
+	stopped    int64 // where the candidates ended early, -1 when they did not
+}
+
+func (l *Ledger) newSearch(ctx context.Context, q Query) (*search, error) {
+	if q.Limit < 1 {
+		return nil, errors.New("a page has at least one record")
+	}
+	s := &search{l: l, ctx: ctx, q: q, stopped: -1}
+	l.chains.RLock()
+	s.pub, s.newest, s.segments = l.published.Load(), l.state.newest, l.state.head.Segments
+	l.chains.RUnlock()
+	// The catalogue is read after that, so that it knows all of these records.
+	var err error
+	if s.bound, err = q.Filter.Bind(searched{l}, q.Open); err != nil {
+		return nil, err
+	}
+	s.size = s.pub.view.Size
+	at := int64(-1)
+	if q.Cursor != "" {
+		if s.size, at, err = s.resume(q.Cursor); err != nil {
+			return nil, err
+		}
+	}
+	s.first, s.end = s.bound.First, min(s.bound.End, s.size)
+	if t := s.bound.RecordedFrom; t != nil {
+		if s.first, err = s.recorded(s.first, *t); err != nil {
+			return nil, err
+		}
+	}
+	if t := s.bound.RecordedTo; t != nil {
+		if s.end, err = s.recorded(0, *t); err != nil {
+			return nil, err
+		}
+		s.end = min(s.end, s.bound.End)
+	}
+	switch {
+	case at < 0:
+	case q.Oldest:
+		s.first = max(s.first, at)
+	default:
+		s.end = min(s.end, at+1)
+	}
+	return s, nil
+}
+
+// searched is what a filter knows of the ledger.
+type searched struct{ l *Ledger }
+
+func (s searched) Schemas() []*record.Schema     { return s.l.Catalogue().Every() }
+func (s searched) Term(kind, id string) [32]byte { return s.l.terms.Term(kind, id) }
+func (s searched) Identity(source, id string) [32]byte {
+	return seal.Identity(s.l.keys.Index, source, id)
+}
+func (s searched) Key(owner string) (int64, bool) { return s.l.keyring.idOf(owner) }
+
+// recorded returns the first index from first on that was recorded at a time
+// or later. The clock of a ledger never goes back.
+func (s *search) recorded(first int64, at time.Time) (int64, error) {
+	var failed error
+	n := sort.Search(int(max(0, s.size-first)), func(n int) bool {
+		for i := first + int64(n); i < s.size && failed == nil; i++ {
+			var lf leaf
+			if lf, failed = s.l.leafAt(i); failed == nil && lf.Entry != nil {
+				return !lf.Entry.Recorded.Before(at)
+			}
+		}
+		return true // an index-root at the end
+	})
+	return first + int64(n), failed
+}
+
+// candidates yields the indexes of records that may be wanted, in the order of
+// the query.
+func (s *search) candidates(yield func(int64, error) bool) {
+	var err error
+	switch {
+	case s.first >= s.end:
+	case s.bound.Identities != nil:
+		err = s.byIdentity(yield)
+	case s.bound.Terms != nil:
+		err = s.bySubject(yield)
+	default:
+		err = s.bySegment(yield)
+	}
+	if err != nil && !errors.Is(err, errEnough) {
+		yield(0, err)
+	}
+}
+
+func (s *search) within(i int64) bool { return s.first <= i && i < s.end }
+
+// byIdentity looks events up.
+func (s *search) byIdentity(yield func(int64, error) bool) error {
+	var found []int64
+	for _, digest := range s.bound.Identities {
+		s.l.chains.RLock()
+		id, ok, err := s.l.identity(digest)
+		s.l.chains.RUnlock()
+		if err != nil {
+			return err
+		}
+		if ok && s.within(id.Index) {
+			found = append(found, id.Index)
+		}
+	}
+	slices.Sort(found)
+	if !s.q.Oldest {
+		slices.Reverse(found)
+	}
+	for _, i := range found {
+		if !yield(i, nil) {
+			return errEnough
+		}
+	}
+	return nil
+}
+
+// bySubject merges the chains of subjects.
+func (s *search) bySubject(yield func(int64, error) bool) error {
+	chains := make([]*chainReader, 0, len(s.bound.Terms))
+	for _, term := range s.bound.Terms {
+		s.l.chains.RLock()
+		count := s.l.state.chain(term).count
+		s.l.chains.RUnlock()
+		c := &chainReader{store: s.l.store, term: term, count: count, down: !s.q.Oldest}
+		if err := c.begin(s.first, s.end); err != nil {
+			return err
+		}
+		chains = append(chains, c)
+	}
+	for {
+		var next *chainReader
+		for _, c := range chains {
+			if err := c.fill(); err != nil {
+				return err
+			}
+			if len(c.ahead) > 0 && (next == nil || (c.ahead[0] > next.ahead[0]) == c.down) {
+				next = c
+			}
+		}
+		if next == nil || !s.within(next.ahead[0]) {
+			return nil
+		}
+		if !yield(next.ahead[0], nil) {
+			return errEnough
+		}
+		next.ahead = next.ahead[1:]
+	}
+}
+
+// a chainReader reads the indexes of a subject's records, upwards or downwards.
+type chainReader struct {
+	store *store.Store
+	term  [32]byte
+	count int64
+	down  bool
+	seq   int64   // the next to be read
+	ahead []int64 // that were read and not taken
+}
+
+// begin finds the first record from first on, or the last below end.
+func (c *chainReader) begin(first, end int64) error {
+	bound := first
+	if c.down {
+		bound = end
+	}
+	var failed error
+	n := sort.Search(int(c.count), func(n int) bool {
+		p, err := c.store.Postings(c.term, int64(n)+1, 1)
+		if err != nil {
+			failed = err
+			return true
+		}
+		return p[0].Index >= bound
+	})
+	if c.seq = int64(n) + 1; c.down {
+		c.seq--
+	}
+	return failed
+}
+
+const chainStep = 128
+
+func (c *chainReader) fill() error {
+	if len(c.ahead) > 0 || c.seq < 1 || c.seq > c.count {
+		return nil
+	}
+	from, n := c.seq, min(chainStep, c.count-c.seq+1)
+	if c.down {
+		n = min(chainStep, c.seq)
+		from = c.seq - n + 1
+	}
+	postings, err := c.store.Postings(c.term, from, n)
+	if err != nil {
+		return err
+	}
+	for _, p := range postings {
+		c.ahead = append(c.ahead, p.Index)
+	}
+	if c.seq += n; c.down {
+		c.seq -= 2 * n
+		slices.Reverse(c.ahead)
+	}
+	return nil
+}
+
+// bySegment asks the rows of the index, and of the newest records what the
+// memory has.
+func (s *search) bySegment(yield func(int64, error) bool) error {
+	return s.eachSegment(func(g segment) error {
+		if !g.empty {
+			set, err := s.intersect(g)
+			if err != nil {
+				return err
+			}
+			for place := range set.Places(!s.q.Oldest) {
+				if !yield(g.n*index.Segment+int64(place), nil) {
+					return errEnough
+				}
+			}
+		}
+		// A page may also have read too many segments without finding any.
+		if s.work--; s.work > 0 {
+			return nil
+		}
+		next := (g.n + 1) * index.Segment
+		if !s.q.Oldest {
+			next = g.n*index.Segment - 1
+		}
+		if s.within(next) {
+			s.stopped = next
+		}
+		return errEnough
+	})
+}
+
+// a segment of the index, whose lists are read when they are asked for.
+type segment struct {
+	n     int64
+	empty bool // some source names none of its records
+	// find returns the records that a source of the query names, by its number.
+	find func(source int) (index.Set, error)
+}
+
+// left returns those records of a segment that are among the indexes left.
+func (s *search) left(n int64) index.Set {
+	return index.Range(s.first-n*index.Segment, s.end-n*index.Segment)
+}
+
+// intersect returns the candidates of a segment that every source names.
+func (s *search) intersect(g segment) (index.Set, error) {
+	set := s.left(g.n)
+	for i := range s.bound.Sources {
+		found, err := g.find(i)
+		if err != nil {
+			return index.Set{}, err
+		}
+		set.And(&found)
+	}
+	return set, nil
+}
+
+// eachSegment calls yield for the segments of the range in the order of the
+// query, but for those of other times.
+func (s *search) eachSegment(yield func(segment) error) error {
+	from, to := s.first/index.Segment, (s.end-1)/index.Segment
+	newest := func() error {
+		if to < s.segments {
+			return nil
+		}
+		return yield(segment{n: s.segments, find: func(i int) (index.Set, error) {
+			return index.Search(s.newest, s.bound.Sources[i].Names), nil
+		}})
+	}
+	full := func() error {
+		first, last := from, min(to, s.segments-1)
+		count := last - first + 1
+		if !s.q.Oldest {
+			first = last
+		}
+		return s.l.store.SegmentNames(first, count, !s.q.Oldest, func(n int64, row []byte) error {
+			if err := s.ctx.Err(); err != nil {
+				return err
+			}
+			names, err := index.ParseNames(row)
+			if err != nil {
+				return damagedSegment(n, err)
+			}
+			if s.bound.Skips(names) {
+				return nil
+			}
+			g, err := s.segment(n, names)
+			if err != nil {
+				return err
+			}
+			return yield(g)
+		})
+	}
+	steps := [...]func() error{newest, full}
+	if s.q.Oldest {
+		steps = [...]func() error{full, newest}
+	}
+	for _, step := range steps {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// segment looks the names of all sources up in a full segment.
+func (s *search) segment(n int64, names index.Names) (segment, error) {
+	g := segment{n: n}
+	numbers := make([][]int, len(s.bound.Sources))
+	for i, source := range s.bound.Sources {
+		var err error
+		if numbers[i], err = names.Find(source.Names); err != nil {
+			return g, damagedSegment(n, err)
+		}
+		g.empty = g.empty || len(numbers[i]) == 0
+	}
+	var lists []byte
+	g.find = func(i int) (set index.Set, err error) {
+		if lists == nil {
+			if lists, err = s.l.store.SegmentLists(n); err != nil {
+				return set, err
+			}
+		}
+		if set, err = index.Union(lists, numbers[i]); err != nil {
+			err = damagedSegment(n, err)
+		}
+		return set, err
+	}
+	return g, nil
+}
+
+func damagedSegment(n int64, err error) error {
+	return fmt.Errorf("segment %d: %w: %w", n, ErrDamaged, err)
+}
+
+// match reads a candidate and holds it against the filter.
+func (s *search) match(i int64) (bool, error) {
+	s.work--
+	if err := s.ctx.Err(); err != nil {
+		return false, err
+	}
+	lf, err := s.l.leafAt(i)
+	if err != nil {
+		return false, err
+	}
+	return s.bound.Match(i, lf.Entry, &candidate{search: s, index: i, entry: lf.Entry})
+}
+
+// a candidate opens a record as far as the filter asks for it.
+type candidate struct {
+	*search
+	index   int64
+	entry   *record.Entry
+	payload []byte
+	members map[string]canon.Value // nil before they are asked for
+}
+
+func (c *candidate) read() error {
+	if c.payload != nil {
+		return nil
+	}
+	return c.l.store.Payloads(c.index, 1, func(_ int64, b []byte) error {
+		c.payload = bytes.Clone(b)
+		return nil
+	})
+}
+
+// Keys implements index.Sealed.
+func (c *candidate) Keys() (ids []int64, err error) {
+	if err := c.read(); err != nil {
+		return nil, err
+	}
+	groups, err := seal.ParsePayload(c.payload)
+	if err != nil {
+		return nil, fmt.Errorf("record %d: %w: %w", c.index, ErrDamaged, err)
+	}
+	for _, g := range groups {
+		ids = append(ids, g.KeyID)
+	}
+	return ids, nil
+}
+
+// Member implements index.Sealed.
+func (c *candidate) Member(pointer string) (canon.Value, bool, error) {
+	if c.members == nil {
+		if err := c.read(); err != nil {
+			return canon.Value{}, false, err
+		}
+		c.work -= openWork
+		groups, _, err := c.l.decrypt(c.entry.Event, c.payload)
+		if err != nil {
+			return canon.Value{}, false, fmt.Errorf("record %d: %w", c.index, err)
+		}
+		c.members = map[string]canon.Value{}
+		for _, g := range groups {
+			for _, m := range g.members {
+				c.members[m.Name] = m.Value
+			}
+		}
+	}
+	v, ok := c.members[pointer]
+	return v, ok, nil
+}
+
+// cursor asks for a page that begins with the candidate at an index. It is
+// bound to what it was given for, and tells nothing of it.
+func (s *search) cursor(at int64) string {
+	b := binary.BigEndian.AppendUint64(nil, uint64(s.size))
+	b = binary.BigEndian.AppendUint64(b, uint64(at))
+	return base64.RawURLEncoding.EncodeToString(append(b, s.cursorMAC(b)...))
+}
+
+func (s *search) cursorMAC(b []byte) []byte {
+	m := hmac.New(sha256.New, s.l.keys.Index[:])
+	fmt.Fprintf(m, "lendlog/cursor %x %t %t %s", b, s.q.Oldest, s.q.Open, s.q.Filter)
+	return m.Sum(nil)[:16]
+}
+
+func (s *search) resume(cursor string) (size, at int64, err error) {
+	b, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
+	if err != nil || len(b) != 32 || !hmac.Equal(b[16:], s.cursorMAC(b[:16])) {
+		return 0, 0, ErrCursor
+	}
+	size, at = int64(binary.BigEndian.Uint64(b)), int64(binary.BigEndian.Uint64(b[8:]))
+	if size > s.pub.view.Size {
+		return 0, 0, ErrCursor
+	}
+	return size, at, nil
+}
+
+// An Explanation says how a search would find its records.
+type Explanation struct {
+	Size       int64 // records that are searched
+	First, End int64 // the indexes that its times and indexes leave
+	// By is what gives the candidates: identity, subject or index.
+	By      string
+	Sources []Source // of the index
+	// Candidates is how many records all sources name.
+	Candidates int64
+	// Read are the terms that reading an entry decides, Opened those for which
+	// a record has to be opened. What a source names is read again in any case.
+	Read, Opened []string
+}
+
+// A Source is one term that the index answers.
+type Source struct {
+	Term       string
+	Candidates int64
+}
+
+// Explain counts the candidates of a query. It reads all of the index that
+// the query's times leave.
+func (l *Ledger) Explain(ctx context.Context, q Query) (*Explanation, error) {
+	s, err := l.newSearch(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	e := &Explanation{Size: s.size, First: s.first, End: max(s.first, s.end), By: "index"}
+	e.Read, e.Opened = s.bound.Filtered()
+	for _, source := range s.bound.Sources {
+		e.Sources = append(e.Sources, Source{Term: source.Term})
+	}
+	if s.bound.Identities != nil || s.bound.Terms != nil {
+		e.By, e.Sources = "subject", nil
+		if s.bound.Identities != nil {
+			e.By = "identity"
+		}
+		for _, err := range s.candidates {
+			if err != nil {
+				return nil, err
+			}
+			e.Candidates++
+		}
+		return e, nil
+	}
+	if s.first >= s.end {
+		return e, nil
+	}
+	err = s.eachSegment(func(g segment) error {
+		all := s.left(g.n)
+		for i := range e.Sources {
+			set, err := g.find(i)
+			if err != nil {
+				return err
+			}
+			left := s.left(g.n)
+			left.And(&set)
+			e.Sources[i].Candidates += int64(left.Len())
+			all.And(&set)
+		}
+		e.Candidates += int64(all.Len())
+		return nil
+	})
+	return e, err
+}
