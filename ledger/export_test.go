@@ -79,3 +79,16 @@ const (
 func (l *Ledger) StoriesIn(ctx context.Context, places int, sel Selection, progress func(done, total int64)) iter.Seq2[*story.Story, error] {
 	return l.stories(ctx, l.Head(), sel, places, progress)
 }
+
+// ForgetKey makes an open ledger forget an owner's key, as when it was
+// destroyed.
+func (l *Ledger) ForgetKey(owner string) {
+	k := l.keyring
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	delete(k.numbers, k.owners[owner].ID)
+	delete(k.owners, owner)
+}
+
+// Damage works on the store of an open ledger past all rules.
+func (l *Ledger) Damage(do func(*store.Raw) error) error { return do(&store.Raw{Store: l.store}) }

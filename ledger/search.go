@@ -3,7 +3,6 @@
 package ledger
 
 import (
-	"bytes"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -103,6 +102,9 @@ type search struct {
 	pub      *published
 	newest   []index.Item
 	segments int64
+
+	// The blocks that were read last: candidates that follow often lie in them.
+	entries, payloads store.Block
 
 	size       int64 // that is searched
 	first, end int64 // the indexes that are left
@@ -453,7 +455,13 @@ func (s *search) match(i int64) (bool, error) {
 	if err := s.ctx.Err(); err != nil {
 		return false, err
 	}
-	lf, err := s.l.leafAt(i)
+	if !s.entries.Has(i) {
+		var err error
+		if s.entries, err = s.l.store.EntryBlock(i); err != nil {
+			return false, err
+		}
+	}
+	lf, err := s.l.checkEntry(s.pub.view, i, s.entries.Items[i-s.entries.First])
 	if err != nil {
 		return false, err
 	}
@@ -470,13 +478,14 @@ type candidate struct {
 }
 
 func (c *candidate) read() error {
-	if c.payload != nil {
-		return nil
+	if !c.payloads.Has(c.index) {
+		var err error
+		if c.payloads, err = c.l.store.PayloadBlock(c.index); err != nil {
+			return err
+		}
 	}
-	return c.l.store.Payloads(c.index, 1, func(_ int64, b []byte) error {
-		c.payload = bytes.Clone(b)
-		return nil
-	})
+	c.payload = c.payloads.Items[c.index-c.payloads.First]
+	return nil
 }
 
 // Keys implements index.Sealed.

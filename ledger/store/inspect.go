@@ -39,6 +39,9 @@ type Block struct {
 	Err   error // why Items cannot be read
 }
 
+// Has reports whether a block holds the item of a record.
+func (b *Block) Has(n int64) bool { return n >= b.First && n-b.First < int64(len(b.Items)) }
+
 // EntryBlocks yields the blocks of entries that begin below end, from the one
 // that may hold first on, whether or not any is missing between them.
 func (s *Store) EntryBlocks(first, end int64) iter.Seq[Block] { return s.blocks('e', 2, first, end) }

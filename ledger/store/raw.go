@@ -43,6 +43,12 @@ func (r *Raw) Set(key, value []byte) error {
 // SetIdentity writes the row of an event identity.
 func (r *Raw) SetIdentity(id Identity) error { return r.Set(identityKey(id.Digest), id.value()) }
 
+// SetSegment writes the rows of a segment of the index.
+func (r *Raw) SetSegment(s Segment) error {
+	names, lists := key('x', s.N), key('y', s.N)
+	return errors.Join(r.Set(names, checked(names, s.Names)), r.Set(lists, checked(lists, s.Lists)))
+}
+
 // Delete removes a key.
 func (r *Raw) Delete(key []byte) error {
 	return r.db.Update(func(txn *badger.Txn) error { return txn.Delete(key) })

@@ -383,6 +383,35 @@ func (s *Store) Payloads(first, count int64, yield func(index int64, payload []b
 	return s.items('p', 4, first, count, yield)
 }
 
+// EntryBlock returns the whole block that holds an entry: to read one record
+// costs that anyway, and whoever wants its neighbours too has them.
+func (s *Store) EntryBlock(n int64) (Block, error) { return s.block('e', 2, n) }
+
+// PayloadBlock is EntryBlock for the encrypted payloads.
+func (s *Store) PayloadBlock(n int64) (Block, error) { return s.block('p', 4, n) }
+
+func (s *Store) block(prefix byte, width int, n int64) (b Block, err error) {
+	err = s.db.View(func(txn *badger.Txn) error {
+		start, err := blockAt(txn, prefix, n)
+		if err != nil {
+			return err
+		}
+		item, err := get(txn, start)
+		if err != nil {
+			return err
+		}
+		first, ok := number(start)
+		if !ok {
+			return fmt.Errorf("block %c: %w", prefix, ErrDamaged)
+		}
+		if b = readBlock(item, first, width); b.Err == nil && !b.Has(n) {
+			b.Err = fmt.Errorf("record %d is missing: %w", n, ErrDamaged)
+		}
+		return b.Err
+	})
+	return b, err
+}
+
 func (s *Store) items(prefix byte, width int, first, count int64, yield func(int64, []byte) error) error {
 	if count <= 0 {
 		return nil
