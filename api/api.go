@@ -68,6 +68,8 @@ type Server struct {
 	crowd   crowd
 	stats   statistics
 
+	searches searches
+
 	stop     sync.Once
 	stopping chan struct{} // closed when intake ends
 }

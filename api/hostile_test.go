@@ -393,7 +393,7 @@ func TestHostileRequests(t *testing.T) {
 		"long request id":         {get("/livez", "HTTP/1.1", host+"X-Request-Id: "+strings.Repeat("a", 1000)+"\r\n"), []int{200}},
 		"another expectation":     {post("Content-Length: 1\r\nExpect: 200-maybe\r\n", "x"), []int{417}},
 		"upgrade to h2c":          {get("/livez", "HTTP/1.1", host+"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n"), []int{200}},
-		"upgrade to a web socket": {get("/v1/records", "HTTP/1.1", host+"Connection: Upgrade\r\nUpgrade: websocket\r\n"), []int{405}},
+		"upgrade to a web socket": {get("/v1/verify", "HTTP/1.1", host+"Connection: Upgrade\r\nUpgrade: websocket\r\n"), []int{405}},
 
 		"negative length":         {post("Content-Length: -1\r\n", event), []int{400}},
 		"signed length":           {post("Content-Length: +5\r\n", event), []int{400}},

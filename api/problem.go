@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/lendlog/lendlog/ledger"
+	"github.com/lendlog/lendlog/ledger/index"
 	"github.com/lendlog/lendlog/ledger/record"
 )
 
@@ -25,6 +26,7 @@ type kind struct {
 // The kinds of problems. openapi.yaml lists them for clients.
 var (
 	kindBadRequest  = kind{"bad-request", 400, "The request cannot be understood"}
+	kindFilter      = kind{"invalid-filter", 400, "The filter is not one that can be asked"}
 	kindTilesClosed = kind{"tiles-closed", 403, "The log's tiles are not public"}
 	kindWrongHost   = kind{"wrong-host", 421, "This server does not answer to that host"}
 	kindNotFound    = kind{"not-found", 404, "There is no such thing here"}
@@ -105,6 +107,7 @@ func problemOf(err error) *problem {
 	var violations record.Violations
 	var schema schemaError
 	var conflict *ledger.ConflictError
+	var filter *index.FilterError
 	switch {
 	case errors.As(err, &f):
 		p := newProblem(f.kind, f.detail)
@@ -124,6 +127,10 @@ func problemOf(err error) *problem {
 		p := newProblem(kindConflict, "the content differs from the record at index, so nothing was appended but the conflict; give another event an id of its own")
 		p.Index = &conflict.Index
 		return p
+	case errors.As(err, &filter):
+		return newProblem(kindFilter, filter.Error())
+	case errors.Is(err, ledger.ErrCursor):
+		return newProblem(kindBadRequest, "the query parameter cursor is not of this search and order: begin again without one")
 	case errors.Is(err, ledger.ErrNotFound):
 		return newProblem(kindNotFound, "the ledger has no such record, subject or tile")
 	case errors.Is(err, ledger.ErrErased):

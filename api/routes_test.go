@@ -112,7 +112,7 @@ func TestLimitsAreDescribed(t *testing.T) {
 	}
 	want := map[string]int64{
 		"eventBytes": record.MaxEvent, "batchBytes": maxBatch, "batchEvents": maxBatchEvents,
-		"verifyBytes": maxVerify, "timelineRecords": timelineMax,
+		"verifyBytes": maxVerify, "timelineRecords": timelineMax, "searchRecords": searchMax, "searches": maxSearches,
 		"eventValues": record.MaxValues, "verifyValues": maxVerifyValues, "headerBytes": maxHeader,
 		"connections": int64(defaultLimits.conns), "streams": defaultLimits.streams, "bulk": defaultLimits.bulk,
 		"scans": defaultLimits.scans, "followers": defaultLimits.followers, "dueItems": dueMax,
@@ -141,9 +141,9 @@ func TestDescriptionIsServed(t *testing.T) {
 
 func TestWrongPathsAndMethods(t *testing.T) {
 	s := serve(t, ledger.CreateOptions{}, nil)
-	for _, path := range []string{"/", "/v1", "/v1/records", "/v1/records/1/", "/v1/subjects/file", "/v1/subjects/file/a/b", "/v2/records", "/LIVEZ", "//livez"} {
+	for _, path := range []string{"/", "/v1", "/v1/searches", "/v1/records/1/", "/v1/subjects/file", "/v1/subjects/file/a/b", "/v2/records", "/LIVEZ", "//livez"} {
 		want := kindNotFound
-		if path == "/v1/records" {
+		if path == "/v1/searches" {
 			want = kindMethod
 		}
 		s.wantProblem(s.get(path), want)

@@ -91,6 +91,12 @@ func (l *Ledger) Search(ctx context.Context, q Query) (*Page, error) {
 	return p, nil
 }
 
+// CheckFilter returns what a search would refuse a filter for, or nil.
+func (l *Ledger) CheckFilter(f *index.Filter) error {
+	_, err := f.Bind(searched{l}, false)
+	return err
+}
+
 // a search is a query under way.
 type search struct {
 	l     *Ledger
@@ -473,56 +479,52 @@ type candidate struct {
 	*search
 	index   int64
 	entry   *record.Entry
-	payload []byte
-	members map[string]canon.Value // nil before they are asked for
+	members map[string]canon.Value // nil before it is opened
+	keys    []int64
 }
 
-func (c *candidate) read() error {
+// open decrypts what it can: also to learn whose keys they are, because the id
+// of a key is as good as what opens with it.
+func (c *candidate) open() error {
+	if c.members != nil {
+		return nil
+	}
 	if !c.payloads.Has(c.index) {
 		var err error
 		if c.payloads, err = c.l.store.PayloadBlock(c.index); err != nil {
 			return err
 		}
 	}
-	c.payload = c.payloads.Items[c.index-c.payloads.First]
-	return nil
+	c.work -= openWork
+	payload := c.payloads.Items[c.index-c.payloads.First]
+	groups, _, err := c.l.decrypt(c.entry.Event, payload)
+	if err != nil {
+		return fmt.Errorf("record %d: %w", c.index, err)
+	}
+	c.members = map[string]canon.Value{}
+	for _, g := range groups {
+		for _, m := range g.members {
+			c.members[m.Name] = m.Value
+		}
+	}
+	parts, err := seal.ParsePayload(payload)
+	for _, g := range parts {
+		c.keys = append(c.keys, g.KeyID)
+	}
+	return err
 }
 
 // Keys implements index.Sealed.
-func (c *candidate) Keys() (ids []int64, err error) {
-	if err := c.read(); err != nil {
-		return nil, err
-	}
-	groups, err := seal.ParsePayload(c.payload)
-	if err != nil {
-		return nil, fmt.Errorf("record %d: %w: %w", c.index, ErrDamaged, err)
-	}
-	for _, g := range groups {
-		ids = append(ids, g.KeyID)
-	}
-	return ids, nil
+func (c *candidate) Keys() ([]int64, error) {
+	err := c.open()
+	return c.keys, err
 }
 
 // Member implements index.Sealed.
 func (c *candidate) Member(pointer string) (canon.Value, bool, error) {
-	if c.members == nil {
-		if err := c.read(); err != nil {
-			return canon.Value{}, false, err
-		}
-		c.work -= openWork
-		groups, _, err := c.l.decrypt(c.entry.Event, c.payload)
-		if err != nil {
-			return canon.Value{}, false, fmt.Errorf("record %d: %w", c.index, err)
-		}
-		c.members = map[string]canon.Value{}
-		for _, g := range groups {
-			for _, m := range g.members {
-				c.members[m.Name] = m.Value
-			}
-		}
-	}
+	err := c.open()
 	v, ok := c.members[pointer]
-	return v, ok, nil
+	return v, ok, err
 }
 
 // cursor asks for a page that begins with the candidate at an index. It is

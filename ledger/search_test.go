@@ -594,3 +594,42 @@ func TestOlderLedgerIsIndexed(t *testing.T) {
 	l.Stop()
 	ledgertest.Check(t, l.Dir)
 }
+
+// A payload that rots before its segment is full hides nobody: who searches for
+// a person learns that something is damaged.
+func TestRotOfTheNewestIsNotHidden(t *testing.T) {
+	l := ledgertest.New(t)
+	const data = `"paymentId":"P1","amount":{"amount":"5.00","currency":"EUR"},"valueDate":"2026-03-04"`
+	l.Submit(event(t, "payment.received", "file/F-1", "E1", `"party":"P-1"`, data), event(t, "payment.received", "file/F-2", "E2", `"party":"P-2"`, data))
+	at := l.Head().Size - 2
+	l.Stop()
+	for name, edit := range map[string]func([]byte) []byte{
+		"key id":  func(b []byte) []byte { b[1+int(b[0])+7] ^= 1; return b },
+		"length":  func(b []byte) []byte { b[1+int(b[0])+8] ^= 1; return b },
+		"members": func(b []byte) []byte { b[len(b)-1] ^= 1; return b },
+	} {
+		r, err := store.OpenRaw(ledgertest.Parts(t, l.Dir).Store)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(r.EditPayload(at, edit), r.Close()); err != nil {
+			t.Fatal(err)
+		}
+		o, err := ledger.Open(t.Context(), l.Dir, ledger.Options{})
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		for text, damaged := range map[string]bool{"party=P-1": true, "amount>1": true, "type=payment.received": false, "subject=file/F-2 party=P-2": false} {
+			if found, err := o.Search(t.Context(), ledger.Query{Filter: filter(t, text), Limit: 10}); errors.Is(err, ledger.ErrDamaged) != damaged {
+				t.Errorf("%s, %s: %+v, %v", name, text, found, err)
+			}
+		}
+		if err := o.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ledger.Repair(t.Context(), l.Dir, ledger.Options{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ledgertest.Check(t, l.Dir)
+}

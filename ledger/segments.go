@@ -4,6 +4,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/lendlog/lendlog/ledger/index"
@@ -54,32 +55,41 @@ func (l *Ledger) openIndex(ctx context.Context, view tree.View) error {
 	return err
 }
 
-// items returns what the index has of a range of records, each of which is held
-// against the tree and, as far as its keys are there, opened: rot in a payload
-// would otherwise hide it from those who search for its party.
+// items returns what the index has of a range of records. What of them was
+// altered since is a candidate of every search, and found out by it: rot must
+// neither hide a record nor keep the ledger from opening.
 func (l *Ledger) items(view tree.View, first, count int64) ([]index.Item, error) {
 	items := make([]index.Item, 0, index.Segment)
-	leaves := make([]leaf, 0, count)
+	leaves := make([]*leaf, 0, count)
 	err := l.store.Entries(first, count, func(i int64, b []byte) error {
 		lf, err := l.checkEntry(view, i, b)
-		leaves = append(leaves, leaf{lf.Leaf, nil})
+		if errors.Is(err, ErrDamaged) {
+			leaves = append(leaves, nil)
+			return nil
+		}
+		leaves = append(leaves, &lf)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
 	err = l.store.Payloads(first, count, func(i int64, payload []byte) error {
-		lf := leaves[i-first].Leaf
-		var identity [32]byte
-		if lf.Entry != nil {
-			identity = lf.Entry.Event
+		it := index.Unknown()
+		if lf := leaves[i-first]; lf != nil {
+			var identity [32]byte
+			if lf.Entry != nil {
+				identity = lf.Entry.Event
+			}
+			err := l.checkPayload(i, identity, payload)
+			if err == nil {
+				it, err = index.ItemOf(lf.Leaf, payload)
+			}
+			if err != nil && !errors.Is(err, ErrDamaged) {
+				return err
+			}
 		}
-		if err := l.checkPayload(i, identity, payload); err != nil {
-			return err
-		}
-		it, err := index.ItemOf(lf, payload)
 		items = append(items, it)
-		return err
+		return nil
 	})
 	return items, err
 }

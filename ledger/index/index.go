@@ -81,6 +81,14 @@ type Item struct {
 
 const noTime = -1 << 63
 
+// Unknown is what the index has of a record that cannot be read: it is a
+// candidate of every search.
+func Unknown() Item { return Item{Names: []Name{anything}, Time: noTime} }
+
+func (it Item) unknown() bool {
+	return len(it.Names) == 1 && it.Names[0] == anything && it.Time == noTime
+}
+
 // ItemOf returns what the index has of a leaf and its payload.
 func ItemOf(lf record.Leaf, payload []byte) (Item, error) {
 	it := Item{Time: noTime}

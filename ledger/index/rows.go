@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"iter"
+	"math"
 	"math/bits"
 	"slices"
 )
@@ -49,13 +50,17 @@ func Encode(items []Item) (names, lists []byte) {
 				places[n] = append(list, uint16(i))
 			}
 		}
-		if it.Time == noTime {
+		from, to := it.Time, it.Time
+		switch {
+		case it.unknown():
+			from, to = math.MinInt64, math.MaxInt64
+		case it.Time == noTime:
 			continue
 		}
 		if !timed {
-			least, greatest, timed = it.Time, it.Time, true
+			least, greatest, timed = from, to, true
 		}
-		least, greatest = min(least, it.Time), max(greatest, it.Time)
+		least, greatest = min(least, from), max(greatest, to)
 	}
 	sorted := make([]Name, 0, len(places))
 	for n := range places {

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package api
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+type searchDoc struct {
+	Size       int64       `json:"size"`
+	Checkpoint string      `json:"checkpoint"`
+	Cursor     string      `json:"cursor"`
+	Records    []recordDoc `json:"records"`
+}
+
+// lookUp reads all pages at a path, of so many records, and verifies each.
+func (s *testServer) lookUp(path string, limit int) (indexes []int64) {
+	s.t.Helper()
+	trust := s.trust()
+	sep := "?"
+	if strings.Contains(path, "?") {
+		sep = "&"
+	}
+	for cursor := ""; ; {
+		d := decode[searchDoc](s.t, s.want(s.get(fmt.Sprintf("%s%slimit=%d%s", path, sep, limit, cursor)), http.StatusOK).body)
+		if len(d.Records) > limit {
+			s.t.Fatalf("a page has %d records", len(d.Records))
+		}
+		for _, r := range d.Records {
+			r.Checkpoint = d.Checkpoint
+			s.verifyRecord(r, trust)
+			indexes = append(indexes, r.Index)
+		}
+		if d.Cursor == "" {
+			return indexes
+		}
+		cursor = "&cursor=" + url.QueryEscape(d.Cursor)
+	}
+}
+
+func TestSearch(t *testing.T) {
+	s := owing(t, nil)
+	first := s.ledger.Head().Size - 10
+	for _, tc := range []struct {
+		filter, order string
+		want          []int64 // from first on
+	}{
+		{"type=decision.made outcome=declined", "newest", []int64{6, 4, 2, 1, 0}},
+		{"type=decision.made outcome=declined time<2026-02", "oldest", []int64{2, 4, 6}},
+		{"jurisdiction=US", "newest", []int64{0}},
+		{"type=restricted", "newest", []int64{9}},
+		{"type=decision.made not jurisdiction=US capture=late,live", "oldest", []int64{1, 2, 4, 6}},
+	} {
+		want := make([]int64, len(tc.want))
+		for i, n := range tc.want {
+			want[i] = first + n
+		}
+		for _, limit := range []int{1, 2, 100} {
+			path := "/v1/records?order=" + tc.order + "&filter=" + url.QueryEscape(tc.filter)
+			if got := s.lookUp(path, limit); !slices.Equal(got, want) {
+				t.Errorf("%s, %s: %v, want %v", tc.filter, tc.order, got, want)
+			}
+		}
+	}
+	// What must not stand in a URL is posted.
+	for filter, want := range map[string][]int64{
+		"subject=file/C":                                {first + 3, first + 2},
+		"id=f1 source=urn:lender:origination":           {first + 8},
+		"paymentId=P":                                   {first + 8},
+		"subject=file/D type=decision.made":             {first + 4},
+		"caseKind=suspicious-report":                    nil,
+		"subject=case/K":                                nil,
+		"type=adverse-action.noticed decisionRef=c1,d1": {first + 5, first + 3},
+	} {
+		body := fmt.Sprintf(`{"filter":%q}`, filter)
+		a := s.do(http.MethodPost, "/v1/searches", strings.NewReader(body), "Content-Type", typeJSON)
+		if filter == "caseKind=suspicious-report" {
+			s.wantProblem(a, kindFilter)
+			continue
+		}
+		path := decode[struct{ Path string }](t, s.want(a, http.StatusCreated).body).Path
+		if path != a.header.Get("Location") || strings.ContainsAny(strings.TrimPrefix(path, "/v1/searches/"), "/?&=") {
+			t.Errorf("the search is at %s and %s", path, a.header.Get("Location"))
+		}
+		if got := s.lookUp(path, 1); !slices.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", filter, got, want)
+		}
+	}
+}
+
+func TestSearchRefuses(t *testing.T) {
+	s := owing(t, nil)
+	for query, want := range map[string]kind{
+		"filter=" + url.QueryEscape("subject=file/SECRET"):                    kindFilter,
+		"filter=" + url.QueryEscape("party=SECRET"):                           kindFilter,
+		"filter=" + url.QueryEscape("type=payment.received paymentId=SECRET"): kindFilter,
+		"filter=" + url.QueryEscape("type=SECRET"):                            kindFilter,
+		"filter=" + url.QueryEscape("outcome SECRET"):                         kindFilter,
+		"order=random": kindBadRequest,
+		"limit=0":      kindBadRequest,
+		"limit=1001":   kindBadRequest,
+		"cursor=AAAA":  kindBadRequest,
+	} {
+		a := s.get("/v1/records?" + query)
+		s.wantProblem(a, want)
+		if strings.Contains(string(a.body), "SECRET") {
+			t.Errorf("%s: the answer repeats the value: %s", query, a.body)
+		}
+	}
+	for body, want := range map[string]kind{
+		`{"filter":"amount"}`:            kindFilter,
+		`{"filter":1}`:                   kindUnreadable,
+		`[]`:                             kindUnreadable,
+		`{"filter":"","limit":"1"}`:      kindUnreadable,
+		`{"filter":"","order":"up"}`:     kindBadRequest,
+		`{"filter":"party=P" "x"`:        kindInvalid,
+		strings.Repeat(" ", maxSearch+1): kindTooLarge,
+	} {
+		a := s.do(http.MethodPost, "/v1/searches", strings.NewReader(body), "Content-Type", typeJSON)
+		if want == kindInvalid {
+			if a.status < 400 || a.status >= 500 {
+				t.Errorf("%s: %d", body, a.status)
+			}
+			continue
+		}
+		s.wantProblem(a, want)
+	}
+	s.wantProblem(s.do(http.MethodPost, "/v1/searches", strings.NewReader("x"), "Content-Type", "text/plain"), kindMediaType)
+	s.wantProblem(s.get("/v1/searches/unknown"), kindNotFound)
+}
+
+// Searches are forgotten after an hour without use, and when there are too
+// many, the one that was used longest ago.
+func TestSearchesAreBounded(t *testing.T) {
+	var all searches
+	now := time.Now()
+	first := all.add(postedSearch{used: now})
+	second := all.add(postedSearch{used: now})
+	for range maxSearches - 1 {
+		if _, ok := all.get(first, now); !ok {
+			t.Fatal("a search in use is forgotten")
+		}
+		all.add(postedSearch{used: now})
+	}
+	if _, ok := all.get(second, now); ok || len(all.byID) != maxSearches || len(all.ids) != maxSearches {
+		t.Errorf("%d searches, %d ids", len(all.byID), len(all.ids))
+	}
+	if _, ok := all.get(first, now.Add(searchTTL+1)); ok {
+		t.Error("a search is kept too long")
+	}
+	all.add(postedSearch{used: now.Add(2 * searchTTL)})
+	if len(all.byID) != 1 || len(all.ids) != 1 {
+		t.Errorf("%d searches are left", len(all.byID))
+	}
+}
