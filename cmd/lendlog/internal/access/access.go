@@ -16,6 +16,7 @@ import (
 
 	"github.com/lendlog/lendlog/ledger"
 	"github.com/lendlog/lendlog/ledger/due"
+	"github.com/lendlog/lendlog/ledger/index"
 	"github.com/lendlog/lendlog/ledger/proof"
 	"github.com/lendlog/lendlog/ledger/record"
 	"github.com/lendlog/lendlog/ledger/story"
@@ -77,6 +78,12 @@ type Ledger interface {
 	// Records yields all records that lie under the checkpoint that is returned,
 	// in their order.
 	Records(ctx context.Context, progress func(step string, done, total int64)) (checkpoint string, records iter.Seq2[*Record, error], err error)
+	// Search yields the records that a filter wants, the newest first or the
+	// oldest, and reads so many at a time.
+	Search(ctx context.Context, f *index.Filter, oldest bool, page int) iter.Seq2[*Record, error]
+	// Explain says how a search would find its records. Only a ledger of this
+	// machine does.
+	Explain(ctx context.Context, f *index.Filter) (*ledger.Explanation, error)
 	// Close lets go of the ledger. What was acknowledged is durable already.
 	Close() error
 }
