@@ -30,7 +30,7 @@ import (
 // record is known to make it true, and "not" holds everywhere else: also where
 // a record lacks the member, or where it was erased.
 //
-// docs/integrate.md lists the fields.
+// docs/integrate.md, "Search", lists the fields.
 type Filter struct {
 	terms []term
 }
