@@ -343,7 +343,6 @@ func TestRestrictedIsNotSearched(t *testing.T) {
 		"id=E2 source=urn:lender:test":          {payment},
 		"source=urn:lender:test":                {payment},
 		"submitter=key-1":                       {payment},
-		"type=case.opened":                      nil,
 		"not submitter=key-1 type=restricted":   {restricted},
 		fmt.Sprintf("index>=%d", restricted):    {payment, restricted},
 		"time=2026-03-04":                       {payment},
@@ -362,6 +361,8 @@ func TestRestrictedIsNotSearched(t *testing.T) {
 		"narrative=x":                "", // of complaints
 		"id=K1":                      "column 1: an id belongs to its source",
 		"type=case.closed.v9":        "column 1: the ledger has no such type",
+		"type=case.opened":           "column 1: this type is restricted",
+		"index>1 not type=org.lendlog.case.opened.v1": "column 9: this type is restricted",
 	} {
 		_, err := search(l.Ledger, t, ledger.Query{Filter: filter(t, text), Limit: 10})
 		if want == "" && err != nil || want != "" && (err == nil || !strings.HasPrefix(err.Error(), want)) {
@@ -631,5 +632,52 @@ func TestRotOfTheNewestIsNotHidden(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	ledgertest.Check(t, l.Dir)
+}
+
+// While records are appended, every search is of the ledger as it lay at its
+// first page.
+func TestSearchWhileAppending(t *testing.T) {
+	l := ledgertest.New(t)
+	events := ledgertest.NewEvents(11).Take(index.Segment + 500)
+	q := ledger.Query{Filter: filter(t, "type=payment.received"), Limit: 1000}
+	type answer struct{ size, found int64 }
+	var answers []answer
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for len(answers) < 3 || l.Head().Size < index.Segment+200 && t.Context().Err() == nil {
+			a := answer{}
+			for q := q; ; {
+				p, err := l.Search(t.Context(), q)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				a.size, a.found = p.Size, a.found+int64(len(p.Indexes))
+				if q.Cursor = p.Cursor; q.Cursor == "" {
+					break
+				}
+			}
+			answers = append(answers, a)
+		}
+	}()
+	for part := range slices.Chunk(events, 100) {
+		l.Submit(part...)
+	}
+	<-ended
+	all := facts(t, l.Ledger)
+	for _, a := range answers {
+		want := int64(0)
+		for _, f := range all {
+			if f.index < a.size && f.entry.Type == "org.lendlog.payment.received.v1" {
+				want++
+			}
+		}
+		if a.found != want {
+			t.Errorf("of %d records, %d are found, want %d", a.size, a.found, want)
+		}
+	}
+	l.Stop()
 	ledgertest.Check(t, l.Dir)
 }

@@ -33,6 +33,7 @@ What can be measured (--only):
   growth    what a record costs at the end, compared with early on
   open      opening the ledger
   history   all records of one subject
+  search    a page of a search
   audit     an audit, and a deep one
   sealed    everything, in process
   stream    NDJSON over HTTP: one stream, four, and one of whole credit files

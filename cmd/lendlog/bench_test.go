@@ -53,6 +53,7 @@ func TestBench(t *testing.T) {
 		{"growth", memory | growth, 2},
 		{"open", cpu | memory, 0},
 		{"history", cpu | waits | memory, 1},
+		{"search", cpu | waits | memory, 1},
 		{"audit", cpu | memory, 1},
 		{"audit-deep", cpu | memory, 1},
 		{"sealed", cpu | waits | memory | raw, 0},
@@ -87,7 +88,7 @@ func TestBench(t *testing.T) {
 		}
 	}
 	empty(t, dir)
-	for _, path := range []string{"engine", "growth", "open", "history", "audit", "audit-deep", "sealed"} {
+	for _, path := range []string{"engine", "growth", "open", "history", "search", "audit", "audit-deep", "sealed"} {
 		if st, err := os.Stat(filepath.Join(profiles, path+".pprof")); err != nil || st.Size() == 0 {
 			t.Errorf("profile of %s: %v", path, err)
 		}

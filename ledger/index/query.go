@@ -107,9 +107,17 @@ func (f *Filter) types(schemas []*record.Schema) ([]*record.Schema, error) {
 			continue
 		}
 		for _, v := range t.values {
-			named := func(s *record.Schema) bool { return isType(s.Type, []string{v}) }
-			if !slices.ContainsFunc(schemas, named) {
+			known, open := v == record.TypeRestricted || v == "restricted", false
+			for _, s := range schemas {
+				if isType(s.Type, []string{v}) {
+					known, open = true, open || !s.Restricted
+				}
+			}
+			switch {
+			case !known:
 				return nil, t.fail("the ledger has no such type; `lendlog types list` lists them")
+			case !open && v != record.TypeRestricted && v != "restricted":
+				return nil, t.fail("this type is restricted: its records are found as type=restricted only, together with all others that are")
 			}
 		}
 	}

@@ -26,7 +26,7 @@ import (
 )
 
 // Paths are what can be measured, in the order in which it is.
-var Paths = []string{"engine", "growth", "open", "history", "audit", "sealed", "stream", "single"}
+var Paths = []string{"engine", "growth", "open", "history", "search", "audit", "sealed", "stream", "single"}
 
 // Options say what to measure.
 type Options struct {
@@ -135,7 +135,7 @@ func Run(ctx context.Context, o Options) (_ *Report, err error) {
 		of  []string
 		run func() error
 	}{
-		{[]string{"engine", "growth", "open", "history", "audit"}, b.measureLarge},
+		{[]string{"engine", "growth", "open", "history", "search", "audit"}, b.measureLarge},
 		{[]string{"sealed"}, b.measureSealed},
 		{[]string{"stream"}, b.measureStreams},
 		{[]string{"single"}, b.measureSingles},

@@ -65,7 +65,7 @@ func (b *bench) measureLarge() error {
 	if err := b.measureEngine(dir, events); err != nil {
 		return fmt.Errorf("couldn't measure the engine: %w", err)
 	}
-	if b.wanted("open") || b.wanted("history") {
+	if b.wanted("open") || b.wanted("history") || b.wanted("search") {
 		if err := b.measureReads(dir, events); err != nil {
 			return fmt.Errorf("couldn't measure reading: %w", err)
 		}

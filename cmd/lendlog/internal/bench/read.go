@@ -6,19 +6,22 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"time"
 
 	"github.com/lendlog/lendlog/ledger"
 	"github.com/lendlog/lendlog/ledger/fsck"
+	"github.com/lendlog/lendlog/ledger/index"
 	"github.com/lendlog/lendlog/ledger/proof"
 )
 
 const (
 	histories = 2000 // subjects that are read at most
-	page      = 100  // records of each at most
+	searches  = 700
+	page      = 100 // records of each at most
 )
 
-// measureReads opens a ledger again and reads the records of random subjects.
+// measureReads opens a ledger again and reads of it.
 func (b *bench) measureReads(dir string, events *Events) (err error) {
 	var l *ledger.Ledger
 	r := Result{Path: "open", What: "opening after a stop in good order, with every check"}
@@ -34,14 +37,22 @@ func (b *bench) measureReads(dir string, events *Events) (err error) {
 	r.over(l.Head().Size, time.Since(begun))
 	r.CPU = micros(ownCPU()-before) / float64(r.Records)
 	b.add("open", r)
-	if !b.wanted("history") {
-		return nil
+	if b.wanted("history") {
+		if err := b.measureHistory(l, events); err != nil {
+			return err
+		}
 	}
+	if b.wanted("search") {
+		return b.measureSearch(l, events)
+	}
+	return nil
+}
 
-	r = Result{Path: "history", What: "all records of one subject, at most a page of 100: read, decrypted, checked; random subjects"}
+func (b *bench) measureHistory(l *ledger.Ledger, events *Events) (err error) {
+	r := Result{Path: "history", What: "all records of one subject, at most a page of 100: read, decrypted, checked; random subjects"}
 	var waits latencies
 	var records int64
-	begun, before = time.Now(), ownCPU()
+	begun, before := time.Now(), ownCPU()
 	err = b.inProcess(&r, func() error {
 		rng := rand.New(rand.NewPCG(b.Seed, 2))
 		n := min(histories, int64(events.Subjects()))
@@ -66,6 +77,56 @@ func (b *bench) measureReads(dir string, events *Events) (err error) {
 	r.latency(&waits)
 	r.want(r.P50 <= 1, "p50 ≤ 1 ms")
 	b.add("history", r)
+	return nil
+}
+
+// measureSearch reads pages of searches that the index answers, or a window of
+// time: a person's records, a rare value, a common one, some of any time.
+func (b *bench) measureSearch(l *ledger.Ledger, events *Events) (err error) {
+	r := Result{Path: "search", What: "a page of 100 by one indexed term or a window of time: found, read, decrypted, checked"}
+	var waits latencies
+	var records int64
+	begun, before := time.Now(), ownCPU()
+	err = b.inProcess(&r, func() error {
+		rng := rand.New(rand.NewPCG(b.Seed, 3))
+		for i := range int64(searches) {
+			text := [...]string{
+				"party=" + events.party(rng.Uint64N(events.Subjects())),
+				"type=decision.made",
+				"outcome=declined",
+				"index<" + strconv.FormatInt(1+rng.Int64N(l.Head().Size), 10) + " reasonCodes=debt-to-income",
+				"recorded<" + begun.UTC().Add(-time.Duration(rng.Int64N(int64(time.Hour)))).Format(time.RFC3339),
+				"time=2026-01-0" + strconv.FormatInt(5+rng.Int64N(5), 10),
+				"reasonCodes=nobody-has-this",
+			}[i%7]
+			f, err := index.ParseFilter(text)
+			if err != nil {
+				return err
+			}
+			asked := time.Now()
+			found, err := l.Search(b.ctx, ledger.Query{Filter: f, Limit: page})
+			if err != nil {
+				return err
+			}
+			for _, at := range found.Indexes {
+				if _, err := l.Record(b.ctx, at); err != nil {
+					return err
+				}
+			}
+			waits.add(time.Since(asked))
+			records += int64(len(found.Indexes))
+			b.Progress("search", i+1, searches)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	r.over(records, time.Since(begun))
+	r.CPU = micros(ownCPU()-before) / float64(max(1, records))
+	r.latency(&waits)
+	r.want(r.P99 <= 50, "p99 ≤ 50 ms")
+	b.add("search", r)
 	return nil
 }
 
