@@ -234,8 +234,23 @@ func TestTail(t *testing.T) {
 func TestShortRangesAreDamage(t *testing.T) {
 	s := openStore(t, filepath.Join(t.TempDir(), "store"), true)
 	b := fill(rand.New(rand.NewPCG(3, 4)), 1)[0]
+	b.Segments = []Segment{{0, []byte{1}, []byte{2}}, {1, []byte{3}, []byte{4}}}
 	if err := s.Commit(b); err != nil {
 		t.Fatal(err)
+	}
+	for _, down := range []bool{false, true} {
+		var got []byte
+		first := int64(0)
+		if down {
+			first = 1
+		}
+		err := s.SegmentNames(first, 2, down, func(n int64, names []byte) error {
+			got = append(got, byte(n), names[0])
+			return nil
+		})
+		if want := map[bool][]byte{false: {0, 1, 1, 3}, true: {1, 3, 0, 1}}[down]; err != nil || !cmp.Equal(got, want) {
+			t.Errorf("segments downwards %t: %v, %v", down, got, err)
+		}
 	}
 	ignore := func(int64, []byte) error { return nil }
 	size := b.Head.Size
@@ -248,6 +263,10 @@ func TestShortRangesAreDamage(t *testing.T) {
 		{"payloads beyond the end", func() error { return s.Payloads(0, size+1, ignore) }},
 		{"postings beyond the last", func() error { _, err := s.Postings(b.Postings[0].Term, 1, size); return err }},
 		{"postings of nobody", func() error { _, err := s.Postings([32]byte{99}, 1, 1); return err }},
+		{"an entry's block after the end", func() error { _, err := s.EntryBlock(size + 1<<20); return err }},
+		{"segments beyond the last", func() error { return s.SegmentNames(0, 3, false, ignore) }},
+		{"segments before the first", func() error { return s.SegmentNames(1, 3, true, ignore) }},
+		{"lists of no segment", func() error { _, err := s.SegmentLists(2); return err }},
 		{"a tile that is not full yet", func() error { _, err := s.ReadTile(0, 1<<20); return err }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -292,6 +311,8 @@ func TestKeyLayout(t *testing.T) {
 		{"tile", tileKey(2, 3), "74" + "02" + "0000000000000003"},
 		{"posting", postingKey([32]byte{0xaa}, 5), "73" + "aa" + fmt.Sprintf("%062d", 0) + "00000005"},
 		{"identity", identityKey([32]byte{0xbb}), "69" + "bb" + fmt.Sprintf("%062d", 0)},
+		{"a segment's names", key('x', 9), "78" + "0000000000000009"},
+		{"a row of the index", checked(key('y', 9), []byte{1, 2}), "0102" + "6b082420"},
 		{"identity's value", Identity{Index: 7, Restricted: true}.value(), "0000000000000007" + "01" + "a2c373df"},
 	} {
 		if got := hex.EncodeToString(tt.key); got != tt.want {
