@@ -30,6 +30,7 @@
 package index
 
 import (
+	"bytes"
 	"strings"
 	"time"
 
@@ -55,19 +56,34 @@ const (
 	maxNames = 256
 )
 
-// valueName returns the name of a value of a field: FNV-1a, because nothing
-// rests on it.
+// valueName returns the name of a value of a field. Nothing rests on the hash,
+// which has to be fast, and the same for ever.
 func valueName(field, text string) Name {
-	const prime = 1099511628211
-	h := uint64(14695981039346656037)
-	for i := range len(field) {
-		h = (h ^ uint64(field[i])) * prime
+	return max(1, Name(scramble(hash(hash(0, field), text))>>1))
+}
+
+// memberName returns the name of a value of a member of data.
+func memberName(member, text string) Name {
+	return max(1, Name(scramble(hash(hash(1, member), text))>>1))
+}
+
+func hash(h uint64, s string) uint64 {
+	for ; len(s) >= 8; s = s[8:] {
+		w := s[:8]
+		h = scramble(h ^ (uint64(w[0]) | uint64(w[1])<<8 | uint64(w[2])<<16 | uint64(w[3])<<24 |
+			uint64(w[4])<<32 | uint64(w[5])<<40 | uint64(w[6])<<48 | uint64(w[7])<<56))
 	}
-	h *= prime // a zero byte between the two
-	for i := range len(text) {
-		h = (h ^ uint64(text[i])) * prime
+	rest := uint64(len(s)+1) << 56
+	for i := range len(s) {
+		rest |= uint64(s[i]) << (8 * i)
 	}
-	return max(1, Name(h>>1))
+	return scramble(h ^ rest)
+}
+
+// scramble is a bijection in which every bit matters.
+func scramble(h uint64) uint64 {
+	h = (h ^ h>>32) * 0x9e3779b97f4a7c15
+	return h ^ h>>29
 }
 
 // KeyName returns the name of records of which a part is under a party key.
@@ -96,7 +112,7 @@ func ItemOf(lf record.Leaf, payload []byte) (Item, error) {
 	if e == nil {
 		return it, nil
 	}
-	it.Names = make([]Name, 0, 16)
+	it.Names = make([]Name, 0, 20)
 	for text := range typeTexts(e.Type) {
 		it.Names = append(it.Names, valueName("type", text))
 	}
@@ -111,14 +127,15 @@ func ItemOf(lf record.Leaf, payload []byte) (Item, error) {
 	}
 	for _, m := range e.Open.Members {
 		for text := range texts(m.Value) {
-			it.Names = append(it.Names, valueName("."+m.Name, text))
+			it.Names = append(it.Names, memberName(m.Name, text))
 		}
 	}
-	groups, err := seal.ParsePayload(payload)
-	if err != nil {
-		return it, err
-	}
-	for _, g := range groups {
+	for len(payload) > 0 {
+		var g seal.Head
+		var err error
+		if g, payload, err = seal.CutHead(payload); err != nil {
+			return it, err
+		}
 		if !ofInstitution(g.Name) {
 			it.Names = append(it.Names, KeyName(g.KeyID))
 		}
@@ -129,9 +146,9 @@ func ItemOf(lf record.Leaf, payload []byte) (Item, error) {
 	return it, nil
 }
 
-func ofInstitution(group string) bool {
-	kind, _, _ := strings.Cut(group, ".")
-	return kind == record.GroupInstitution
+func ofInstitution(group []byte) bool {
+	kind, _, _ := bytes.Cut(group, []byte{'.'})
+	return string(kind) == record.GroupInstitution
 }
 
 const day = 24 * 60 * 60 * 1000

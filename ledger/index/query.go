@@ -251,7 +251,7 @@ func (b *bound) bindMember(types []*record.Schema, open bool) (names []Name, err
 	}
 	if shown {
 		for _, v := range b.want {
-			names = append(names, valueName("."+name, v))
+			names = append(names, memberName(name, v))
 		}
 	}
 	return names, nil

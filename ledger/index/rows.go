@@ -34,14 +34,8 @@ func Encode(items []Item) (names, lists []byte) {
 	least, greatest := int64(1), int64(0)
 	timed := false
 	for i, it := range items {
-		fresh := 0
-		for _, n := range it.Names {
-			if _, ok := places[n]; !ok {
-				fresh++
-			}
-		}
 		found := it.Names
-		if len(places)+fresh >= maxSegmentNames {
+		if len(places)+len(found) >= maxSegmentNames {
 			found = []Name{anything}
 		}
 		for _, n := range found {

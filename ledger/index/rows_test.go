@@ -3,6 +3,7 @@
 package index
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -120,6 +121,20 @@ func TestListsTakeTheShorterForm(t *testing.T) {
 		}
 	}
 }
+
+// What names and rows are made of is in stores: another byte, and they are
+// damaged.
+func TestGoldenRows(t *testing.T) {
+	names := fmt.Sprintf("%x %x %x %x", uint64(valueName("type", "decision.made")), uint64(memberName("type", "decision.made")), uint64(dayName(1767600000000)), uint64(KeyName(7)))
+	row, lists := Encode([]Item{{Names: []Name{300, 9, KeyName(7)}, Time: 5}, {Names: []Name{9}, Time: -2}, {Time: noTime}})
+	if got, want := fmt.Sprintf("%s\n%x\n%x", names, row, lists), golden; got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+const golden = `225f2589faeb613 37f0f8b318dd39cc 1fc04bdbb3fc4126 8000000000000007
+030a0309a302dbfdffffffffffff7f
+04000102000200`
 
 func FuzzRows(f *testing.F) {
 	names, lists := Encode(random(rand.New(rand.NewPCG(3, 4)), 300, 30))

@@ -114,24 +114,44 @@ func groupContext(identity [32]byte, name string) []byte {
 
 var errPayload = errors.New("the payload is not whole")
 
+// A Head is what a payload shows of a group.
+type Head struct {
+	Name  []byte
+	KeyID int64
+}
+
+// CutHead returns the head of the first group of a payload, and what follows
+// the group. It shares the payload's memory.
+func CutHead(payload []byte) (h Head, rest []byte, err error) {
+	h, _, rest, err = cutGroup(payload)
+	return h, rest, err
+}
+
+func cutGroup(payload []byte) (h Head, sealed, rest []byte, err error) {
+	n := int(payload[0])
+	if len(payload) < 1+n+12 {
+		return h, nil, nil, errPayload
+	}
+	h.Name, payload = payload[1:1+n], payload[1+n:]
+	h.KeyID = int64(binary.BigEndian.Uint64(payload))
+	size := int64(binary.BigEndian.Uint32(payload[8:]))
+	payload = payload[12:]
+	if size > int64(len(payload)) || h.KeyID < 0 {
+		return h, nil, nil, errPayload
+	}
+	return h, payload[:size], payload[size:], nil
+}
+
 // ParsePayload splits a payload into its groups, which share its memory.
 func ParsePayload(payload []byte) ([]Group, error) {
 	var groups []Group
 	for len(payload) > 0 {
-		n := int(payload[0])
-		if len(payload) < 1+n+12 {
-			return nil, errPayload
+		h, sealed, rest, err := cutGroup(payload)
+		if err != nil {
+			return nil, err
 		}
-		g := Group{Name: string(payload[1 : 1+n])}
-		payload = payload[1+n:]
-		g.KeyID = int64(binary.BigEndian.Uint64(payload))
-		size := int64(binary.BigEndian.Uint32(payload[8:]))
-		payload = payload[12:]
-		if size > int64(len(payload)) || g.KeyID < 0 {
-			return nil, errPayload
-		}
-		g.sealed, payload = payload[:size], payload[size:]
-		groups = append(groups, g)
+		groups = append(groups, Group{string(h.Name), h.KeyID, sealed})
+		payload = rest
 	}
 	return groups, nil
 }
