@@ -6,8 +6,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 
 	"github.com/lendlog/lendlog/ledger/index"
+	"github.com/lendlog/lendlog/ledger/record"
 	"github.com/lendlog/lendlog/ledger/store"
 	"github.com/lendlog/lendlog/ledger/tree"
 )
@@ -55,41 +57,57 @@ func (l *Ledger) openIndex(ctx context.Context, view tree.View) error {
 	return err
 }
 
-// items returns what the index has of a range of records. What of them was
-// altered since is a candidate of every search, and found out by it: rot must
-// neither hide a record nor keep the ledger from opening.
+// items returns what the index has of a range of records. What of them is
+// missing or was altered is a candidate of every search, and found out by it:
+// rot must neither hide a record nor keep the ledger from opening.
 func (l *Ledger) items(view tree.View, first, count int64) ([]index.Item, error) {
-	items := make([]index.Item, 0, index.Segment)
-	leaves := make([]*leaf, 0, count)
-	err := l.store.Entries(first, count, func(i int64, b []byte) error {
-		lf, err := l.checkEntry(view, i, b)
-		if errors.Is(err, ErrDamaged) {
-			leaves = append(leaves, nil)
-			return nil
+	leaves := make([]record.Leaf, count)
+	known := make([]bool, count)
+	for b := range l.store.EntryBlocks(first, first+count) {
+		for i, bytes := range within(b, first, count) {
+			lf, err := l.checkEntry(view, i, bytes)
+			if err != nil && !errors.Is(err, ErrDamaged) {
+				return nil, err
+			}
+			leaves[i-first], known[i-first] = lf.Leaf, err == nil
 		}
-		leaves = append(leaves, &lf)
-		return err
-	})
-	if err != nil {
-		return nil, err
 	}
-	err = l.store.Payloads(first, count, func(i int64, payload []byte) error {
-		it := index.Unknown()
-		if lf := leaves[i-first]; lf != nil {
+	items := make([]index.Item, count, index.Segment)
+	for i := range items {
+		items[i] = index.Unknown()
+	}
+	for b := range l.store.PayloadBlocks(first, first+count) {
+		for i, payload := range within(b, first, count) {
+			if !known[i-first] {
+				continue
+			}
+			lf := leaves[i-first]
 			var identity [32]byte
 			if lf.Entry != nil {
 				identity = lf.Entry.Event
 			}
-			err := l.checkPayload(i, identity, payload)
-			if err == nil {
-				it, err = index.ItemOf(lf.Leaf, payload)
+			if err := l.checkPayload(i, identity, payload); errors.Is(err, ErrDamaged) {
+				continue
+			} else if err != nil {
+				return nil, err
 			}
-			if err != nil && !errors.Is(err, ErrDamaged) {
-				return err
+			it, err := index.ItemOf(lf, payload)
+			if err != nil {
+				return nil, err
+			}
+			items[i-first] = it
+		}
+	}
+	return items, nil
+}
+
+// within yields the items of a block that lie in a range, by their indexes.
+func within(b store.Block, first, count int64) iter.Seq2[int64, []byte] {
+	return func(yield func(int64, []byte) bool) {
+		for i, item := range b.Items {
+			if at := b.First + int64(i); at >= first && at < first+count && !yield(at, item) {
+				return
 			}
 		}
-		items = append(items, it)
-		return nil
-	})
-	return items, err
+	}
 }
