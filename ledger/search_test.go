@@ -605,7 +605,6 @@ func TestRotOfTheNewestIsNotHidden(t *testing.T) {
 	at := l.Head().Size - 2
 	l.Stop()
 	for name, edit := range map[string]func([]byte) []byte{
-		"entry":   nil, // is lost
 		"key id":  func(b []byte) []byte { b[1+int(b[0])+7] ^= 1; return b },
 		"length":  func(b []byte) []byte { b[1+int(b[0])+8] ^= 1; return b },
 		"members": func(b []byte) []byte { b[len(b)-1] ^= 1; return b },
@@ -614,18 +613,14 @@ func TestRotOfTheNewestIsNotHidden(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		change := r.EditPayload
-		if edit == nil {
-			change, edit = r.EditEntry, func([]byte) []byte { return nil }
-		}
-		if err := errors.Join(change(at, edit), r.Close()); err != nil {
+		if err := errors.Join(r.EditPayload(at, edit), r.Close()); err != nil {
 			t.Fatal(err)
 		}
 		o, err := ledger.Open(t.Context(), l.Dir, ledger.Options{})
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		for text, damaged := range map[string]bool{"party=P-1": true, "amount>1": true, "type=payment.received": name == "entry", "subject=file/F-2 party=P-2": name == "entry"} {
+		for text, damaged := range map[string]bool{"party=P-1": true, "amount>1": true, "type=payment.received": false, "subject=file/F-2 party=P-2": false} {
 			if found, err := o.Search(t.Context(), ledger.Query{Filter: filter(t, text), Limit: 10}); errors.Is(err, ledger.ErrDamaged) != damaged {
 				t.Errorf("%s, %s: %+v, %v", name, text, found, err)
 			}
@@ -684,5 +679,39 @@ func TestSearchWhileAppending(t *testing.T) {
 		}
 	}
 	l.Stop()
+	ledgertest.Check(t, l.Dir)
+}
+
+// An entry that is lost before its segment is full, but beyond the right edge,
+// does not keep the ledger from opening: who searches learns of it.
+func TestLostEntryIsNotHidden(t *testing.T) {
+	l := ledgertest.New(t)
+	l.Submit(ledgertest.NewEvents(13).Take(800)...)
+	l.Stop()
+	r, err := store.OpenRaw(ledgertest.Parts(t, l.Dir).Store)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(r.EditEntry(300, func([]byte) []byte { return nil }), r.Close()); err != nil {
+		t.Fatal(err)
+	}
+	o, err := ledger.Open(t.Context(), l.Dir, ledger.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{"type=loan.closed", "party=nobody", "index>=290 outcome=declined"} {
+		if p, err := o.Search(t.Context(), ledger.Query{Filter: filter(t, text), Limit: 1000}); !errors.Is(err, ledger.ErrDamaged) {
+			t.Errorf("%s: %+v, %v", text, p, err)
+		}
+	}
+	if _, err := o.Search(t.Context(), ledger.Query{Filter: filter(t, "index<256"), Limit: 1000}); err != nil {
+		t.Error(err)
+	}
+	if err := o.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ledger.Repair(t.Context(), l.Dir, ledger.Options{}); err != nil {
+		t.Fatal(err)
+	}
 	ledgertest.Check(t, l.Dir)
 }
