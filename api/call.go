@@ -23,6 +23,8 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+
+	"github.com/lendlog/lendlog/ledger"
 )
 
 // A call is one request and its answer.
@@ -168,6 +170,20 @@ func (c *call) param(name string) (string, error) {
 		return "", badRequest("the path parameter %s is not percent-encoded as RFC 3986 says", name)
 	}
 	return s, nil
+}
+
+// subject reads the subject of a path.
+func (c *call) subject() (kind, id string, err error) {
+	if kind, err = c.param("kind"); err != nil {
+		return "", "", err
+	}
+	if id, err = c.param("id"); err != nil {
+		return "", "", err
+	}
+	if kind == "" || id == "" || strings.Contains(kind, "/") {
+		return "", "", ledger.ErrNotFound // a subject has one path
+	}
+	return kind, id, nil
 }
 
 // checkQuery refuses parameters that the route does not know, or that stand

@@ -6,23 +6,14 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-
-	"github.com/lendlog/lendlog/ledger"
 )
 
 // getSubjectEvidence answers GET /v1/subjects/{kind}/{id}/evidence: all
 // records of a subject with the proof that there are no others.
 func (s *Server) getSubjectEvidence(c *call) error {
-	kind, err := c.param("kind")
+	kind, id, err := c.subject()
 	if err != nil {
 		return err
-	}
-	id, err := c.param("id")
-	if err != nil {
-		return err
-	}
-	if kind == "" || id == "" || strings.Contains(kind, "/") {
-		return ledger.ErrNotFound // a subject has one path
 	}
 	disclose, err := c.pointers()
 	if err != nil {

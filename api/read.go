@@ -222,11 +222,7 @@ const (
 
 // getSubject answers GET /v1/subjects/{kind}/{id}.
 func (s *Server) getSubject(c *call) error {
-	kind, err := c.param("kind")
-	if err != nil {
-		return err
-	}
-	id, err := c.param("id")
+	kind, id, err := c.subject()
 	if err != nil {
 		return err
 	}
@@ -240,9 +236,6 @@ func (s *Server) getSubject(c *call) error {
 	}
 	if limit > timelineMax {
 		return badRequest("the query parameter limit is at most %d; read on with from", timelineMax)
-	}
-	if strings.Contains(kind, "/") {
-		return ledger.ErrNotFound // a subject has one path
 	}
 	// A thousand large records would fill the memory, so they are read and
 	// written a few at a time. All are proved under the checkpoint that lay
