@@ -306,7 +306,7 @@ var (
 	callLine   = regexp.MustCompile(`^(\d+) +(\w+)\((.*)$`)
 	restLine   = regexp.MustCompile(`^(\d+) +<\.\.\. \w+ resumed>`)
 	quotedPath = regexp.MustCompile(`[<"](/[^>"]*)[>"]`)
-	randomName = regexp.MustCompile(`(/\.[a-z0-9.-]*\.)\d+$|(store\.damaged-).*`)
+	randomName = regexp.MustCompile(`(/\.[A-Za-z0-9.-]*\.)\d+$|(store\.damaged-).*`)
 )
 
 func (tr *tracer) read(t *testing.T) (calls []call) {
