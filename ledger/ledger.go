@@ -27,9 +27,10 @@
 //
 // The files are: create.go and open.go (the directory, and every check on
 // opening), prepare.go (an event becomes a sealed, encrypted record without a
-// number), sequence.go (the commit), read.go (records, timelines, tiles,
-// proofs), segments.go and search.go (the index, and what is found by it),
-// repair.go (a store out of its mirror).
+// number), sequence.go (the commit), read.go (records, timelines, tiles),
+// prove.go (evidence), scan.go (the whole ledger, in bounded memory),
+// segments.go, search.go and candidates.go (the index, and what is found by
+// it), repair.go (a store out of its mirror).
 package ledger
 
 import (

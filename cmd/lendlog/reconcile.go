@@ -6,7 +6,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -21,7 +20,6 @@ import (
 
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/access"
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/console"
-	"github.com/lendlog/lendlog/ledger/canon"
 	"github.com/lendlog/lendlog/ledger/due"
 	"github.com/lendlog/lendlog/ledger/mapping"
 	"github.com/lendlog/lendlog/ledger/reconcile"
@@ -261,7 +259,7 @@ func (r *reconciler) read(ctx context.Context, to *reconcile.Comparison, stateme
 	return hex.EncodeToString(hash.Sum(nil)), nil
 }
 
-// outcome words, of a break by its kind.
+// breakWords are the kinds of breaks in words.
 var breakWords = map[reconcile.Kind]string{
 	reconcile.MissingInLedger: "missing in the ledger",
 	reconcile.MissingInFile:   "missing in the file",
@@ -360,246 +358,6 @@ func sumRows(file, ledger []reconcile.Sum) [][]string {
 	slices.SortFunc(rows, func(a, b []string) int { return strings.Compare(a[0], b[0]) })
 	return rows
 }
-
-// maxRecorded is how many breaks a record can hold.
-const maxRecorded = 256
-
-// submit records the result and returns the index of the record.
-func (r *reconciler) submit(ctx context.Context, l access.Ledger, out *reconciled) (*int64, error) {
-	document := r.event(out, time.Now().UTC()).Bytes()
-	events := func(yield func(access.Event, error) bool) { yield(access.Event{Number: 1, Document: document}, nil) }
-	for got, err := range l.Submit(ctx, events, access.SubmitOptions{}) {
-		switch {
-		case err != nil:
-			return nil, err
-		case got.Refused != nil:
-			return nil, fmt.Errorf("the ledger refused the record of the reconciliation: %w", got.Refused)
-		}
-		return &got.Receipt.Index, nil
-	}
-	return nil, errors.New("the ledger didn't answer whether it recorded the reconciliation")
-}
-
-// event makes the event that holds a result.
-func (r *reconciler) event(out *reconciled, now time.Time) canon.Value {
-	data := canon.Value{Kind: canon.Object}
-	add := func(name string, v canon.Value) {
-		data.Members = append(data.Members, canon.Member{Name: name, Value: v})
-	}
-	outcome := "balanced"
-	if out.Broken() > 0 || !out.Whole() {
-		outcome = "breaks"
-	}
-	add("outcome", canon.Text(outcome))
-	add("fileHash", canon.Text(out.SHA256))
-	add("treeSize", canon.Number(out.Size))
-	add("rootHash", canon.Text(out.RootHash.String()))
-	add("count", canon.Number(out.File.Count))
-	add("ledgerCount", canon.Number(out.Report.Ledger.Count))
-	add("sums", moneys(out.File.Sums))
-	add("ledgerSums", moneys(out.Report.Ledger.Sums))
-	add("breaks", recordedBreaks(out.Report))
-	add("preparerId", canon.Text(r.preparer))
-	if r.reviewer != "" {
-		add("reviewerId", canon.Text(r.reviewer))
-	}
-	if period := out.Period.String(); out.Period != (reconcile.Period{}) {
-		add("batchId", canon.Text(period))
-	}
-	if out.Period.To != "" {
-		add("asOf", canon.Text(out.Period.To))
-	}
-	// The same result at the same checkpoint is the same event, at another time
-	// a conflict: so the time is part of what it is known by.
-	at := now.Format(time.RFC3339Nano)
-	id := sha256.Sum256([]byte(strings.Join([]string{out.SHA256, out.RootHash.String(), out.Period.String(), at}, "\n")))
-	text := func(name, value string) canon.Member { return canon.Member{Name: name, Value: canon.Text(value)} }
-	return canon.Map(
-		text("specversion", "1.0"), text("type", story.Type("reconciliation.completed")), text("source", r.source),
-		text("id", "reconciliation/"+hex.EncodeToString(id[:16])), text("subject", r.subject), text("time", at),
-		canon.Member{Name: "data", Value: canon.Map(data.Members...)},
-	)
-}
-
-func moneys(sums []reconcile.Sum) canon.Value {
-	list := canon.Value{Kind: canon.Array}
-	for _, s := range sums {
-		list.Items = append(list.Items, money(s.Amount, s.Currency))
-	}
-	return list
-}
-
-func money(amount, currency string) canon.Value {
-	return canon.Map(canon.Member{Name: "amount", Value: canon.Text(amount)}, canon.Member{Name: "currency", Value: canon.Text(currency)})
-}
-
-// recordedBreaks are the breaks as a record holds them. Where they don't fit,
-// and of what could not be compared, the last one tells how much that is.
-func recordedBreaks(report *reconcile.Report) canon.Value {
-	list := canon.Value{Kind: canon.Array}
-	add := func(reference, explanation string, it *reconcile.Item) {
-		b := canon.Map(canon.Member{Name: "reference", Value: canon.Text(reference)}, canon.Member{Name: "explanation", Value: canon.Text(explanation)})
-		if it != nil && it.Amount != "" && it.Currency != "" {
-			b.Members = slices.Insert(b.Members, 0, canon.Member{Name: "amount", Value: money(it.Amount, it.Currency)})
-		}
-		list.Items = append(list.Items, b)
-	}
-	last := ""
-	if !report.Whole() {
-		last = fmt.Sprintf("Not compared: %d rows of the file, %d records that cannot be read any more, %d subjects that cannot be read as a whole.",
-			report.Rejected, report.Unreadable, report.Unclear)
-	}
-	room := maxRecorded - min(1, len(last))
-	if broken := report.Broken(); broken > int64(room) {
-		room = maxRecorded - 1
-		last = strings.TrimSpace(fmt.Sprintf("%d breaks in all. %s", broken, last))
-	}
-	for i := range report.Breaks[:min(room, len(report.Breaks))] {
-		b := &report.Breaks[i]
-		about := b.File
-		if about == nil || b.Kind == reconcile.DoubledInLedger {
-			about = b.Ledger
-		}
-		key := b.Key
-		if key == "" {
-			key = fmt.Sprintf("record %d", about.Place)
-		}
-		where := strings.Join(slices.DeleteFunc([]string{told(b.File, "line"), told(b.Ledger, "record")}, func(s string) bool { return s == "" }), "; ")
-		add(key, wordsOf(b)+" ("+where+")", about)
-	}
-	if last != "" {
-		add("all", last, nil)
-	}
-	return list
-}
-
-// reconciledFeeds is the JSON form of what arrived.
-type reconciledFeeds struct {
-	*reconcile.FeedReport
-	Size     int64     `json:"size"`
-	RootHash tree.Hash `json:"rootHash"`
-}
-
-func (r *reconciler) feeds(ctx context.Context) error {
-	if r.preparer != "" || r.reviewer != "" {
-		return usagef("--preparer and --reviewer go with --record")
-	}
-	return r.with(ctx, r.c, func(l access.Ledger) error {
-		feeds := reconcile.NewFeeds(r.period, r.zone, time.Now(), r.grace)
-		progress := r.c.Progress()
-		defer progress.Done()
-		note, records, err := l.Records(ctx, progress.Set)
-		if err != nil {
-			return err
-		}
-		for rec, err := range records {
-			if err != nil {
-				return err
-			}
-			if a, ok := arrival(rec); ok {
-				feeds.Add(a)
-			}
-		}
-		progress.Done()
-		out := reconciledFeeds{FeedReport: feeds.Report()}
-		out.Size, out.RootHash = placeOf(note)
-		r.printFeeds(&out)
-		if err := r.c.Emit(out); err != nil {
-			return err
-		}
-		return exit(verdict(out.Broken(), out.Whole()))
-	})
-}
-
-// ownSubmitter is who submits the ledger's own records, which have no feed.
-const ownSubmitter = "ledger"
-
-// arrival reads what a record says of its producer.
-func arrival(rec *access.Record) (reconcile.Arrival, bool) {
-	told := rec.Story
-	if told == nil || rec.Submitter == ownSubmitter {
-		return reconcile.Arrival{}, false
-	}
-	a := reconcile.Arrival{Index: rec.Index, Source: told.Source, Time: told.Time}
-	for _, m := range rec.Members {
-		if m.Pointer == "/sequence" && m.Value != nil {
-			// What a ledger took is a text.
-			_ = json.Unmarshal(m.Value, &a.Sequence)
-		}
-	}
-	count := func(name string) int64 {
-		v, _ := told.Data.Get(name)
-		return v.Int
-	}
-	switch told.Type {
-	case story.Type("feed.heartbeat"):
-		// Beyond a year it is no interval, and would overflow.
-		seconds := min(count("intervalSeconds"), 366*24*60*60)
-		a.Heartbeat = &reconcile.Heartbeat{Last: count("producerSequence"), Dropped: count("dropped"), Interval: time.Duration(seconds) * time.Second}
-	case story.Type("batch.closed"):
-		source, _ := told.Data.Get("feedSource")
-		a.Batch = &reconcile.Batch{Source: source.Str, First: count("firstSequence"), Last: count("lastSequence")}
-	}
-	return a, true
-}
-
-// maxFeedRows is how many breaks of one kind are printed of a producer.
-const maxFeedRows = 1000
-
-func (r *reconciler) printFeeds(out *reconciledFeeds) {
-	c := r.c
-	silent := 0
-	for i := range out.Producers {
-		p := &out.Producers[i]
-		if p.Numbered+p.Heartbeats+p.Broken() == 0 {
-			silent++
-			continue
-		}
-		c.Printf("%s: %s numbered, %s without a number, %s %s\n", console.Clean(p.Source), console.Count(p.Numbered),
-			console.Count(p.Unnumbered+p.Unordered), console.Count(p.Heartbeats), plural(int(p.Heartbeats), "heartbeat", "heartbeats"))
-		if p.Said != nil {
-			c.Printf("  its records have no numbers, so it can't be told what is missing of those up to %d\n", *p.Said)
-		}
-		for _, m := range first(p.Missing) {
-			if m.From == m.To {
-				c.Printf("  missing  %d\n", m.From)
-			} else {
-				c.Printf("  missing  %d to %d, %s numbers\n", m.From, m.To, console.Count(m.To-m.From+1))
-			}
-		}
-		for _, d := range first(p.Doubled) {
-			c.Printf("  doubled  %d: records %s\n", d.Number, listed(d.Records))
-		}
-		for _, s := range first(p.Late) {
-			came := "none has come"
-			if s.Next != nil {
-				came = fmt.Sprintf("came at %s, record %d", s.Until.Format(time.RFC3339), *s.Next)
-			}
-			c.Printf("  late     heartbeat due at %s after record %d: %s\n", s.Due.Format(time.RFC3339), s.After, came)
-		}
-		if p.Dropped > 0 {
-			c.Printf("  dropped  %s events, says the producer in record %s\n", console.Count(p.Dropped), listed(first(p.DroppedBy)))
-		}
-	}
-	if silent > 0 {
-		c.Printf("%d more %s neither numbers nor heartbeats: what is missing of %s doesn't show\n",
-			silent, plural(silent, "source has", "sources have"), plural(silent, "it", "them"))
-	}
-	if out.Unreadable > 0 {
-		c.Printf("%s %s can't be read any more: a number that is missing may be theirs\n", console.Count(out.Unreadable), plural(int(out.Unreadable), "record", "records"))
-	}
-	switch broken := out.Broken(); {
-	case broken > 0:
-		c.Printf("%s: %s %s, under the checkpoint of %s records\n", c.Paint(console.Bad, "BREAKS"), console.Count(broken), plural(int(broken), "break", "breaks"), console.Count(out.Size))
-	case out.Whole():
-		c.Printf("%s: nothing that producers speak of is missing, under the checkpoint of %s records\n", c.Paint(console.Good, "BALANCED"), console.Count(out.Size))
-	default:
-		c.Printf("%s: no break among what could be read and has a number\n", c.Paint(console.Unsure, "INCOMPLETE"))
-	}
-}
-
-// first returns as many as are printed.
-func first[T any](all []T) []T { return all[:min(len(all), maxFeedRows)] }
 
 // A tee hashes what is read of a file.
 type tee struct {
