@@ -15,11 +15,14 @@ func (s *Server) getSubjectEvidence(c *call) error {
 	if err != nil {
 		return err
 	}
-	disclose, err := c.pointers()
-	if err != nil {
-		return err
+	// Records of several types need not have all members that are named.
+	pointers := c.disclosed()
+	for i, p := range pointers {
+		if !strings.HasPrefix(p, "/") {
+			return badRequest("number %d of the pointers in disclose does not begin with a slash; all, none, or JSON Pointers with commas between them are understood", i+1)
+		}
 	}
-	e, err := s.ledger.ProveSubject(c.ctx(), kind, id, disclose)
+	e, err := s.ledger.ProveSubject(c.ctx(), kind, id, among(pointers))
 	if err != nil {
 		return err
 	}
@@ -27,21 +30,23 @@ func (s *Server) getSubjectEvidence(c *call) error {
 	return nil
 }
 
-// pointers reads the query parameter disclose of records of several types,
-// which need not have all members that are named.
-func (c *call) pointers() (func(string) bool, error) {
-	list, ok := c.GetQuery("disclose")
-	switch {
+// disclosed reads the query parameter disclose: JSON Pointers, none of them
+// for none, nil for all.
+func (c *call) disclosed() []string {
+	switch list, ok := c.GetQuery("disclose"); {
 	case !ok || list == "all":
-		return nil, nil
+		return nil
 	case list == "none":
-		return func(string) bool { return false }, nil
+		return []string{}
+	default:
+		return strings.Split(list, ",")
 	}
-	pointers := strings.Split(list, ",")
-	for i, p := range pointers {
-		if !strings.HasPrefix(p, "/") {
-			return nil, badRequest("number %d of the pointers in disclose does not begin with a slash; all, none, or JSON Pointers with commas between them are understood", i+1)
-		}
+}
+
+// among is what discloses those pointers; nil, which discloses all, for nil.
+func among(pointers []string) func(string) bool {
+	if pointers == nil {
+		return nil
 	}
-	return func(p string) bool { return slices.Contains(pointers, p) }, nil
+	return func(p string) bool { return slices.Contains(pointers, p) }
 }

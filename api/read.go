@@ -189,12 +189,9 @@ func (s *Server) getEvidence(c *call) error {
 // disclosure reads the query parameter disclose: all, none, or pointers of
 // sealed members of the record.
 func (s *Server) disclosure(c *call, index int64) (func(string) bool, error) {
-	list, ok := c.GetQuery("disclose")
-	if !ok || list == "all" {
-		return nil, nil
-	}
-	if list == "none" {
-		return func(string) bool { return false }, nil
+	pointers := c.disclosed()
+	if len(pointers) == 0 {
+		return among(pointers), nil
 	}
 	r, err := s.ledger.Record(c.ctx(), index)
 	if err != nil {
@@ -203,13 +200,12 @@ func (s *Server) disclosure(c *call, index int64) (func(string) bool, error) {
 	if len(r.Unreadable) > 0 {
 		return nil, ledger.ErrErased
 	}
-	pointers := strings.Split(list, ",")
 	for i, ptr := range pointers {
 		if r.Schema == nil || !slices.Contains(r.Schema.Pointers(), ptr) {
 			return nil, badRequest("number %d of the pointers in disclose is not of a sealed member of this record; GET /v1/records/%d lists its members", i+1, index)
 		}
 	}
-	return func(ptr string) bool { return slices.Contains(pointers, ptr) }, nil
+	return among(pointers), nil
 }
 
 const (

@@ -68,7 +68,7 @@ func (l *Ledger) ProveSubject(ctx context.Context, kind, id string, disclose fun
 		return nil, err
 	}
 	if m.count > maxComplete {
-		return nil, fmt.Errorf("the subject has %d records, and a file takes %d: %w", m.count, maxComplete, ErrTooMany)
+		return nil, fmt.Errorf("the subject has %d records, and a file takes %d: %w; prove those that are asked for one by one", m.count, maxComplete, ErrTooMany)
 	}
 	e, err := l.evidence(m.pub)
 	if err != nil {
@@ -93,7 +93,7 @@ func (l *Ledger) ProveSubject(ctx context.Context, kind, id string, disclose fun
 			return nil, err
 		}
 		if size += weight(e.Records[len(e.Records)-1]); size > maxCompleteBytes {
-			return nil, fmt.Errorf("the subject's %d records are too large with all that is to be disclosed: %w; disclose less of them", m.count, ErrTooMany)
+			return nil, fmt.Errorf("the subject's %d records are too large with all that is to be disclosed: %w; disclose less of them, or none", m.count, ErrTooMany)
 		}
 	}
 	root, err := l.Record(ctx, m.pub.view.Size-1)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The whole of the tests, just under an hour on 2 quiet cores, with the time that
-# each step takes. LENDLOG_DATA names the directory with the real lending data;
+# The whole of the tests, with the time that each step takes: by its parts, about
+# 50 minutes on 2 quiet cores. LENDLOG_DATA names the directory with the real lending data;
 # without it, or without strace, this fails rather than testing less.
 set -euo pipefail
 cd "$(dirname "$0")/.."
