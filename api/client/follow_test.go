@@ -185,7 +185,9 @@ func TestFollowGoesOn(t *testing.T) {
 		return []string{line}
 	}
 	s.line.Store(&told)
+	recorded := make(chan struct{})
 	go func() {
+		defer close(recorded)
 		<-seen
 		s.record(events(200, 2))
 	}()
@@ -193,6 +195,7 @@ func TestFollowGoesOn(t *testing.T) {
 	p = follow(t, c, -1, client.FollowOptions{Entries: true})
 	p.want(size)
 	p.want(size + 1)
+	<-recorded // a record is told before its receipt is there
 }
 
 // A server that says nothing, or breaks off without having told anything, is
