@@ -135,7 +135,7 @@ func TestFollow(t *testing.T) {
 func wantNoFollower(t *testing.T) {
 	t.Helper()
 	buf := make([]byte, 1<<20)
-	for range 200 {
+	for range 2000 {
 		if !strings.Contains(string(buf[:runtime.Stack(buf, true)]), "(*follower)") {
 			return
 		}
@@ -202,7 +202,7 @@ func TestFollowGoesOn(t *testing.T) {
 // given up; one that only tells that it lives is not.
 func TestFollowGivesUp(t *testing.T) {
 	s := serve(t)
-	c := s.dial(client.WithRetries(3), client.WithStall(200*time.Millisecond))
+	c := s.dial(client.WithRetries(3), client.WithStall(time.Second))
 	size := s.ledger.Head().Size
 	var asked atomic.Int64
 	answer := func(do func(w http.ResponseWriter, r *http.Request)) {
