@@ -91,7 +91,7 @@ func noGoroutines(t testing.TB, name string) {
 	t.Helper()
 	buf := make([]byte, 1<<20)
 	var left []string
-	for range 200 {
+	for range 2000 {
 		left = nil
 		for stack := range strings.SplitSeq(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
 			if strings.Contains(stack, name) {
