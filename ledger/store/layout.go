@@ -127,6 +127,14 @@ func parseHead(b []byte) (Head, error) {
 	if h.Recorded, err = time.Parse(record.TimeLayout, text("recorded")); err != nil {
 		return Head{}, fmt.Errorf("head row: %w", ErrDamaged)
 	}
+	// A member of another type was read as its zero.
+	again := h.bytes()
+	if has == 0 {
+		again = bytes.Replace(again, []byte(`"segments":0,`), nil, 1)
+	}
+	if !bytes.Equal(again, b) {
+		return Head{}, fmt.Errorf("head row: %w", ErrDamaged)
+	}
 	return h, nil
 }
 

@@ -439,11 +439,19 @@ func FuzzUnpack(f *testing.F) {
 	})
 }
 
+// A row of a program that kept no index is read as one of no segments.
 func FuzzParseHead(f *testing.F) {
-	f.Add(Head{Size: 1, Recorded: time.UnixMilli(1), Note: []byte("x")}.bytes())
+	row := Head{Size: 1, Recorded: time.UnixMilli(1), Note: []byte("x")}.bytes()
+	const segments = `"segments":0,`
+	f.Add(row)
+	f.Add(bytes.Replace(row, []byte(segments), nil, 1))
+	f.Add(bytes.Replace(row, []byte(`"size":1`), []byte(`"size":"1"`), 1))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		h, err := parseHead(b)
-		if err == nil && !bytes.Equal(h.bytes(), b) {
+		if err != nil {
+			return
+		}
+		if again := h.bytes(); !bytes.Equal(again, b) && !bytes.Equal(bytes.Replace(again, []byte(segments), nil, 1), b) {
 			t.Error("a head row that was read does not give its bytes back")
 		}
 	})
