@@ -129,7 +129,7 @@ func FuzzMessages(f *testing.F) {
 		all := read(b)
 		for _, e := range all {
 			size += len(e.data)
-			again.WriteString(":\nevent: " + e.name + "\n")
+			again.WriteString(":\nevent: " + e.name + "\r\n")
 			for line := range bytes.SplitSeq(e.data, []byte("\n")) {
 				again.WriteString("data: " + string(line) + "\r\n: in between\n")
 			}
