@@ -439,7 +439,39 @@ func FuzzUnpack(f *testing.F) {
 	})
 }
 
-// A row of a program that kept no index is read as one of no segments.
+// A head row of a program that kept no index is read as one of no segments; one
+// in which a member has another type, or another spelling, is damage.
+func TestParseHead(t *testing.T) {
+	h := Head{
+		Size: 9, Entries: 8, Identities: 7, Keys: 6, IndexRoot: 5, Segments: 0,
+		Recorded: time.UnixMilli(1).UTC(), Fold: [32]byte{1}, Note: []byte(`"segments":0,`),
+	}
+	row := h.bytes()
+	older := bytes.Replace(row, []byte(`,"segments":0`), nil, 1)
+	if len(older) == len(row) {
+		t.Fatal("there is no older row")
+	}
+	for _, b := range [][]byte{row, older} {
+		got, err := parseHead(b)
+		if diff := cmp.Diff(h, got); err != nil || diff != "" {
+			t.Errorf("%s was read with %v as\n%s", b, err, diff)
+		}
+	}
+	for from, to := range map[string]string{
+		`"size":9`: `"size":"9"`, `"entries":8`: `"entries":null`, `"identities":7`: `"identities":[]`, `"keys":6`: `"keys":{}`,
+		`"indexRoot":5`: `"indexRoot":true`, `"segments":0`: `"segments":"0"`, `"note":"\"segments\":0,"`: `"note":0`,
+		`00.001Z`: `00.001+00:00`,
+	} {
+		b := bytes.Replace(row, []byte(from), []byte(to), 1)
+		if bytes.Equal(b, row) {
+			t.Fatalf("%s is not in %s", from, row)
+		}
+		if _, err := parseHead(b); !errors.Is(err, ErrDamaged) {
+			t.Errorf("with %s: %v", to, err)
+		}
+	}
+}
+
 func FuzzParseHead(f *testing.F) {
 	row := Head{Size: 1, Recorded: time.UnixMilli(1), Note: []byte("x")}.bytes()
 	const segments = `"segments":0,`
