@@ -67,7 +67,7 @@ func TestCloudEventsJavaScript(t *testing.T) {
 		for _, m := range shown.Members {
 			members[m.Pointer] = m.Value
 		}
-		if members["/party"] != "王小明" || members["/subject"] != "file/A-1/ü" {
+		if members["/party"] != "王小明" || members["/subject"] != "file/A-1/ü" || members["/data/outcome"] != "declined" {
 			t.Errorf("event %d is recorded with %v", i, members)
 		}
 	}

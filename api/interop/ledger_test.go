@@ -159,15 +159,22 @@ func (l *ledger) copy(from, to string) {
 	}
 }
 
-// size is that of the newest checkpoint.
-func (l *ledger) size() int64 {
+// checkpoint returns the newest checkpoint, signed, and its size.
+func (l *ledger) checkpoint() (signed []byte, size int64) {
 	l.t.Helper()
-	text, _, _ := strings.Cut(string(l.get("/log/checkpoint")), "\n\n")
+	signed = l.get("/log/checkpoint")
+	text, _, _ := strings.Cut(string(signed), "\n\n")
 	cp, err := torchwood.ParseCheckpoint(text + "\n")
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	return cp.N
+	return signed, cp.N
+}
+
+func (l *ledger) size() int64 {
+	l.t.Helper()
+	_, size := l.checkpoint()
+	return size
 }
 
 // get returns what an address answers with 200.
