@@ -145,6 +145,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		IdleTimeout:       s.limits.idle,
 		MaxHeaderBytes:    maxHeader - 4096, // which net/http adds
 		ConnState:         s.crowd.state,
+		ConnContext:       withConn,
 		// OPTIONS * is answered like every other path that is none.
 		DisableGeneralOptionsHandler: true,
 		ErrorLog:                     slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),

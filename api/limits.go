@@ -9,7 +9,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/net/netutil"
 	"golang.org/x/sync/semaphore"
 )
 
@@ -36,6 +35,7 @@ type limits struct {
 	line      time.Duration // between the lines of a stream
 	scan      time.Duration // to scan the whole ledger
 	heartbeat time.Duration // between signs of life to a follower
+	linger    time.Duration // for the client of a stream to close after its end
 }
 
 var defaultLimits = limits{
@@ -48,6 +48,7 @@ var defaultLimits = limits{
 	line:      10 * time.Minute,
 	scan:      10 * time.Minute,
 	heartbeat: 10 * time.Second,
+	linger:    2 * time.Second,
 }
 
 // maxHeader bounds the headers of a request in bytes. Parsed they may take
@@ -111,6 +112,3 @@ func (c *crowd) state(_ net.Conn, s http.ConnState) {
 		c.n.Add(-1)
 	}
 }
-
-// listen has ln accept no more connections than may be open.
-func (l limits) listen(ln net.Listener) net.Listener { return netutil.LimitListener(ln, l.conns) }

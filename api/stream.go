@@ -257,6 +257,9 @@ func (s *Server) submitStream(c *call, full bool) error {
 		return err
 	}
 	w.summary(s.ledger.Head().Note, err)
+	if stopped != nil {
+		lingerAtEnd(ctx) // the client may be sending still
+	}
 	return w.flush()
 }
 

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -362,6 +363,47 @@ func TestStopKeepsAnswers(t *testing.T) {
 	d.end()
 	if err := <-stopped; err != nil {
 		t.Error(err)
+	}
+}
+
+// So is it when the client goes on sending: a connection that is closed over
+// unread bytes is reset, and that would take the answers along which the
+// client has not read yet.
+func TestStopWhileSending(t *testing.T) {
+	for range 5 {
+		s := serve(t, ledger.CreateOptions{}, nil)
+		d := s.dialogue()
+		var sending sync.WaitGroup
+		sending.Go(func() {
+			for n := 0; ; n++ {
+				if _, err := io.WriteString(d.body, decision(n)+"\n"); err != nil {
+					return
+				}
+			}
+		})
+		d.receive()
+		stopped := make(chan error, 1)
+		go func() { stopped <- s.stop() }()
+		<-s.stopping
+		for n := int64(1); ; n++ {
+			l := d.receive()
+			if l.Summary {
+				if l.Accepted != n || l.Problem == nil || l.Problem.Type != "urn:lendlog:problem:"+kindStopped.name {
+					t.Errorf("after %d answers the summary is %s", n, l.raw)
+				}
+				break
+			}
+			if l.Line != n+1 || l.Status != http.StatusCreated {
+				t.Errorf("line %d was answered %s", n+1, l.raw)
+			}
+		}
+		d.end()
+		_ = d.resp.Body.Close()
+		_ = d.body.Close()
+		sending.Wait()
+		if err := <-stopped; err != nil {
+			t.Error(err)
+		}
 	}
 }
 
