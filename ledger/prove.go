@@ -120,10 +120,20 @@ func (l *Ledger) evidence(pub *published) (*proof.Evidence, error) {
 
 // prove adds a record to evidence, and returns the pointers it disclosed.
 func (l *Ledger) prove(e *proof.Evidence, pub *published, r *Record, disclose func(pointer string) bool) (disclosed []string, err error) {
-	rec := proof.Record{Index: r.Index, Entry: r.Entry}
+	if disclosed, err = l.disclose(e, r, disclose); err != nil {
+		return nil, err
+	}
+	rec := &e.Records[len(e.Records)-1]
 	if rec.Proof, err = pub.view.ProveInclusion(r.Index, pub.view.Size); err != nil {
 		return nil, l.outOfRange(err)
 	}
+	return disclosed, nil
+}
+
+// disclose does as prove does, but that it proves nothing of where the record
+// lies.
+func (l *Ledger) disclose(e *proof.Evidence, r *Record, disclose func(pointer string) bool) (disclosed []string, err error) {
+	rec := proof.Record{Index: r.Index, Entry: r.Entry}
 	if r.event != nil {
 		for _, ptr := range r.Schema.Pointers() {
 			if disclose == nil || disclose(ptr) {

@@ -139,12 +139,12 @@ func (l *Ledger) newSearch(ctx context.Context, q Query) (*search, error) {
 	}
 	s.first, s.end = s.bound.First, min(s.bound.End, s.size)
 	if t := s.bound.RecordedFrom; t != nil {
-		if s.first, err = s.recorded(s.first, *t); err != nil {
+		if s.first, err = l.recorded(s.first, s.size, *t); err != nil {
 			return nil, err
 		}
 	}
 	if t := s.bound.RecordedTo; t != nil {
-		if s.end, err = s.recorded(0, *t); err != nil {
+		if s.end, err = l.recorded(0, s.size, *t); err != nil {
 			return nil, err
 		}
 		s.end = min(s.end, s.bound.End)
@@ -169,14 +169,15 @@ func (s searched) Identity(source, id string) [32]byte {
 }
 func (s searched) Key(owner string) (int64, bool) { return s.l.keyring.idOf(owner) }
 
-// recorded returns the first index from first on that was recorded at a time
-// or later. The clock of a ledger never goes back.
-func (s *search) recorded(first int64, at time.Time) (int64, error) {
+// recorded returns the first index from first on, below size, of which the
+// first entry that is not before it was recorded at a time or later, or size.
+// The clock of a ledger never goes back.
+func (l *Ledger) recorded(first, size int64, at time.Time) (int64, error) {
 	var failed error
-	n := sort.Search(int(max(0, s.size-first)), func(n int) bool {
-		for i := first + int64(n); i < s.size && failed == nil; i++ {
+	n := sort.Search(int(max(0, size-first)), func(n int) bool {
+		for i := first + int64(n); i < size && failed == nil; i++ {
 			var lf leaf
-			if lf, failed = s.l.leafAt(i); failed == nil && lf.Entry != nil {
+			if lf, failed = l.leafAt(i); failed == nil && lf.Entry != nil {
 				return !lf.Entry.Recorded.Before(at)
 			}
 		}

@@ -116,9 +116,7 @@ func ParseEvidence(b []byte) (*Evidence, error) {
 	err := parse(b, maxEvidence, func(o *object) {
 		o.version(EvidenceFormat)
 		e.Checkpoint = []byte(o.text("checkpoint"))
-		g := open(o.need("genesis", canon.Object), "/genesis", o.err)
-		e.Genesis = Genesis{Entry: []byte(g.text("entry")), Proof: g.hashes("proof")}
-		g.end()
+		e.Genesis = o.genesis()
 		for i, s := range o.need("schemas", canon.Array).Items {
 			if s.Kind != canon.String {
 				o.fail("schemas", fmt.Sprintf("holds at %d something else than a string", i))
@@ -126,7 +124,7 @@ func ParseEvidence(b []byte) (*Evidence, error) {
 			e.Schemas = append(e.Schemas, []byte(s.Str))
 		}
 		for i, v := range o.need("records", canon.Array).Items {
-			e.Records = append(e.Records, parseRecord(open(v, fmt.Sprintf("/records/%d", i), o.err)))
+			e.Records = append(e.Records, parseRecord(open(v, fmt.Sprintf("/records/%d", i), o.err), true))
 		}
 		if len(e.Records) == 0 {
 			o.fail("records", "holds no record")
@@ -155,8 +153,18 @@ func ParseEvidence(b []byte) (*Evidence, error) {
 	return e, nil
 }
 
-func parseRecord(o *object) Record {
-	r := Record{Index: o.number("index"), Entry: []byte(o.text("entry")), Proof: o.hashes("proof")}
+func (o *object) genesis() Genesis {
+	g := open(o.need("genesis", canon.Object), "/genesis", o.err)
+	defer g.end()
+	return Genesis{Entry: []byte(g.text("entry")), Proof: g.hashes("proof")}
+}
+
+// parseRecord reads a record that has a proof of its own, or one that must not.
+func parseRecord(o *object, proved bool) Record {
+	r := Record{Index: o.number("index"), Entry: []byte(o.text("entry"))}
+	if proved {
+		r.Proof = o.hashes("proof")
+	}
 	for i, v := range o.need("disclosures", canon.Array).Items {
 		d := open(v, fmt.Sprintf("%s/disclosures/%d", o.at, i), o.err)
 		r.Disclosures = append(r.Disclosures, SealedMember{Disclosure: []byte(d.text("disclosure")), Proof: d.hashes("proof")})
@@ -179,30 +187,12 @@ func (e *Evidence) Bytes() []byte {
 	}
 	records := canon.Value{Kind: canon.Array}
 	for _, r := range e.Records {
-		list := canon.Value{Kind: canon.Array}
-		for _, d := range r.Disclosures {
-			list.Items = append(list.Items, canon.Value{Kind: canon.Object, Members: []canon.Member{
-				member("disclosure", canon.Text(string(d.Disclosure))), member("proof", encodeHashes(d.Proof)),
-			}})
-		}
-		m := []canon.Member{
-			member("index", canon.Number(r.Index)), member("entry", canon.Text(string(r.Entry))),
-			member("proof", encodeHashes(r.Proof)), member("disclosures", list),
-		}
-		if r.Subject != nil {
-			m = append(m, member("subject", canon.Value{Kind: canon.Object, Members: []canon.Member{
-				member("subject", canon.Text(r.Subject.Subject)),
-				member("proof", canon.Text(base64.StdEncoding.EncodeToString(r.Subject.Proof))),
-			}}))
-		}
-		records.Items = append(records.Items, canon.Value{Kind: canon.Object, Members: m})
+		records.Items = append(records.Items, r.value(true))
 	}
 	members := []canon.Member{
 		member("v", canon.Text(EvidenceFormat)),
 		member("checkpoint", canon.Text(string(e.Checkpoint))),
-		member("genesis", canon.Value{Kind: canon.Object, Members: []canon.Member{
-			member("entry", canon.Text(string(e.Genesis.Entry))), member("proof", encodeHashes(e.Genesis.Proof)),
-		}}),
+		member("genesis", e.Genesis.value()),
 		member("schemas", schemas),
 		member("records", records),
 	}
@@ -218,6 +208,35 @@ func (e *Evidence) Bytes() []byte {
 		members = append(members, member("completeness", list))
 	}
 	return document(members...)
+}
+
+// value returns the member genesis of a file.
+func (g Genesis) value() canon.Value {
+	return canon.Value{Kind: canon.Object, Members: []canon.Member{
+		member("entry", canon.Text(string(g.Entry))), member("proof", encodeHashes(g.Proof)),
+	}}
+}
+
+// value returns the record as it stands in a file, with its proof or without.
+func (r Record) value(proved bool) canon.Value {
+	list := canon.Value{Kind: canon.Array}
+	for _, d := range r.Disclosures {
+		list.Items = append(list.Items, canon.Value{Kind: canon.Object, Members: []canon.Member{
+			member("disclosure", canon.Text(string(d.Disclosure))), member("proof", encodeHashes(d.Proof)),
+		}})
+	}
+	m := []canon.Member{member("index", canon.Number(r.Index)), member("entry", canon.Text(string(r.Entry)))}
+	if proved {
+		m = append(m, member("proof", encodeHashes(r.Proof)))
+	}
+	m = append(m, member("disclosures", list))
+	if r.Subject != nil {
+		m = append(m, member("subject", canon.Value{Kind: canon.Object, Members: []canon.Member{
+			member("subject", canon.Text(r.Subject.Subject)),
+			member("proof", canon.Text(base64.StdEncoding.EncodeToString(r.Subject.Proof))),
+		}}))
+	}
+	return canon.Value{Kind: canon.Object, Members: m}
 }
 
 // A Receipt is what a submitter is handed.

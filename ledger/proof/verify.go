@@ -180,6 +180,7 @@ type verifier struct {
 	*Report
 	trust      *Trust
 	checkpoint tree.Checkpoint
+	contiguous bool // the records have no proofs of their own: they are all leaves of a range
 	schemas    map[[32]byte]schema
 	whole      []*claim             // claims of completeness, whose subjects are proved
 	subjects   map[term.Term]string // the subjects of claims
@@ -203,7 +204,7 @@ type link struct {
 
 func (v *verifier) record(rec *Record) {
 	leaf, ok := v.entry(rec.Index, rec.Entry)
-	if !ok || !v.inclusion(v.checkpoint, rec.Index, rec.Entry, rec.Proof) {
+	if !ok || !v.contiguous && !v.inclusion(v.checkpoint, rec.Index, rec.Entry, rec.Proof) {
 		return
 	}
 	if root := leaf.IndexRoot; root != nil {
