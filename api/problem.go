@@ -137,6 +137,8 @@ func problemOf(err error) *problem {
 		return newProblem(kindErased, "the key of a party of this record was destroyed; its entry and proofs are still there")
 	case errors.Is(err, ledger.ErrTooMany):
 		return newProblem(kindTooMuch, "the subject has more records, or larger ones, than one file takes; with disclose=none it takes up to 10,000; others prove one by one")
+	case errors.Is(err, ledger.ErrBundling), errors.Is(err, ledger.ErrNotOurs):
+		return newProblem(kindUnreadable, err.Error()+"; nothing was made")
 	case errors.Is(err, ledger.ErrNoSpace):
 		return newProblem(kindNoSpace, "nothing was appended; the operator has to free some space, then send the same event again").retry(30)
 	case errors.Is(err, ledger.ErrStopped):

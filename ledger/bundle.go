@@ -18,6 +18,9 @@ import (
 // ErrNotOurs means that a checkpoint is not one of this ledger.
 var ErrNotOurs = errors.New("the checkpoint is not one of this ledger")
 
+// ErrBundling means that no bundle can be of what was asked for.
+var ErrBundling = errors.New("no bundle can be of this")
+
 // A Bundling says what goes into a bundle, and under which checkpoint. Of
 // Sample and Filter at most one is set; with neither it is of a period.
 type Bundling struct {
@@ -40,7 +43,7 @@ type Bundling struct {
 
 // WriteBundle writes evidence of many records, line by line, and so in bounded
 // memory. Nothing is written before it is known that the ledger can be asked
-// for this; a filter that it cannot be asked is an *index.FilterError, a
+// for this: else it is ErrBundling, for a filter an *index.FilterError, for a
 // checkpoint that it did not sign ErrNotOurs. progress, when not nil, is told how
 // many of how many leaves were read.
 func (l *Ledger) WriteBundle(ctx context.Context, w io.Writer, b Bundling, progress func(done, total int64)) error {
@@ -102,7 +105,9 @@ func (m *bundling) under(note []byte) error {
 }
 
 func (m *bundling) begin(w io.Writer) (err error) {
-	m.out, err = proof.NewBundleWriter(w, &m.head)
+	if m.out, err = proof.NewBundleWriter(w, &m.head); errors.Is(err, proof.ErrBundle) {
+		err = fmt.Errorf("%w: %w", ErrBundling, err)
+	}
 	return err
 }
 
@@ -132,7 +137,7 @@ func (m *bundling) add(r *Record) error {
 
 func (m *bundling) period(w io.Writer, from, to time.Time) error {
 	if !from.IsZero() && !to.IsZero() && !from.Before(to) {
-		return errors.New("the period ends before it begins")
+		return fmt.Errorf("%w: the period ends before it begins", ErrBundling)
 	}
 	p := &proof.Period{From: from, To: to, End: m.size}
 	if !from.IsZero() {
@@ -186,7 +191,7 @@ func (m *bundling) sample(w io.Writer, s proof.Sample) error {
 		s.End = m.size
 	}
 	if s.End > m.size {
-		return fmt.Errorf("the sample is of leaves up to %d, and the checkpoint has %d", s.End, m.size)
+		return fmt.Errorf("%w: the sample is of leaves up to %d, and the checkpoint has %d", ErrBundling, s.End, m.size)
 	}
 	m.head.Sample = &s
 	if err := m.begin(w); err != nil {

@@ -75,7 +75,7 @@ func (b *bundled) write(o ledger.Bundling) []byte {
 func (b *bundled) verify(file []byte) (proof.Report, []int64) {
 	b.t.Helper()
 	var indexes []int64
-	r, err := proof.VerifyBundle(b.l.Trust(), bytes.NewReader(file), func(rec *proof.Record) error {
+	r, err := proof.VerifyBundle(b.l.Trust(), bytes.NewReader(file), nil, func(rec *proof.Record) error {
 		indexes = append(indexes, rec.Index)
 		return nil
 	})
@@ -202,7 +202,7 @@ func TestBundlesAreWhole(t *testing.T) {
 			file := b.write(o)
 			b.want(file, proof.Valid, "pass")
 			for how, edited := range edits(file) {
-				r, err := proof.VerifyBundle(b.l.Trust(), bytes.NewReader(edited), nil)
+				r, err := proof.VerifyBundle(b.l.Trust(), bytes.NewReader(edited), nil, nil)
 				if err == nil && r.Verdict != proof.Invalid {
 					t.Errorf("%s: %v", how, r.Verdict)
 				}
@@ -217,13 +217,13 @@ func TestBundlesAreWhole(t *testing.T) {
 				}
 				edited := bytes.Clone(file)
 				edited[at] ^= 1 << rng.IntN(8)
-				r, err := proof.VerifyBundle(b.l.Trust(), bytes.NewReader(edited), nil)
+				r, err := proof.VerifyBundle(b.l.Trust(), bytes.NewReader(edited), nil, nil)
 				if err == nil && r.Verdict == proof.Valid {
 					t.Errorf("byte %d, %q for %q, is VALID", at, edited[at], file[at])
 				}
 			}
 			for cut := rng.IntN(50); cut < len(file); cut += 1 + rng.IntN(300) {
-				r, err := proof.VerifyBundle(b.l.Trust(), bytes.NewReader(file[:cut]), nil)
+				r, err := proof.VerifyBundle(b.l.Trust(), bytes.NewReader(file[:cut]), nil, nil)
 				if err == nil && r.Verdict == proof.Valid {
 					t.Errorf("cut off at %d it is VALID", cut)
 				}

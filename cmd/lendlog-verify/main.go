@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command lendlog-verify checks evidence and receipts of a lendlog ledger,
+// Command lendlog-verify checks evidence, bundles and receipts of a lendlog ledger,
 // offline and without the ledger's program: it links the verifier and next to
 // nothing else. deps.txt lists all of it.
 package main
@@ -28,7 +28,7 @@ const (
 	exitUsage    = 2
 )
 
-const usage = `Verify evidence and receipts of a lendlog ledger offline.
+const usage = `Verify evidence, bundles and receipts of a lendlog ledger offline.
 
 Usage:
   lendlog-verify --trust TRUST [--against RECEIPT]... [--json] FILE...
@@ -196,11 +196,12 @@ func (c call) readEvent() (*record.Event, error) {
 }
 
 func verify(trust *proof.Trust, name string, event *record.Event, receipts [][]byte) (proof.Report, error) {
-	b, err := os.ReadFile(name)
+	f, err := os.Open(name)
 	if err != nil {
 		return proof.Report{}, err
 	}
-	report, err := proof.VerifyDocument(trust, b, event, receipts...)
+	defer f.Close()
+	report, err := proof.VerifyFile(trust, f, event, receipts...)
 	if err != nil && event != nil {
 		err = fmt.Errorf("--event goes with a receipt: %w", err)
 	}

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -118,14 +119,20 @@ With --json, one line: {"verdict", "origin", "size", "deep", "checks": [{"name",
 // maxNote bounds a file with a checkpoint, which may be large evidence.
 const maxNote = 64 << 20
 
-// readNote reads a checkpoint that was kept: alone, or in a receipt or evidence.
+// readNote reads a checkpoint that was kept: alone, or in a receipt, evidence or a
+// bundle.
 func readNote(name string) ([]byte, error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxNote))
+	var b []byte
+	if r := bufio.NewReader(io.LimitReader(f, maxNote)); proof.IsBundle(r) {
+		b, err = r.ReadBytes('\n') // the head
+	} else {
+		b, err = io.ReadAll(r)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("couldn't read %s: %w", name, err)
 	}
@@ -136,7 +143,7 @@ func readNote(name string) ([]byte, error) {
 	// Shells and editors add and drop line ends; a note has exactly one.
 	b = append(bytes.TrimRight(b, "\r\n"), '\n')
 	if !bytes.Contains(b, []byte("\n\n")) {
-		return nil, usagef("%s is no signed checkpoint, and no receipt or evidence that holds one", name)
+		return nil, usagef("%s is no signed checkpoint, and no receipt, evidence or bundle that holds one", name)
 	}
 	return b, nil
 }

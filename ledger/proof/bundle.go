@@ -139,6 +139,9 @@ func (b *Bundle) check() error {
 // maxTree is beyond every tree.
 const maxTree = 1 << 62
 
+// ErrBundle is for a head that no bundle has.
+var ErrBundle = errors.New("no bundle begins like this")
+
 // A BundleWriter writes a bundle line by line.
 type BundleWriter struct {
 	w          io.Writer
@@ -148,10 +151,10 @@ type BundleWriter struct {
 	buf        []byte
 }
 
-// NewBundleWriter writes the first line.
+// NewBundleWriter writes the first line. A head that no bundle has is ErrBundle.
 func NewBundleWriter(w io.Writer, b *Bundle) (*BundleWriter, error) {
 	if err := b.check(); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", ErrBundle, err)
 	}
 	out := &BundleWriter{w: w, contiguous: b.Period != nil, schemas: map[[32]byte]bool{}}
 	m := []canon.Member{
@@ -326,21 +329,22 @@ func (o *object) moment(name string) time.Time {
 }
 
 // VerifyBundle checks a bundle under a trust policy while it reads it, in
-// memory that does not grow with the file. each, when not nil, sees every
-// record of the file before it is verified, and may end it all with an error.
+// memory that does not grow with the file. head and each, where they are not
+// nil, see the first line and every record of the file before they are
+// verified, and may end it all with an error.
 //
 // What holds of many records is one check of the report, with their number;
 // what failed or could not be checked is listed up to a hundred times. What the
 // records say is shown of small bundles only. A file that says it is a bundle
 // and is not written as one is INVALID. The error is of one that is none, or
 // that could not be read.
-func VerifyBundle(t *Trust, in io.Reader, each func(*Record) error) (Report, error) {
+func VerifyBundle(t *Trust, in io.Reader, head func(*Bundle) error, each func(*Record) error) (Report, error) {
 	r := bundleReader{in: bufio.NewReaderSize(in, 64<<10)}
 	if !IsBundle(r.in) {
 		return Report{}, errors.New("this is no bundle: it does not begin with " + bundleBegin)
 	}
 	v := bundleVerifier{tallies: map[tally]*int64{}}
-	err := v.verify(t, &r, each)
+	err := v.verify(t, &r, head, each)
 	var form formError
 	if errors.As(err, &form) {
 		v.total.add("format", -1, Fail, "couldn't read the bundle: %v", form.err)
@@ -379,9 +383,14 @@ type bundleVerifier struct {
 	shows       bool
 }
 
-func (v *bundleVerifier) verify(t *Trust, r *bundleReader, each func(*Record) error) (err error) {
+func (v *bundleVerifier) verify(t *Trust, r *bundleReader, head func(*Bundle) error, each func(*Record) error) (err error) {
 	if v.Bundle, err = r.head(); err != nil {
 		return err
+	}
+	if head != nil {
+		if err := head(v.Bundle); err != nil {
+			return err
+		}
 	}
 	cp, ok := v.total.checkpoint(t, v.Checkpoint)
 	if !ok {

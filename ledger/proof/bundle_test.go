@@ -86,7 +86,7 @@ func (w *world) bundles() map[string][]byte {
 
 func (w *world) verifyBundle(file []byte) proof.Report {
 	w.t.Helper()
-	r, err := proof.VerifyBundle(&w.trust, bytes.NewReader(file), nil)
+	r, err := proof.VerifyBundle(&w.trust, bytes.NewReader(file), nil, nil)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -236,12 +236,12 @@ func TestBundleErrors(t *testing.T) {
 		"evidence": bytes.NewReader(read(t, "testdata/evidence.json")),
 		"empty":    strings.NewReader(""),
 	} {
-		if r, err := proof.VerifyBundle(&w.trust, in, nil); err == nil || name == "broken" && !errors.Is(err, broken) {
+		if r, err := proof.VerifyBundle(&w.trust, in, nil, nil); err == nil || name == "broken" && !errors.Is(err, broken) {
 			t.Errorf("%s: %v, %v", name, r.Verdict, err)
 		}
 	}
 	// Whoever looks at the records may end it.
-	if _, err := proof.VerifyBundle(&w.trust, bytes.NewReader(file), func(*proof.Record) error { return broken }); !errors.Is(err, broken) {
+	if _, err := proof.VerifyBundle(&w.trust, bytes.NewReader(file), nil, func(*proof.Record) error { return broken }); !errors.Is(err, broken) {
 		t.Error(err)
 	}
 	if !proof.IsBundle(bufio.NewReader(bytes.NewReader(file))) || proof.IsBundle(bufio.NewReader(strings.NewReader("{}"))) {
@@ -249,7 +249,7 @@ func TestBundleErrors(t *testing.T) {
 	}
 	// A line that never ends, and one that is one too large.
 	endless := io.MultiReader(strings.NewReader(`{"v":"lendlog-bundle/1","checkpoint":"`), &zeros{})
-	r, err := proof.VerifyBundle(&w.trust, endless, nil)
+	r, err := proof.VerifyBundle(&w.trust, endless, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -280,7 +280,7 @@ func FuzzVerifyBundle(f *testing.F) {
 	f.Add(w.period(time.Time{}, time.Time{}, 0, 6, nil))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var entries []string
-		r, err := proof.VerifyBundle(&w.trust, bytes.NewReader(b), func(rec *proof.Record) error {
+		r, err := proof.VerifyBundle(&w.trust, bytes.NewReader(b), nil, func(rec *proof.Record) error {
 			entries = append(entries, string(rec.Entry))
 			return nil
 		})

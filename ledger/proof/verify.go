@@ -3,12 +3,14 @@
 package proof
 
 import (
+	"bufio"
 	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -54,6 +56,25 @@ func VerifyDocument(t *Trust, b []byte, ev *record.Event, receipts ...[]byte) (R
 		}
 	}
 	return Verify(t, e, parsed...), nil
+}
+
+// VerifyFile does as VerifyDocument does, and with a bundle as VerifyBundle.
+func VerifyFile(t *Trust, in io.Reader, ev *record.Event, receipts ...[]byte) (Report, error) {
+	r := bufio.NewReaderSize(in, 64<<10)
+	if IsBundle(r) {
+		switch {
+		case ev != nil:
+			return Report{}, errors.New("this is a bundle, which is held against no event")
+		case len(receipts) > 0:
+			return Report{}, errors.New("this is a bundle, and receipts are held against evidence")
+		}
+		return VerifyBundle(t, r, nil, nil)
+	}
+	b, err := io.ReadAll(io.LimitReader(r, maxEvidence+1))
+	if err != nil {
+		return Report{}, err
+	}
+	return VerifyDocument(t, b, ev, receipts...)
 }
 
 func malformed(err error) Report {

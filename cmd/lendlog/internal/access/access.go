@@ -12,8 +12,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 
+	"github.com/lendlog/lendlog/api/client"
 	"github.com/lendlog/lendlog/ledger"
 	"github.com/lendlog/lendlog/ledger/due"
 	"github.com/lendlog/lendlog/ledger/index"
@@ -69,6 +71,9 @@ type Ledger interface {
 	// there are no others, be it none. Each record discloses those of the
 	// members that it has.
 	ProveSubject(ctx context.Context, kind, id string, pointers []string) (*proof.Evidence, error)
+	// WriteBundle writes evidence of many records. What was written is good only
+	// when there is no error. progress is told how far it has come.
+	WriteBundle(ctx context.Context, w io.Writer, b client.Bundling, progress func(step string, done, total int64)) error
 	// Due returns what is owed by when: by the whole ledger, or by one subject
 	// unless that is "". progress is told how far reading it has come.
 	Due(ctx context.Context, q due.Query, subject string, progress func(step string, done, total int64)) (*Due, error)
