@@ -153,7 +153,7 @@ func TestBundlePeriod(t *testing.T) {
 		"all":                {w.period(time.Time{}, time.Time{}, 0, 6, nil), proof.Valid, "range", "6 leaves, recorded from the beginning up to the checkpoint"},
 		"from the beginning": {w.period(time.Time{}, minute(3), 0, 4, nil), proof.Valid, "range", "3 leaves"},
 		"before the ledger":  {w.period(minute(-9), minute(1), 0, 2, nil), proof.Valid, "range", "1 leaves"},
-		"nothing in it":      {w.period(minute(3).Add(time.Second), minute(3).Add(2 * time.Second), 3, 6, nil), proof.Valid, "range", "1 leaves"},
+		"nothing in it":      {w.period(minute(3).Add(time.Second), minute(3).Add(2*time.Second), 3, 6, nil), proof.Valid, "range", "1 leaves"},
 		"not over":           {w.period(minute(2), minute(9), 1, 6, nil), proof.Incomplete, "range", "later checkpoint"},
 		"no record before":   {w.period(minute(2), minute(5), 2, 6, nil), proof.Invalid, "range", "begin with the record before"},
 		"two before":         {w.period(minute(2), minute(5), 0, 6, nil), proof.Invalid, "range", "recorded before the period"},
