@@ -224,10 +224,9 @@ func IsBundle(r *bufio.Reader) bool {
 
 // A bundleReader reads a bundle line by line.
 type bundleReader struct {
-	in    *bufio.Reader
-	n     int64 // lines that were read
-	long  []byte
-	ended bool
+	in   *bufio.Reader
+	n    int64 // lines that were read
+	long []byte
 }
 
 // errCut is for a file that lacks its last line.
