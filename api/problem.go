@@ -39,6 +39,7 @@ var (
 	kindInvalid     = kind{"invalid-event", 422, "The event is not one that can be recorded"}
 	kindSchema      = kind{"invalid-schema", 422, "The schema is not one that can be registered"}
 	kindUnreadable  = kind{"unreadable-document", 422, "The document cannot be read"}
+	kindPeriod      = kind{"period", 422, "The period cannot be closed"}
 	kindInternal    = kind{"internal", 500, "Something went wrong in the server"}
 	kindDamaged     = kind{"damaged", 500, "The store is damaged"}
 	kindStopped     = kind{"stopped", 503, "The ledger takes no events now"}
@@ -137,6 +138,8 @@ func problemOf(err error) *problem {
 		return newProblem(kindErased, "the key of a party of this record was destroyed; its entry and proofs are still there")
 	case errors.Is(err, ledger.ErrTooMany):
 		return newProblem(kindTooMuch, "the subject has more records, or larger ones, than one file takes; with disclose=none it takes up to 10,000; others prove one by one")
+	case errors.Is(err, ledger.ErrPeriod):
+		return newProblem(kindPeriod, err.Error())
 	case errors.Is(err, ledger.ErrBundling), errors.Is(err, ledger.ErrNotOurs):
 		return newProblem(kindUnreadable, err.Error()+"; nothing was made")
 	case errors.Is(err, ledger.ErrNoSpace):

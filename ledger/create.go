@@ -252,6 +252,7 @@ func newLedger(opt Options, conf config, keys vault.Keys) (*Ledger, error) {
 		ballast:     store.NewBallast(conf.Paths.Store),
 		terms:       term.NewCache(keys.VRF, termsPerGeneration),
 		registering: semaphore.NewWeighted(1),
+		counting:    semaphore.NewWeighted(1),
 		queue:       make(chan *Pending, 4*batchRecords),
 		questions:   make(chan question),
 		budget:      semaphore.NewWeighted(inFlight),

@@ -133,6 +133,7 @@ type Ledger struct {
 
 	catalogue   atomic.Pointer[record.Catalogue] // what may be submitted
 	registering *semaphore.Weighted              // of 1: held while the catalogue changes
+	counting    *semaphore.Weighted              // of 1: held while a period is closed
 
 	published atomic.Pointer[published] // what readers and repeats see
 

@@ -36,15 +36,15 @@ RFC 3339 time. Without them it is of the whole ledger.
 
 --sample and --seed: records that nobody chose, drawn by a seed from all records or
 from those from --start up to, but without, --end. Let the auditor fetch the checkpoint
-first, give it with --checkpoint, and name the seed after that: dice, a lottery, the hash
-of a block. Then the ledger cannot be arranged to suit the seed.
+first, give it with --checkpoint, and name the seed after that: dice, a lottery, a
+block's hash. Then the ledger cannot be arranged to suit the seed.
 
 --filter: what "lendlog query" finds with the filter, as a case file. It does not show
 that nothing else matches; "lendlog prove --subject" does, of one subject.
 
---disclose takes JSON Pointers as "lendlog show" prints them; "all", or "none", which is
-the default. What is not disclosed stays committed. --checkpoint is a checkpoint of this
-ledger that was kept, or a receipt, evidence or bundle that holds one.`,
+--disclose takes JSON Pointers as "lendlog show" prints them; "all"; or "none", which
+is the default. What is not disclosed stays committed. --checkpoint is a checkpoint of
+this ledger that was kept, or a receipt, evidence or bundle that holds one.`,
 		Example: `  lendlog bundle --from 2026-01-01 --to 2026-04-01 --dir ledger -o first-quarter.ndjson
   lendlog bundle --sample 25 --seed "6 1 3 3 5 2 4" --checkpoint kept.txt --disclose all --dir ledger -o sample.ndjson
   lendlog bundle --filter 'type=complaint.received recorded>=2026' --disclose all --server http://127.0.0.1:8080 -o complaints.ndjson

@@ -61,7 +61,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "serve": serveInBackground, "terminate": stopServer, "post": post, "change": change, "same-records": sameRecords, "older-ledger": olderLedger,
+			"exits": exits, "serve": serveInBackground, "terminate": stopServer, "post": post, "change": change, "same-records": sameRecords, "older-ledger": olderLedger, "aged-ledger": agedLedger,
 			"follow": followInBackground, "arrives": arrives, "interrupt": interrupt,
 		},
 		RequireExplicitExec: true,
@@ -102,6 +102,19 @@ func olderLedger(ts *testscript.TestScript, neg bool, args []string) {
 	catalogue, err := new(record.Catalogue).With(older...)
 	ts.Check(err)
 	ts.Check(ledger.Create(context.Background(), ts.MkAbs(args[0]), ledger.CreateOptions{Origin: "ledger.example/older", Catalogue: catalogue}))
+}
+
+// agedLedger makes a ledger as of three hours ago, and sets EARLIER and LATER to
+// quarters of an hour that lie behind its making: aged-ledger DIR.
+func agedLedger(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: aged-ledger DIR")
+	}
+	ago := func() time.Time { return time.Now().Add(-3 * time.Hour) }
+	ts.Check(ledger.Create(context.Background(), ts.MkAbs(args[0]), ledger.CreateOptions{Origin: "ledger.example/aged", Now: ago}))
+	earlier := time.Now().Add(-2 * time.Hour).UTC().Truncate(ledger.PeriodStep)
+	ts.Setenv("EARLIER", earlier.Format(time.RFC3339))
+	ts.Setenv("LATER", earlier.Add(time.Hour).In(time.FixedZone("", 8*3600)).Format(time.RFC3339))
 }
 
 // running is the server of a script.

@@ -75,8 +75,8 @@ func TestIntact(t *testing.T) {
 				noted++
 			}
 		}
-		if noted != tc.not || len(r.Checks) != 24 {
-			t.Errorf("%s: %d of %d checks are only noted, want %d of 24:\n%s", tc.name, noted, len(r.Checks), tc.not, text(r))
+		if noted != tc.not || len(r.Checks) != 25 {
+			t.Errorf("%s: %d of %d checks are only noted, want %d of 25:\n%s", tc.name, noted, len(r.Checks), tc.not, text(r))
 		}
 	}
 }
@@ -974,7 +974,7 @@ func TestReportJSON(t *testing.T) {
 	if err := json.Unmarshal(b, &out); err != nil {
 		t.Fatal(err)
 	}
-	if out.Verdict != "INVALID" || out.Origin != ledgertest.Origin || len(out.Checks) != 24 {
+	if out.Verdict != "INVALID" || out.Origin != ledgertest.Origin || len(out.Checks) != 25 {
 		t.Errorf("%s", b)
 	}
 	if f := out.Findings[0]; f.Check != fsck.Entries || f.Record == nil || *f.Record != index || f.Subject == "" || f.Checkpoint == 0 {

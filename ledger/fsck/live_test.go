@@ -60,7 +60,7 @@ func TestLive(t *testing.T) {
 	for _, c := range r.Checks {
 		seen := c.Result == proof.Pass
 		switch c.Name {
-		case fsck.Signature, fsck.Genesis, fsck.Entries, fsck.Tree, fsck.Tiles, fsck.Clock, fsck.Chains, fsck.IndexRoots, fsck.Identities, fsck.Schemas:
+		case fsck.Signature, fsck.Genesis, fsck.Entries, fsck.Tree, fsck.Tiles, fsck.Clock, fsck.Chains, fsck.IndexRoots, fsck.Identities, fsck.Schemas, fsck.Periods:
 			if !seen {
 				t.Errorf("%s did not pass:\n%s", c.Name, text(r))
 			}

@@ -92,6 +92,7 @@ type replay struct {
 	schemas   map[[32]byte]*registration
 	early     map[[32]byte]int64 // first use of schemas that may be registered later
 	keptRoots map[int64]tree.Hash
+	periods   *periods
 
 	// postings and identities get the rows that the entries call for; nil
 	// where there are none to compare with.
@@ -113,7 +114,7 @@ func newReplay(ctx context.Context, a *audit, src source, size int64, wanted ...
 	wanted = append(wanted, size)
 	slices.Sort(wanted)
 	r := &replay{
-		audit: a, ctx: ctx, source: src, size: size, wanted: slices.Compact(wanted), lastRoot: -1,
+		audit: a, ctx: ctx, source: src, size: size, wanted: slices.Compact(wanted), lastRoot: -1, periods: newPeriods(),
 		roots: map[int64]tree.Hash{}, keptRoots: map[int64]tree.Hash{}, schemas: map[[32]byte]*registration{}, early: map[[32]byte]int64{},
 	}
 	for len(r.wanted) > 0 && r.wanted[0] <= 0 {
@@ -383,6 +384,10 @@ func (r *replay) derive(index int64, l *readLeaf) {
 	}
 	r.schema(index, e)
 	r.chain(index, e, l.hash)
+	r.periods.add(index, e)
+	if e.Type == record.TypePeriodClosed {
+		r.period(index, e)
+	}
 	if r.postings != nil {
 		r.postings.add(postingRow(store.Posting{Term: e.Term, Seq: e.Seq, Index: index, Leaf: l.hash}))
 		id := identityOf(index, e)
@@ -421,6 +426,7 @@ func identityRow(id store.Identity) (int64, []byte, []byte) {
 func (r *replay) indexRoot(index int64, root *record.IndexRoot) {
 	r.lastRoot = index
 	r.nRoots++
+	r.periods.root(index)
 	switch {
 	case root.Covers != index:
 		r.fail(about(IndexRoots, index, askOperator, "the index-root says that it covers %d records, and stands at %d", root.Covers, index))
@@ -533,7 +539,7 @@ func (r *replay) disagree(check, text string) {
 // summary passes the checks of which nothing was found.
 func (r *replay) summary() {
 	if r.lostCount() == r.size {
-		for _, name := range []string{Tiles, Clock, Chains, IndexRoots, Schemas} {
+		for _, name := range []string{Tiles, Clock, Chains, IndexRoots, Schemas, Periods} {
 			r.skip(name, "no record is left to check")
 		}
 	}
@@ -546,6 +552,7 @@ func (r *replay) summary() {
 	r.pass(Clock, "recorded, the operator's clock, never goes back, up to %s", r.recorded.UTC().Format(time.RFC3339))
 	r.pass(Chains, "the chains of %d subjects go on without a gap%s", r.subjects.Len(), of)
 	r.pass(IndexRoots, "%d index-roots commit to the map before them", r.nRoots)
+	r.pass(Periods, "%d periods that were closed have as many records of each type as they say", r.periods.closed)
 	for hash, index := range r.early {
 		if r.schemas[hash] == nil && len(r.lost) == 0 {
 			r.fail(about(Schemas, index, askOperator, "the schema that it names was never registered"))

@@ -30,6 +30,7 @@ const (
 	IndexRoots = "index-roots" // every index-root commits to the map before it
 	Identities = "identities"  // every event identity has one record, and its row
 	Schemas    = "schemas"     // every schema was registered, with its hash, before it was used
+	Periods    = "periods"     // every period that was closed has the records that it says
 	Counts     = "counts"      // the head row counts what is there, and nothing else is
 	Keys       = "keys"        // every party key unwraps, as many as are counted, one for each owner
 	Payloads   = "payloads"    // every payload opens under the keys of those whose data it is
@@ -45,7 +46,7 @@ const (
 
 var order = []string{
 	HeadFile, Signature, Outside, Genesis, Entries, Tree, Tiles, Clock, Chains, Postings, IndexRoots,
-	Identities, Schemas, Counts, Keys, Payloads, Seals, Events, Terms, Refs, Submitters, Index, Mirror, Notes,
+	Identities, Schemas, Periods, Counts, Keys, Payloads, Seals, Events, Terms, Refs, Submitters, Index, Mirror, Notes,
 }
 
 // A Check is one line of a report.

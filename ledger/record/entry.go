@@ -21,6 +21,7 @@ const (
 	TypeGenesis          = "org.lendlog.genesis.v1"
 	TypeSchemaRegistered = "org.lendlog.schema.registered.v1"
 	TypeConflicted       = "org.lendlog.submission.conflicted.v1"
+	TypePeriodClosed     = "org.lendlog.period.closed.v1"
 	TypeRestricted       = "org.lendlog.restricted.v1"
 	TypeIndexRoot        = "org.lendlog.index-root.v1"
 )

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"time"
 
 	"github.com/lendlog/lendlog/api/client"
 	"github.com/lendlog/lendlog/ledger"
@@ -74,6 +75,9 @@ type Ledger interface {
 	// WriteBundle writes evidence of many records. What was written is good only
 	// when there is no error. progress is told how far it has come.
 	WriteBundle(ctx context.Context, w io.Writer, b client.Bundling, progress func(step string, done, total int64)) error
+	// ClosePeriod counts what was recorded up to a moment, and returns the record
+	// that says so, and whether it was there before.
+	ClosePeriod(ctx context.Context, to time.Time, progress func(step string, done, total int64)) (r *Record, repeated bool, err error)
 	// Due returns what is owed by when: by the whole ledger, or by one subject
 	// unless that is "". progress is told how far reading it has come.
 	Due(ctx context.Context, q due.Query, subject string, progress func(step string, done, total int64)) (*Due, error)
