@@ -25,12 +25,12 @@ type Deployment struct {
 // policies beside the old one.
 var (
 	AnchorDeployment = Deployment{
-		common.HexToAddress("0x00"),
-		common.HexToHash("0x00"),
+		common.HexToAddress("0xC5712a6f61429062C84b8E3074d047E53233c1DD"),
+		common.HexToHash("0x85441343b9e5c454a33cc9b632330ec32d1dda79e3c290bee4d44f7b1bdb5680"),
 	}
 	StrictAnchorDeployment = Deployment{
-		common.HexToAddress("0x00"),
-		common.HexToHash("0x00"),
+		common.HexToAddress("0xcC79b101937a87e640FEDA9df0e58139Cd345E66"),
+		common.HexToHash("0xce6f429c967646237d382a2f8659c04e8411d6f816b1917e03dfcf95eea75bab"),
 	}
 )
 
