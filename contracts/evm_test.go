@@ -70,7 +70,7 @@ func newMachine(t testing.TB, name string, rules *params.ChainConfig) *machine {
 	}
 	s.SetCode(contractAddress, b.runtime(), tracing.CodeChangeUnspecified)
 	return &machine{t, b.ABI, &runtime.Config{
-		ChainConfig: rules, State: s, BlockNumber: big.NewInt(1), GasLimit: 30_000_000,
+		ChainConfig: rules, State: s, BlockNumber: big.NewInt(1), GasLimit: 10_000_000,
 	}}
 }
 
