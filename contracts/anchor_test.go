@@ -302,7 +302,7 @@ func TestStrict(t *testing.T) {
 }
 
 // The contracts do as this model of one does, over many calls of two senders for
-// two origins, most of them wrong.
+// a hundred origins, many of them wrong.
 func TestModel(t *testing.T) {
 	for name, rules := range ruleSets {
 		for _, contract := range []string{"Anchor", "StrictAnchor"} {
@@ -315,7 +315,7 @@ func testModel(t *testing.T, contract string, rules *params.ChainConfig) {
 	m := newMachine(t, contract, rules)
 	strict := contract == "StrictAnchor"
 	r := rand.New(rand.NewPCG(7, 8))
-	forks := []tree{{[]uint64{0}}, {[]uint64{0, 5}}}
+	forks := []tree{{[]uint64{0}}, {[]uint64{1, 5}}}
 	type place struct {
 		by     common.Address
 		origin [32]byte
@@ -327,7 +327,7 @@ func testModel(t *testing.T, contract string, rules *params.ChainConfig) {
 	model := map[place]state{}
 	counts := map[string]int{}
 	for range 4000 {
-		p := place{common.BytesToAddress([]byte{byte(1 + r.IntN(2))}), [32]byte{byte(r.IntN(2))}}
+		p := place{common.BytesToAddress([]byte{byte(1 + r.IntN(2))}), [32]byte{byte(r.IntN(100))}}
 		s := model[p]
 		last := s.head.Size
 		size := last + r.Uint64N(4)
