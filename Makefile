@@ -7,7 +7,7 @@ BENCHCOUNT ?= 1
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 BUILD := CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-buildid= -X main.version=$(VERSION)"
 
-.PHONY: all help build demo check test test-all race fuzz bench clean
+.PHONY: all help build demo check test test-all race fuzz bench contracts clean
 all: check build
 
 help: ## list the targets
@@ -37,6 +37,9 @@ fuzz: ## every fuzzer for FUZZTIME (default 5s)
 bench: ## every stage of an append, for BENCHTIME (default 1s); `lendlog bench` measures the whole
 	$(GO) test -run '^$$' -bench . -benchtime $(BENCHTIME) -count $(BENCHCOUNT) -benchmem \
 		./ledger/canon ./ledger/record ./ledger/seal ./ledger/term ./ledger/tree ./ledger/mpt ./ledger/store ./ledger/fsck ./ledger/rule ./ledger ./api
+
+contracts: ## compile contracts/ and make the Go bindings anew; needs node
+	cd contracts && npm ci --no-audit --no-fund && node build.mjs && $(GO) run ./bind
 
 clean: ## remove what was built
 	rm -rf $(BIN)

@@ -9,6 +9,9 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/core/tracing"
+	"github.com/ethereum/go-ethereum/core/vm/runtime"
 	"golang.org/x/mod/sumdb/tlog"
 )
 
@@ -250,6 +253,33 @@ func TestLeafHash(t *testing.T) {
 		if want := tlog.RecordHash(entry); err != nil || [32]byte(out) != want {
 			t.Errorf("%d bytes: %x, want %x, %v", n, out, want, err)
 		}
+	}
+}
+
+// Another contract can ask whether a record lies under an anchored head.
+func TestProofsAgainstAnAnchor(t *testing.T) {
+	m := newMachine(t, "Proofs", ruleSets["osaka"])
+	anchors, by, origin := common.HexToAddress("0xa0"), common.HexToAddress("0x1"), [32]byte{7}
+	m.cfg.State.SetCode(anchors, readBuild(t, "Anchor").runtime(), tracing.CodeChangeUnspecified)
+	entry := []byte("an entry")
+	first := tlog.RecordHash([]byte("another"))
+	recorded := func(index uint64, entry []byte) bool {
+		t.Helper()
+		return m.ask("recorded", anchors, by, origin, index, entry, hashes([]tlog.Hash{first}))
+	}
+	if recorded(1, entry) {
+		t.Error("a record is found before there is an anchor")
+	}
+	m.cfg.Origin = by
+	root := tlog.NodeHash(first, tlog.RecordHash(entry))
+	if _, _, err := runtime.Call(anchors, NewAnchor().PackAnchor(origin, 2, root), m.cfg); err != nil {
+		t.Fatal(err)
+	}
+	if !recorded(1, entry) {
+		t.Error("a record is not found under its anchor")
+	}
+	if recorded(0, entry) || recorded(1, []byte("an entrx")) {
+		t.Error("something else is found under the anchor")
 	}
 }
 

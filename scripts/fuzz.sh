@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs every fuzzer of the module for FUZZTIME each. Their seed corpora also
+# Runs every fuzzer of every module here for FUZZTIME each. Their seed corpora also
 # run with the ordinary tests.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -11,7 +11,7 @@ while IFS=: read -r file name; do
   echo "fuzz $name in $(dirname "$file") for $time"
   # By default a minute goes into shrinking each large input that is new.
   for attempt in first last; do
-    if go test -run '^$' -fuzz "^$name\$" -fuzztime "$time" -fuzzminimizetime 10x "./$(dirname "$file")" >"$said" 2>&1; then
+    if go -C "$(dirname "$file")" test -run '^$' -fuzz "^$name\$" -fuzztime "$time" -fuzzminimizetime 10x . >"$said" 2>&1; then
       tail -n 2 "$said"
       break
     fi

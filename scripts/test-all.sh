@@ -27,11 +27,24 @@ break_it() {
     go test -count=1 -timeout 40m -tags long -v -run "$breaking" ./cmd/lendlog | grep --line-buffered -vE '^ *(=== |--- PASS.*/.*/)'
 }
 
+# What is checked in has to be what its sources make, byte for byte.
+contracts() {
+  make contracts
+  if [ -n "$(git status --porcelain -- contracts/out contracts/binding.go)" ]; then
+    git diff --stat -- contracts/out contracts/binding.go
+    echo "contracts/ is not what its sources make: commit what make contracts wrote" >&2
+    exit 1
+  fi
+  go -C contracts vet ./...
+  go -C contracts test -count=1 -timeout 10m ./...
+}
+
 step "checks" scripts/check.sh
 step "kills, failing system calls, soak" break_it
 step "all other tests, real data included" go test -count=1 -timeout 60m -tags 'alldata long' -skip "$breaking" ./...
 # Rot is found by processes that do one thing after the other.
 step "race detector" go test -race -short -count=1 -timeout 20m -skip '^TestRot' ./ledger ./ledger/store ./ledger/fsck ./api/...
 step "programs of others" go -C api/interop test -count=1 -timeout 10m ./...
+step "contracts" contracts
 step "fuzzers" env FUZZTIME="${FUZZTIME:-5s}" scripts/fuzz.sh
 printf '\n%s' "$times"

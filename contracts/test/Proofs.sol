@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.24;
 
+import {Heads} from "../src/Heads.sol";
 import {RFC6962} from "../src/RFC6962.sol";
 
 /// The library as another contract uses it, for tests.
@@ -25,5 +26,18 @@ contract Proofs {
         bytes32[] calldata proof
     ) external view returns (bool) {
         return RFC6962.verifyConsistency(oldSize, oldRoot, newSize, newRoot, proof);
+    }
+
+    /// Whether the entry is a record of the ledger, by its newest head in `anchors`.
+    function recorded(
+        Heads anchors,
+        address by,
+        bytes32 originHash,
+        uint64 index,
+        bytes calldata entry,
+        bytes32[] calldata proof
+    ) external view returns (bool) {
+        Heads.Head memory head = anchors.head(by, originHash);
+        return RFC6962.verifyInclusion(RFC6962.leafHash(entry), index, head.size, head.root, proof);
     }
 }
