@@ -1,0 +1,1404 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Verify evidence and receipts of a lendlog ledger offline.
+
+Written from docs/formats.md, whose sections the comments name, and from the
+specifications that it names. It needs Python 3.9 or later and nothing but its
+standard library: no package, no network, no other file of lendlog.
+"""
+
+import argparse
+import base64
+import hashlib
+import json
+import os
+import re
+import sys
+
+USAGE = """Verify evidence and receipts of a lendlog ledger offline.
+
+Usage:
+  python3 verify.py --trust TRUST [--against RECEIPT]... [--json] FILE...
+  python3 verify.py --trust TRUST --event EVENT --schema SCHEMA [--json] RECEIPT
+
+Example:
+  python3 verify.py --trust trust.json record-12.evidence.json
+
+Flags:
+  --trust TRUST    the trust file: whom you believe. Get it from somebody else
+                   than the operator of the ledger
+  --event EVENT    the event that a receipt is of, as it was submitted: every
+                   digest is computed again
+  --schema SCHEMA  the schema of the event, which `lendlog types show` prints
+  --against RECEIPT
+                   a receipt to hold evidence against: a record that the ledger
+                   gave a receipt for and leaves out is proof of fraud
+  --json           one line of JSON per file: {"file", "report"}
+
+Exit codes: 0 VALID, 3 INVALID (a check failed: evidence of tampering),
+4 INCOMPLETE (nothing failed, but a check could not be made), 2 a wrong call or
+a file that is neither evidence nor a receipt, 1 an internal error. Of several
+files the worst decides: INVALID, then a file that could not be read, then
+INCOMPLETE.
+"""
+
+MAX_FILE = 64 << 20
+PASS, FAIL, MISSING, NOTE = "pass", "fail", "missing", "note"
+
+
+class Unread(Exception):
+    """The file is not JSON under section 1, or of no format that is read here."""
+
+
+class Bad(Exception):
+    """Something is not as the formats have it; whoever parses it says which check that is."""
+
+
+class Missing(Exception):
+    """A check cannot be made."""
+
+
+def require(holds, text):
+    if not holds:
+        raise Bad(text)
+
+
+# Section 1: the JSON profile.
+
+MAX_INT = 2**53 - 1
+SPACE = re.compile(r"[ \t\n\r]*")
+NUMBER = re.compile(r"(-?)(0|[1-9][0-9]*)(?![0-9.eE])")
+PLAIN = re.compile(r'[^"\\\x00-\x1f]*')
+ESCAPE = re.compile(r'\\(?:(["\\/bfnrt])|u([0-9a-fA-F]{4}))')
+SHORT = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+WORDS = {"t": ("true", True), "f": ("false", False), "n": ("null", None)}
+
+
+def parse(doc):
+    """Return the JSON value of bytes; objects are dicts. Anything else is Unread."""
+    try:
+        s = doc.decode("utf-8")
+    except UnicodeDecodeError as e:
+        raise Unread("not UTF-8") from e
+    left = 2_097_152  # values that may still come
+
+    def refuse(what, i):
+        raise Unread(f"{what} (character {i})")
+
+    def skip(i):
+        return SPACE.match(s, i).end()
+
+    def string(i):
+        parts, start = [], i
+        while True:
+            m = PLAIN.match(s, i)
+            parts.append(m.group())
+            i = m.end()
+            if s[i : i + 1] == '"':
+                break
+            m = ESCAPE.match(s, i)
+            if not m:
+                refuse("a string that does not end, or holds what it may not", start)
+            c, code = m.groups()
+            parts.append(SHORT.get(c, c) if c else chr(int(code, 16)))
+            i = m.end()
+        text = "".join(parts)
+        if len(parts) > 1:
+            try:  # joins the two halves of a character above U+FFFF
+                text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
+            except UnicodeDecodeError:
+                refuse("a lone surrogate", start)
+        return text, i + 1
+
+    def value(i, level):
+        nonlocal left
+        left -= 1
+        if left < 0:
+            refuse("too many values", i)
+        c = s[i : i + 1]
+        if c == '"':
+            return string(i + 1)
+        if c in ("{", "["):
+            if level == 32:
+                refuse("nested too deeply", i)
+            return (members if c == "{" else items)(skip(i + 1), level + 1)
+        if c in WORDS and s.startswith(WORDS[c][0], i):
+            return WORDS[c][1], i + len(WORDS[c][0])
+        m = NUMBER.match(s, i)
+        if not m or len(m[2]) > 16 or int(m[2]) > MAX_INT or m[0] == "-0":
+            refuse("neither a JSON value nor an integer up to 2^53-1 in its shortest spelling", i)
+        return int(m[0]), m.end()
+
+    def members(i, level):
+        o = {}
+        if s[i : i + 1] == "}":
+            return o, i + 1
+        while True:
+            if s[i : i + 1] != '"':
+                refuse("no name of a member", i)
+            name, i = string(i + 1)
+            if name in o:
+                refuse("two members of one name", i)
+            i = skip(i)
+            if s[i : i + 1] != ":":
+                refuse("no colon", i)
+            o[name], i = value(skip(i + 1), level)
+            if len(o) > 1024:
+                refuse("too many members", i)
+            i = skip(i)
+            if s[i : i + 1] == "}":
+                return o, i + 1
+            if s[i : i + 1] != ",":
+                refuse("no comma", i)
+            i = skip(i + 1)
+
+    def items(i, level):
+        a = []
+        if s[i : i + 1] == "]":
+            return a, i + 1
+        while True:
+            v, i = value(i, level)
+            a.append(v)
+            i = skip(i)
+            if s[i : i + 1] == "]":
+                return a, i + 1
+            if s[i : i + 1] != ",":
+                refuse("no comma", i)
+            i = skip(i + 1)
+
+    v, end = value(skip(0), 0)
+    if skip(end) != len(s):
+        refuse("more than one value", end)
+    return v
+
+
+def canonical(v):
+    """Return the canonical form (RFC 8785) of a value as a string."""
+    if isinstance(v, dict):
+        names = sorted(v, key=lambda name: name.encode("utf-16-be"))
+        return "{" + ",".join(canonical(n) + ":" + canonical(v[n]) for n in names) + "}"
+    if isinstance(v, list):
+        return "[" + ",".join(map(canonical, v)) + "]"
+    return json.dumps(v, ensure_ascii=False)
+
+
+def parse_canonical(b, what):
+    try:
+        v = parse(b)
+    except Unread as e:
+        raise Bad(f"{what} is not JSON: {e}") from e
+    require(canonical(v).encode() == b, f"{what} is not canonical")
+    return v
+
+
+def strict(v, what, needs, may=()):
+    """Require an object of just these members: of what it needs all, of what it may have some."""
+    require(isinstance(v, dict), f"{what} is not an object")
+    for name in needs:
+        require(name in v, f"{what} lacks {name}")
+    for name in v:
+        require(name in needs or name in may, f"{what} has an unknown member {name}")
+    return v
+
+
+def text(v, what):
+    require(isinstance(v, str), f"{what} is not a string")
+    return v
+
+
+def integer(v, what, least=0):
+    require(type(v) is int and v >= least, f"{what} is not an integer from {least}")
+    return v
+
+
+def array(v, what, most=None):
+    require(isinstance(v, list) and (most is None or len(v) <= most), f"{what} is not an array, or too long")
+    return v
+
+
+def unbase64(v, what, size=None):
+    """Decode base64, of which each value has one spelling."""
+    try:
+        b = base64.b64decode(text(v, what).encode("ascii"), validate=True)
+    except ValueError:
+        b = None
+    require(b is not None and to64(b) == v, f"{what} is not base64")
+    require(size is None or len(b) == size, f"{what} has not {size} bytes")
+    return b
+
+
+def to64(b):
+    return base64.b64encode(b).decode()
+
+
+def indexes(v, what):
+    for n, i in enumerate(array(v, what)):
+        integer(i, what)
+        require(n == 0 or v[n - 1] < i, f"{what} do not ascend")
+    return v
+
+
+# Section 2: leaves, and RFC 6962.
+
+
+def H(*parts):
+    return hashlib.sha256(b"".join(parts)).digest()
+
+
+def leaf_hash(b):
+    return H(b"\0", b)
+
+
+def included(leaf, index, size, proof, root):
+    """Verify an inclusion proof as RFC 9162, section 2.1.3.2 has it."""
+    if not 0 <= index < size:
+        return False
+    fn, sn, r = index, size - 1, leaf
+    for p in proof:
+        if sn == 0:
+            return False
+        if fn & 1 or fn == sn:
+            r = H(b"\1", p, r)
+            while fn and not fn & 1:
+                fn, sn = fn >> 1, sn >> 1
+        else:
+            r = H(b"\1", r, p)
+        fn, sn = fn >> 1, sn >> 1
+    return sn == 0 and r == root
+
+
+def merkle_root(leaves):
+    if len(leaves) == 1:
+        return leaves[0]
+    k = 1 << (len(leaves) - 1).bit_length() - 1
+    return H(b"\1", merkle_root(leaves[:k]), merkle_root(leaves[k:]))
+
+
+RESTRICTED = "org.lendlog.restricted.v1"
+INDEX_ROOT = "org.lendlog.index-root.v1"
+NAME = re.compile(r"[\x21-\x7e]{1,128}")
+CLOCK = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})")
+
+
+def is_time(s):
+    m = CLOCK.fullmatch(s)
+    if not m:
+        return False
+    year, month, day, hour, minute, second = map(int, m.groups()[:6])
+    leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+    zone = m[8] == "Z" or (int(m[8][1:3]) < 24 and int(m[8][4:]) < 60)
+    return (
+        1 <= month <= 12
+        and 1 <= day <= [31, 28 + leap, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31][month - 1]
+        and hour < 24 and minute < 60 and second < 60 and zone
+    )
+
+
+def parse_leaf(b):
+    """Return the members of a leaf, hashes as bytes."""
+    require(len(b) <= 65535, "the leaf is longer than 65,535 bytes")
+    e = parse_canonical(b, "the leaf")
+    require(isinstance(e, dict), "the leaf is not an object")
+    if e.get("type") == INDEX_ROOT:
+        strict(e, "the index-root", ("covers", "root", "type", "v"))
+        integer(e["covers"], "covers")
+        e["root"] = unbase64(e["root"], "root", 32)
+    else:
+        restricted = e.get("type") == RESTRICTED
+        open_only = ("submitter", "time")
+        needs = ("capture", "event", "open", "recorded", "schema", "sealed", "seq", "term", "type", "v")
+        strict(e, "the entry", needs if restricted else needs + open_only, ("prev",) if restricted else ("prev", "refs"))
+        require(e["capture"] in ("live", "late", "import"), "capture is unknown")
+        for name in ("event", "schema", "sealed", "term"):
+            e[name] = unbase64(e[name], name, 32)
+        require(isinstance(e["open"], dict), "open is not an object")
+        require(not restricted or not e["open"], "a restricted record has open members")
+        recorded = text(e["recorded"], "recorded")
+        require(len(recorded) == 24 and recorded[-1] == "Z" and is_time(recorded), "recorded is not a time of the ledger")
+        integer(e["seq"], "seq", 1)
+        require(("prev" in e) == (e["seq"] > 1), "prev is there exactly when seq is greater than 1")
+        if "prev" in e:
+            e["prev"] = unbase64(e["prev"], "prev", 32)
+        if "refs" in e:
+            require(indexes(e["refs"], "refs"), "refs is empty")
+        if not restricted:
+            submitter = text(e["submitter"], "submitter")
+            require(len(submitter) <= 64 and NAME.fullmatch(submitter), "submitter is not an id")
+            require(is_time(text(e["time"], "time")), "time is not RFC 3339")
+        require(NAME.fullmatch(text(e["type"], "type")), "type is not a name")
+    require(e["v"] == "lendlog/1", "v is unknown")
+    return e
+
+
+# Section 3: sealed members.
+
+ATTRIBUTES = ("/causationid", "/extensions", "/id", "/parent", "/party", "/sequence", "/signature", "/source", "/subject")
+INSTITUTION = ("/refs", "/submitter", "/time", "/type")
+NEVER_ABSENT = ("/id", "/source", "/subject", "/submitter", "/time", "/type")
+PLACED = ATTRIBUTES[:1] + ATTRIBUTES[2:] + ("/data", "/data_base64", "/specversion", "/time", "/type")
+TYPE = re.compile(r"urn:lendlog:schema:([a-z0-9-]+(?:\.[a-z0-9-]+)+\.v[1-9][0-9]{0,3})")
+MEMBER = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
+GROUP = re.compile(r"[a-z][A-Za-z0-9]{0,31}(\.[a-z][A-Za-z0-9]{0,31})?")
+
+
+class Schema:
+    """What a verifier needs of a schema: type, restricted, opens, and groups by sealable pointer."""
+
+    def __init__(self, b):
+        self.hash = H(b)
+        require(len(b) <= 60000, "the schema is longer than 60,000 bytes")
+        try:
+            o = parse(b)
+        except Unread as e:
+            raise Bad(f"the schema is not JSON: {e}") from e
+        require(isinstance(o, dict), "the schema is not an object")
+        m = TYPE.fullmatch(text(o.get("$id"), "$id"))
+        require(m and len(m[1]) <= 128, "$id is not the name of a record type")
+        self.type = m[1]
+        self.restricted = o.get("x-restricted", False)
+        require(type(self.restricted) is bool, "x-restricted is not a boolean")
+        self.opens, groups = set(), dict.fromkeys(ATTRIBUTES, "party")
+        if self.restricted:
+            groups.update(dict.fromkeys(INSTITUTION, "institution"))
+        properties = o.get("properties", {})
+        require(isinstance(properties, dict), "properties is not an object")
+        for name, p in properties.items():
+            require(MEMBER.fullmatch(name) and isinstance(p, dict), f"{name} is no member of data")
+            require(("x-open" in p) != ("x-key" in p), f"{name} has not either x-open or x-key")
+            if "x-open" in p:
+                require(p["x-open"] is True and not self.restricted, f"x-open of {name} is not true")
+                self.opens.add(name)
+            else:
+                groups["/data/" + name] = self.group(p["x-key"])
+        self.groups = {pointer: groups[pointer] for pointer in sorted(groups)}
+        self.places = {pointer: n for n, pointer in enumerate(self.groups)}
+
+    @staticmethod
+    def group(key):
+        if isinstance(key, str):
+            require(key in ("party", "staff", "institution"), "x-key is unknown")
+            return key
+        require(isinstance(key, dict), "x-key is not a group")
+        group = text(key.get("group"), "group")
+        require(GROUP.fullmatch(group) and group not in ("party", "institution"), "group is not a name")
+        return group
+
+
+def right_kind(pointer, value):
+    """Whether a sealed member may have a value."""
+    if pointer.startswith("/data/"):
+        return True
+    if pointer == "/extensions":
+        return isinstance(value, dict) and not any("/" + name in PLACED for name in value)
+    if pointer == "/refs":
+        return isinstance(value, list)
+    if pointer == "/type":
+        ok = isinstance(value, dict) and sorted(value) == ["name", "schema"] and isinstance(value["name"], str)
+        try:
+            return ok and bool(unbase64(value["schema"], "schema", 32))
+        except Bad:
+            return False
+    return isinstance(value, str)
+
+
+def parse_disclosure(s):
+    """Return pointer and value of a disclosure; value None says that the event lacks the member."""
+    d = parse_canonical(s.encode(), "a disclosure")
+    require(isinstance(d, list) and 2 <= len(d) <= 3, "a disclosure has not two or three items")
+    unbase64(d[0], "the salt of a disclosure", 16)
+    text(d[1], "the pointer of a disclosure")
+    require(len(d) == 2 or d[2] is not None, f"{d[1]} is null")
+    return d[1], d[2] if len(d) == 3 else None
+
+
+# Section 4: terms. Edwards25519 and RFC 9496 (ristretto255).
+
+P = 2**255 - 19
+L = 2**252 + 27742317777372353535851937790883648493
+D = -121665 * pow(121666, -1, P) % P
+SQRT_M1 = pow(2, (P - 1) // 4, P)
+ZERO = (0, 1, 1, 0)
+
+
+def add(p, q):
+    a, b = (p[1] - p[0]) * (q[1] - q[0]) % P, (p[1] + p[0]) * (q[1] + q[0]) % P
+    c, d = 2 * p[3] * q[3] * D % P, 2 * p[2] * q[2] % P
+    e, f, g, h = b - a, d - c, d + c, b + a
+    return e * f % P, g * h % P, f * g % P, e * h % P
+
+
+def neg(p):
+    return P - p[0], p[1], p[2], P - p[3]
+
+
+def mul(k, p):
+    r = ZERO
+    for bit in bin(k)[2:]:
+        r = add(r, r)
+        if bit == "1":
+            r = add(r, p)
+    return r
+
+
+def odd(x):
+    return x % P & 1
+
+
+def absolute(x):
+    return P - x % P if odd(x) else x % P
+
+
+def sqrt_ratio(u, v):
+    """SQRT_RATIO_M1 of RFC 9496, section 4.2."""
+    r = u * pow(v, 3, P) * pow(u * pow(v, 7, P), (P - 5) // 8, P) % P
+    check = v * r * r % P
+    if check in (-u % P, -u * SQRT_M1 % P):
+        r = r * SQRT_M1 % P
+    return check in (u % P, -u % P), absolute(r)
+
+
+def ristretto_decode(b):
+    s = int.from_bytes(b, "little")
+    if s >= P or odd(s):
+        return None
+    u1, u2 = (1 - s * s) % P, (1 + s * s) % P
+    v = (-D * u1 * u1 - u2 * u2) % P
+    square, inv = sqrt_ratio(1, v * u2 * u2 % P)
+    x = absolute(2 * s * inv * u2)
+    y = u1 * inv * inv * u2 * v % P
+    t = x * y % P
+    return None if not square or odd(t) or y == 0 else (x, y, 1, t)
+
+
+INVSQRT_A_MINUS_D = sqrt_ratio(1, -1 - D)[1]
+SQRT_AD_MINUS_ONE = P - sqrt_ratio(-1 - D, 1)[1]
+
+
+def ristretto_encode(p):
+    x, y, z, t = p
+    u1, u2 = (z + y) * (z - y) % P, x * y % P
+    _, inv = sqrt_ratio(1, u1 * u2 * u2 % P)
+    den1, den2 = inv * u1 % P, inv * u2 % P
+    z_inv = den1 * den2 * t % P
+    den = den2
+    if odd(t * z_inv):
+        x, y, den = y * SQRT_M1, x * SQRT_M1, den1 * INVSQRT_A_MINUS_D
+    if odd(x * z_inv):
+        y = -y
+    return absolute(den * (z - y)).to_bytes(32, "little")
+
+
+def elligator(b):
+    """MAP of RFC 9496, section 4.3.4."""
+    t = (int.from_bytes(b, "little") & 2**255 - 1) % P
+    r = SQRT_M1 * t * t % P
+    u, v = (r + 1) * (1 - D * D) % P, (-1 - r * D) * (r + D) % P
+    square, s = sqrt_ratio(u, v)
+    c = -1
+    if not square:
+        s, c = -absolute(s * t), r
+    n = (c * (r - 1) * (D - 1) ** 2 - v) % P
+    w0, w1, w2, w3 = 2 * s * v, n * SQRT_AD_MINUS_ONE, 1 - s * s, 1 + s * s
+    return w0 * w3 % P, w2 * w1 % P, w1 * w3 % P, w0 * w2 % P
+
+
+def edwards_decode(b):
+    """Decode as RFC 8032, section 5.1.3, but y may be P or more, and 0 have a sign (section 6)."""
+    y = int.from_bytes(b, "little")
+    sign, y = y >> 255, (y & 2**255 - 1) % P
+    square, x = sqrt_ratio(y * y - 1, D * y * y + 1)
+    if not square:
+        return None
+    x = (P - x) % P if sign else x
+    return x, y, 1, x * y % P
+
+
+def edwards_encode(p):
+    z_inv = pow(p[2], -1, P)
+    return (p[1] * z_inv % P | odd(p[0] * z_inv) << 255).to_bytes(32, "little")
+
+
+BASE = edwards_decode((4 * pow(5, -1, P) % P).to_bytes(32, "little"))
+SUITE = b"\xffc2sp.org/vrf-r255"
+
+
+def part(s):
+    return len(s).to_bytes(2, "big") + s
+
+
+_terms = {}
+
+
+def term_of(public, subject, proof):
+    """Return the term that a VRF proof proves; Bad when it proves none."""
+    key = public, subject, proof
+    if key not in _terms:
+        _terms[key] = vrf_verify(public, vrf_input(subject), proof)[:32]
+    return _terms[key]
+
+
+def vrf_input(subject):
+    kind, slash, id_ = (s.encode() for s in subject.partition("/"))
+    require(slash and kind and id_ and len(kind) <= 65535 and len(id_) <= 65535, "a subject is kind/id")
+    return part(b"lendlog/term") + part(kind) + part(id_)
+
+
+def vrf_verify(public, alpha, proof):
+    """ECVRF_verify of RFC 9381, section 5.3, in the suite of C2SP vrf-r255; returns beta."""
+    y, gamma = ristretto_decode(public), ristretto_decode(proof[:32])
+    c, s = int.from_bytes(proof[32:48], "little"), int.from_bytes(proof[48:], "little")
+    require(len(proof) == 80 and y and gamma and s < L, "the VRF proof is none")
+    uniform = hashlib.sha512(SUITE + b"\x82" + public + alpha).digest()
+    h = add(elligator(uniform[:32]), elligator(uniform[32:]))
+    u, v = add(mul(s, BASE), neg(mul(c, y))), add(mul(s, h), neg(mul(c, gamma)))
+    challenge = SUITE + b"\x02" + public + b"".join(map(ristretto_encode, (h, gamma, u, v))) + b"\0"
+    require(hashlib.sha512(challenge).digest()[:16] == proof[32:48], "the VRF proof is wrong")
+    return hashlib.sha512(SUITE + b"\x03" + proof[:32] + b"\0").digest()
+
+
+# Section 5: the map, and the proofs of section 7.
+
+
+def map_proves(root, key, value, proof):
+    """Verify that the map has a value, or for None no value, under a key; Bad when it is not shown."""
+    at = 0
+
+    def varint():
+        nonlocal at
+        n = shift = 0
+        while True:
+            require(at < len(proof) and shift < 70, "the map proof is cut off")
+            b = proof[at]
+            at += 1
+            n |= (b & 0x7F) << shift
+            shift += 7
+            if b < 0x80:
+                require(b or shift == 7, "a number of the map proof is not in its shortest form")
+                require(n < 2**64, "a number of the map proof is too large")
+                return n
+
+    def take(n):
+        nonlocal at
+        require(n <= len(proof) - at, "the map proof is cut off")
+        at += n
+        return proof[at - n : at]
+
+    def bit_of(k, bit):  # a key goes on with a byte 0 and then with bytes 255
+        byte = k[bit // 8] if bit < 8 * len(k) else 0 if bit // 8 == len(k) else 255
+        return byte >> 7 - bit % 8 & 1
+
+    if value is None and not proof:
+        require(root == H(), "the map is not empty")
+        return
+    found = key
+    if value is None:
+        found = take(varint())
+        value = take(varint())
+        require(found != key, "the map has the key")
+    h = H(b"\0", uvarint(len(found)), found, uvarint(len(value)), value)
+    last = None
+    while at < len(proof):
+        bit = varint()
+        require(last is None or bit < last, "the bits of the map proof do not fall")
+        require(bit_of(found, bit) == bit_of(key, bit), "the map proof ends elsewhere than the look-up")
+        sibling = take(32)
+        left, right = (sibling, h) if bit_of(key, bit) else (h, sibling)
+        h, last = H(b"\1", uvarint(bit), left, right), bit
+    require(h == root, "the map proof leads to another hash")
+
+
+def uvarint(n):
+    out = bytearray()
+    while n >= 0x80:
+        out.append(n & 0x7F | 0x80)
+        n >>= 7
+    return bytes(out + bytes([n]))
+
+
+# Section 6: checkpoints; Ed25519 and ECDSA with P-256.
+
+
+def ed25519(public, message, sig):
+    a, s = edwards_decode(public), int.from_bytes(sig[32:], "little")
+    if a is None or len(sig) != 64 or s >= L:
+        return False
+    k = int.from_bytes(hashlib.sha512(sig[:32] + public + message).digest(), "little") % L
+    return edwards_encode(add(mul(s, BASE), neg(mul(k, a)))) == sig[:32]
+
+
+P256 = 2**256 - 2**224 + 2**192 + 2**96 - 1
+N256 = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+B256 = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
+G256 = (
+    0x6B17D1F2E12C4247F8BCE6E563A440F277037D812DEB33A0F4A13945D898C296,
+    0x4FE342E2FE1A7F9B8EE7EB4A7C0F9E162BCE33576B315ECECBB6406837BF51F5,
+)
+
+
+def on_p256(q):
+    x, y = q
+    return x < P256 and y < P256 and (y * y - x**3 + 3 * x - B256) % P256 == 0
+
+
+def add256(p, q):
+    if p is None or q is None:
+        return p or q
+    if p[0] == q[0]:
+        if (p[1] + q[1]) % P256 == 0:
+            return None
+        m = (3 * p[0] * p[0] - 3) * pow(2 * p[1], -1, P256)
+    else:
+        m = (q[1] - p[1]) * pow(q[0] - p[0], -1, P256)
+    x = (m * m - p[0] - q[0]) % P256
+    return x, (m * (p[0] - x) - p[1]) % P256
+
+
+def es256(q, message, sig):
+    r, s = int.from_bytes(sig[:32], "big"), int.from_bytes(sig[32:], "big")
+    if len(sig) != 64 or not 0 < r < N256 or not 0 < s < N256:
+        return False
+    w = pow(s, -1, N256)
+    u, v = int.from_bytes(H(message), "big") * w % N256, r * w % N256
+    both, sum_ = add256(G256, q), None
+    for bit in range(255, -1, -1):
+        sum_ = add256(sum_, sum_)
+        sum_ = add256(sum_, (None, G256, q, both)[(u >> bit & 1) + 2 * (v >> bit & 1)])
+    return sum_ is not None and sum_[0] % N256 == r
+
+
+NO_NAME = re.compile("[ +\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]")
+
+
+def open_checkpoint(trust, note):
+    """Return size and root of a signed checkpoint; Bad when the policy does not believe it."""
+    require(not re.search(r"[\x00-\x09\x0b-\x1f]", note), "the checkpoint has control characters")
+    body, blank, lines = note.rpartition("\n\n")
+    require(blank and lines.endswith("\n"), "the checkpoint is not a signed note")
+    body += "\n"
+    known = {k["id"]: k["public"] for k in trust["keys"]}
+    signers = set()
+    lines = lines[:-1].split("\n")
+    require(len(lines) <= 100, "the checkpoint has more than 100 signatures")
+    for line in lines:
+        dash, name, sig = (line.split(" ", 2) + ["", ""])[:3]
+        require(dash == "—" and name and not NO_NAME.search(name), "a line of the checkpoint is not a signature")
+        try:
+            b = base64.b64decode(sig, validate=True)
+        except ValueError:
+            b = b""
+        require(len(b) > 4 and len(to64(b)) == len(sig), "a signature of the checkpoint is not base64")
+        id_ = b[:4].hex()
+        if name != trust["origin"] or id_ not in known or id_ in signers:
+            continue
+        require(ed25519(known[id_], body.encode(), b[4:]), "the signature of a known key is wrong")
+        require(to64(b) == sig, "the signature of a known key is not in strict base64")
+        signers.add(id_)
+    require(signers, "the checkpoint bears no signature of a known key")
+    lines = body.split("\n")
+    require(len(lines) == 4 and re.fullmatch("0|[1-9][0-9]{0,18}", lines[1]), "the checkpoint has not three lines")
+    require(lines[0] == trust["origin"], "the checkpoint is of another origin")
+    size, root = int(lines[1]), unbase64(lines[2], "the root of the checkpoint", 32)
+    require(size < 2**63, "the size of the checkpoint is too large")
+    may = any(k["id"] in signers and k["from"] <= size <= k["to"] for k in trust["keys"])
+    require(may, "no key that signed the checkpoint may sign its size")
+    return size, root
+
+
+# Section 8: the trust policy.
+
+
+def unbase64url(s, what, size=None):
+    require(re.fullmatch("[A-Za-z0-9_-]*", text(s, what)), f"{what} is not base64url")
+    return unbase64(s.translate({45: "+", 95: "/"}) + "=" * (-len(s) % 4), what, size)
+
+
+def parse_trust(b):
+    try:
+        t = parse(b)
+    except Unread as e:
+        raise Bad(f"the trust policy is not JSON: {e}") from e
+    require(len(b) <= 1 << 20, "the trust policy is longer than 1 MiB")
+    reserved = ("witnesses", "chains", "maxAgeSeconds")
+    strict(t, "the trust policy", ("v", "origin", "genesis", "keys", "vrf"), ("submitters",) + reserved)
+    require(t["v"] == "lendlog-trust/1", "v is not lendlog-trust/1")
+    require(re.fullmatch("[!-*,-~]{1,255}", text(t["origin"], "origin")), "origin is not a name")
+    out = {"origin": t["origin"], "genesis": unbase64(t["genesis"], "genesis", 32), "keys": [], "submitters": []}
+    out["vrf"] = unbase64(t["vrf"], "vrf", 32)
+    require(any(out["vrf"]) and ristretto_decode(out["vrf"]), "vrf is not a key")
+    for k in array(t["keys"], "keys"):
+        strict(k, "a key", ("key",), ("from", "to"))
+        name, id_, b = (text(k["key"], "key").split("+", 2) + ["", ""])[:3]
+        require(name == t["origin"], "the name of a key is not the origin")
+        b = unbase64(b, "a key", 33)
+        require(b[0] == 1, "a key is not Ed25519")
+        id_ = id_.lower()
+        require(id_ == H(name.encode(), b"\n", b)[:4].hex(), "the id of a key is another")
+        first, last = integer(k.get("from", 0), "from"), integer(k["to"], "to", 1) if "to" in k else 2**63
+        require(first <= last, "from is greater than to")
+        out["keys"].append({"id": id_, "public": b[1:], "from": first, "to": last})
+    require(out["keys"], "keys is empty")
+    for s in array(t.get("submitters", []), "submitters"):
+        strict(s, "a submitter", ("id", "jwk"))
+        text(s["id"], "id")
+        jwk, ec = s["jwk"], isinstance(s["jwk"], dict) and s["jwk"].get("kty") == "EC"
+        strict(jwk, "jwk", ("kty", "crv", "x", "y") if ec else ("kty", "crv", "x"), ("kid", "use", "alg", "key_ops"))
+        if ec:
+            require(jwk["crv"] == "P-256", "the curve is unknown")
+            q = tuple(int.from_bytes(unbase64url(jwk[c], c, 32), "big") for c in "xy")
+            require(on_p256(q), "the key is not on P-256")
+            key = "ES256", q
+        else:
+            require(jwk["kty"] == "OKP" and jwk["crv"] == "Ed25519", "the key is neither Ed25519 nor P-256")
+            key = "EdDSA", unbase64url(jwk["x"], "x", 32)
+        out["submitters"].append((s["id"],) + key)
+    out["reserved"] = [name for name in reserved if name in t]
+    return out
+
+
+# Section 11: the submitter's signature.
+
+
+def rebuild(type_, time, values, data):
+    """Return the event of sealed values by pointer; absent ones are None or not there."""
+    e = {"specversion": "1.0", "type": type_, "time": time}
+    e.update(values.get("/extensions") or {})
+    for pointer in ATTRIBUTES:
+        if pointer != "/extensions" and values.get(pointer) is not None:
+            e[pointer[1:]] = values[pointer]
+    data = dict(data)
+    for pointer, v in values.items():
+        if pointer.startswith("/data/") and v is not None:
+            data[pointer[6:]] = v
+    e["data"] = data
+    return e
+
+
+def check_signature(trust, submitter, event):
+    """Return who signed, in words, when a key of the submitter signed the event."""
+    keys = [(alg, key) for id_, alg, key in trust["submitters"] if id_ == submitter]
+    if not keys:
+        raise Missing(f"the policy has no key of {submitter}")
+    jws = event.get("signature")
+    if jws is None:
+        raise Missing("the event bears no signature")
+    head, middle, sig = (jws.split(".", 2) + ["", ""])[:3]
+    require(jws.count(".") == 2 and middle == "", "the signature is not a detached JWS")
+    sig = unbase64url(sig, "the signature", 64)
+    try:
+        header = parse(unbase64url(head, "the header of the signature"))
+    except Unread as e:
+        raise Bad(f"the header of the signature is not JSON: {e}") from e
+    strict(header, "the header of the signature", ("alg", "kid", "origin"))
+    require(header["kid"] == submitter, "the signature is of another submitter")
+    require(header["origin"] == trust["origin"], "the signature is for another ledger")
+    payload = canonical({name: v for name, v in event.items() if name != "signature"}).encode()
+    signed = (head + "." + base64.urlsafe_b64encode(payload).decode().rstrip("=")).encode()
+    verifies = {"EdDSA": ed25519, "ES256": es256}
+    for alg, key in keys:
+        if alg == header["alg"] and verifies[alg](key, signed, sig):
+            return f"signed by {submitter}"
+    raise Bad("the signature is wrong, or of none of the submitter's keys")
+
+
+# Section 10: verdicts.
+
+
+class Report:
+    """A list of checks, and what the records say whose every check passed."""
+
+    def __init__(self):
+        self.checks, self.said = [], []
+        self.count = dict.fromkeys((PASS, FAIL, MISSING, NOTE), 0)
+
+    def add(self, name, record, result, words):
+        where = {} if record is None else {"record": record}
+        self.checks.append({"name": name, **where, "result": result, "text": words})
+        self.count[result] += 1
+
+    def attempt(self, name, record, check):
+        """Make a check and return its result; check returns what it found in words, None for nothing to say."""
+        try:
+            result, found = PASS, check()
+        except Bad as e:
+            result, found = FAIL, str(e)
+        except Missing as e:
+            result, found = MISSING, str(e)
+        if found is not None:
+            self.add(name, record, result, found)
+        return result
+
+    def verdict(self):
+        if self.count[FAIL]:
+            return "INVALID"
+        return "INCOMPLETE" if self.count[MISSING] or not self.count[PASS] else "VALID"
+
+    def say(self, record, what, *value):
+        self.said.append(dict(zip(("record", "what", "value"), (record, what) + value)))
+
+    def json(self):
+        v = self.verdict()
+        return {"verdict": v, "checks": self.checks, "shown": [] if v == "INVALID" else self.said}
+
+
+MANY = 100  # failed checks after which a verifier looks no further
+
+
+class Evidence:
+    """Evidence of section 7, parsed."""
+
+    MEMBERS = ("v", "checkpoint", "genesis", "schemas", "records")
+
+    def __init__(self, o):
+        for name in self.MEMBERS:
+            require(name in o, f"the evidence lacks {name}")
+        self.unknown = [name for name in o if name not in self.MEMBERS + ("completeness",)]
+        self.checkpoint = text(o["checkpoint"], "checkpoint")
+        strict(o["genesis"], "genesis", ("entry", "proof"))
+        self.genesis = text(o["genesis"]["entry"], "entry").encode(), proof_of(o["genesis"])
+        self.schemas = [text(s, "a schema").encode() for s in array(o["schemas"], "schemas")]
+        self.records = [self.record(r) for r in array(o["records"], "records")]
+        require(self.records, "the evidence has no record")
+        self.claims = []
+        if "completeness" in o:
+            for c in array(o["completeness"], "completeness", 1024):
+                strict(c, "a claim of completeness", ("subject", "proof", "map"))
+                subject, map_ = text(c["subject"], "subject"), unbase64(c["map"], "map")
+                require(len(map_) <= 16384, "map is longer than 16 KiB")
+                self.claims.append((subject, unbase64(c["proof"], "proof", 80), map_))
+            require(self.claims, "completeness is empty")
+
+    @staticmethod
+    def record(r):
+        strict(r, "a record", ("index", "entry", "proof", "disclosures"), ("subject",))
+        out = {"index": integer(r["index"], "index"), "entry": text(r["entry"], "entry").encode(), "proof": proof_of(r)}
+        out["disclosures"] = []
+        for d in array(r["disclosures"], "disclosures"):
+            strict(d, "a disclosure", ("disclosure", "proof"))
+            out["disclosures"].append((text(d["disclosure"], "disclosure"), proof_of(d)))
+        if "subject" in r:
+            s = strict(r["subject"], "subject", ("subject", "proof"))
+            out["subject"] = text(s["subject"], "subject"), unbase64(s["proof"], "proof", 80)
+        return out
+
+
+def proof_of(o):
+    return [unbase64(h, "a hash of a proof", 32) for h in array(o["proof"], "proof", 63)]
+
+
+def check_checkpoint(report, trust, note):
+    """Return size and root, or None."""
+    out = []
+
+    def check():
+        out.extend(open_checkpoint(trust, note))
+        return f"{trust['origin']} at {out[0]} records, signed by a trusted key"
+
+    return out if report.attempt("checkpoint", None, check) == PASS else None
+
+
+def check_entry(report, record, b, size, root, proof, of_receipt=False):
+    """Return the leaf, or None."""
+    leaf = {}
+
+    def entry():
+        leaf.update(parse_leaf(b))
+        if leaf["type"] == INDEX_ROOT:
+            require(not of_receipt, "a receipt is of a record, not of an index-root")
+            require(leaf["covers"] == record, f"the index-root covers {leaf['covers']} leaves but stands at {record}")
+        require(all(i < record for i in leaf.get("refs", ())), "it follows from a record that does not lie before it")
+        return "its bytes are a leaf of format lendlog/1"
+
+    def inclusion():
+        require(record < size, f"the checkpoint covers {size} records only")
+        if proof is None and size > 1:
+            raise Missing("the receipt holds no inclusion proof; ask the ledger for it")
+        require(included(leaf_hash(b), record, size, proof or [], root), "the inclusion proof does not lead from the leaf to the root")
+        return f"leaf {record} of {size}"
+
+    ok = report.attempt("entry", record, entry) == PASS and report.attempt("inclusion", record, inclusion) != FAIL
+    return leaf if ok else None
+
+
+def verify_evidence(report, trust, o, receipts):
+    files = []
+    if report.attempt("format", None, lambda: files.append(Evidence(o))) == FAIL:
+        return
+    file = files[0]
+    checkpoint = check_checkpoint(report, trust, file.checkpoint)
+    if checkpoint:
+        Records(report, trust, file, *checkpoint).verify(receipts)
+    for name in file.unknown:
+        report.add("sections", None, MISSING, f"the file has a section {name} that is not known; use a newer program")
+
+
+class Records:
+    """The records of a file of evidence whose checkpoint is believed."""
+
+    def __init__(self, report, trust, file, size, root):
+        self.report, self.trust, self.file, self.size, self.root = report, trust, file, size, root
+        self.schemas = {H(b): b for b in file.schemas}
+        self.claimed = {}  # by term: subject and map proof of a claim of completeness
+        self.leaves = {}  # by index: of the records that are under the checkpoint
+        self.complete = set()  # the terms whose claims hold
+
+    def verify(self, receipts):
+        self.report.attempt("genesis", None, self.genesis)
+        for c in self.file.claims:
+            self.report.attempt("subject", None, lambda: self.claim(*c))
+        for r in self.file.records:
+            self.record(r)
+            if self.report.count[FAIL] > MANY:
+                self.report.add("format", None, MISSING, "so much failed that the rest was not looked at")
+                return
+        self.chains()
+        for term, (subject, map_) in self.claimed.items():
+            if self.report.attempt("complete", None, lambda: self.completeness(term, subject, map_)) == PASS:
+                self.complete.add(term)
+                self.report.add("complete", None, NOTE, "that the map itself is right is shown by whoever replays the log")
+        for rc in receipts:
+            self.report.attempt("receipt", rc["index"], lambda: self.against(rc))
+
+    def genesis(self):
+        b, proof = self.file.genesis
+        require(leaf_hash(b) == self.trust["genesis"], "the ledger begins with another record than the policy pins: it is another ledger")
+        require(included(leaf_hash(b), 0, self.size, proof, self.root), "the genesis record is not the first under this checkpoint")
+        e = parse_leaf(b)
+        named = e["type"], e.get("open", {}).get("origin"), e.get("open", {}).get("vrfKey")
+        want = "org.lendlog.genesis.v1", self.trust["origin"], to64(self.trust["vrf"])
+        require(named == want, "the first record is not a genesis record with the origin and the VRF key of the policy")
+        return "the ledger is the one that the policy pins"
+
+    def claim(self, subject, proof, map_):
+        term = term_of(self.trust["vrf"], subject, proof)
+        require(term not in self.claimed, f"completeness of {subject} is claimed twice")
+        self.claimed[term] = subject, map_
+
+    def record(self, r):
+        report, index = self.report, r["index"]
+        leaf = check_entry(report, index, r["entry"], self.size, self.root, r["proof"])
+        if not leaf:
+            return
+        if leaf["type"] == INDEX_ROOT and (r["disclosures"] or "subject" in r):
+            report.add("disclosure", index, FAIL, "an index-root has nothing to disclose")
+            return
+        self.leaves[index] = {**leaf, "hash": leaf_hash(r["entry"])}
+        if leaf["type"] == INDEX_ROOT:
+            report.say(index, "type", INDEX_ROOT)
+            report.say(index, "covers", leaf["covers"])
+            return
+        values, schema = {}, None
+        if r["disclosures"]:
+            values, schema = self.disclosures(r, leaf)
+        else:
+            report.add("disclosure", index, NOTE, "nothing is disclosed; its sealed members stay committed")
+        # Whose record it is shows without them too.
+        if report.attempt("subject", index, lambda: self.subject(r, leaf, values)) == FAIL or values is None:
+            return
+        if self.trust["submitters"]:
+            report.attempt("submitter", index, lambda: self.submitter(leaf, values, schema))
+        say_entry(report, index, leaf)
+        for pointer, value in values.items():
+            report.say(index, pointer, *([] if value is None else [value]))
+
+    def disclosures(self, r, leaf):
+        """Return the values by pointer and the schema; None for both when they could not be verified."""
+        parsed, values, schema = [], {}, []
+
+        def canonical_once():
+            for s, proof in r["disclosures"]:
+                pointer, value = parse_disclosure(s)
+                require(pointer not in values, f"{pointer} is disclosed twice")
+                values[pointer] = value
+                parsed.append((leaf_hash(s.encode()), pointer, value, proof))
+            if leaf["type"] == RESTRICTED and "/type" in values:
+                require(right_kind("/type", values["/type"]), "/type is not a name and the hash of a schema")
+
+        def find_schema():
+            name, h = leaf["type"], leaf["schema"]
+            if name == RESTRICTED:
+                if "/type" not in values:
+                    raise Missing("the members of a restricted record are verified together with /type; ask for evidence that discloses it")
+                name, h = values["/type"]["name"], unbase64(values["/type"]["schema"], "schema")
+            if h not in self.schemas:
+                raise Missing(f"the file lacks the schema {to64(h)}, so the disclosures cannot be placed")
+            try:
+                s = Schema(self.schemas[h])
+            except Bad as e:
+                raise Missing(f"the schema cannot be read, so the disclosures cannot be placed: {e}") from e
+            restricted = leaf["type"] == RESTRICTED
+            require(s.type == name and s.restricted == restricted, f"the schema is of {s.type}, which does not go with the entry")
+            require(s.opens.issuperset(leaf["open"]), "the entry shows a member of data that the schema does not open")
+            schema.append(s)
+            return f"{s.type}, by its hash"
+
+        def committed():
+            places = schema[0].places
+            for h, pointer, value, proof in parsed:
+                require(pointer in places, f"{pointer} is no sealed member of {schema[0].type}")
+                ok = included(h, places[pointer], len(places), proof, leaf["sealed"])
+                require(ok, f"{pointer} is not what the entry committed to")
+                ok = right_kind(pointer, value) if value is not None else pointer not in NEVER_ABSENT
+                require(ok, f"{pointer} has a value of the wrong type, or none")
+            return f"{len(parsed)} of {len(places)} sealed members are shown, each as committed"
+
+        for name, check in (("disclosure", canonical_once), ("schema", find_schema), ("disclosure", committed)):
+            if self.report.attempt(name, r["index"], check) != PASS:
+                return None, None
+        return values, schema[0]
+
+    def subject(self, r, leaf, values):
+        shown = (values or {}).get("/subject")
+        if "subject" in r:
+            name, proof = r["subject"]
+            require(shown in (None, name), "the subject that is proved is not the one that is disclosed")
+            require(term_of(self.trust["vrf"], name, proof) == leaf["term"], "it is not a record of the subject that is claimed")
+        elif leaf["term"] in self.claimed:
+            name = self.claimed[leaf["term"]][0]
+            require(shown in (None, name), "the disclosed subject is not the one whose chain the record stands in")
+        elif shown is not None:
+            raise Missing("its subject is disclosed, but the file lacks the proof that the record is of it")
+        else:
+            return None
+        return f"record {leaf['seq']} of {name}"
+
+    def submitter(self, leaf, values, schema):
+        if schema is None or len(values) < len(schema.places):
+            raise Missing("the submitter's signature covers the whole event: ask for evidence that discloses all members")
+        time, id_ = leaf.get("time"), leaf.get("submitter")
+        if leaf["type"] == RESTRICTED:
+            time, id_ = values["/time"], values["/submitter"]
+        return check_signature(self.trust, id_, rebuild(schema.type, time, values, leaf["open"]))
+
+    def chains(self):
+        """Hold the records against each other: that time does not run back, and that those of one term are a chain."""
+        at, before = {}, None
+        entries = [(i, e) for i, e in sorted(self.leaves.items()) if e["type"] != INDEX_ROOT]
+        for i, e in entries:
+            if before and e["recorded"] < before["recorded"]:
+                self.report.add("time", i, FAIL, "it was recorded before a record that lies before it")
+            before = e
+            other = at.setdefault((e["term"], e["seq"]), i)
+            if other != i:
+                self.report.add("chain", i, FAIL, f"record {other} is number {e['seq']} of the same subject too")
+        for i, e in entries:
+            last = at.get((e["term"], e["seq"] - 1))
+            if last is not None:
+                follows = last < i and e["prev"] == self.leaves[last]["hash"]
+                words = f"the subject's next record after record {last}" if follows else f"it does not follow from record {last}, the one before"
+                self.report.add("chain", i, PASS if follows else FAIL, words)
+
+    def completeness(self, term, subject, map_):
+        last = self.leaves.get(self.size - 1, {"type": None})
+        if last["type"] != INDEX_ROOT:
+            raise Missing("the last leaf under the checkpoint is not an index-root that is in the file; ask for evidence with it")
+        mine = self.by_term().get(term, [])
+        for n, (i, e) in enumerate(mine, 1):  # that each follows from the one before, chains has verified
+            require(e["seq"] == n, f"record {i} is number {e['seq']} of {subject}, and number {n} is not in the file")
+        value = len(mine).to_bytes(8, "big") + mine[-1][1]["hash"] if mine else None
+        try:
+            map_proves(last["root"], term, value, map_)
+        except Bad as e:
+            raise Bad(f"the map of all subjects does not show that {subject} has exactly these {len(mine)} records: {e}") from e
+        return f"these are all {len(mine)} records of {subject} among the {self.size} under the checkpoint"
+
+    def by_term(self):
+        if not hasattr(self, "terms"):
+            self.terms = {}
+            for i, e in sorted(self.leaves.items()):
+                self.terms.setdefault(e.get("term"), []).append((i, e))
+        return self.terms
+
+    def against(self, rc):
+        """Hold a receipt against the file."""
+        own = Report()
+        verify_receipt(own, self.trust, rc, None)
+        for c in own.checks:
+            require(c["result"] != FAIL, f"the receipt itself does not verify: {c['text']}")
+        size, root = open_checkpoint(self.trust, rc["checkpoint"])
+        if rc["proof"] is None and size > 1:
+            raise Missing("the receipt holds no inclusion proof, so it accuses nobody")
+        require(size != self.size or root == self.root, f"the ledger signed two trees of {size} records: it was forked; keep both files")
+        i, leaf = rc["index"], parse_leaf(rc["entry"])
+        if i in self.leaves:
+            same = self.leaves[i]["hash"] == leaf_hash(rc["entry"])
+            require(same, "the ledger gave a receipt for another record at this place: it was forked; keep both files")
+            return "the record that the receipt is of is in the file"
+        if i >= self.size - 1:
+            raise Missing("the receipt is of a record that came after what the file covers")
+        if leaf["term"] not in self.complete:
+            raise Missing("the file does not show all records of the receipt's subject, so that this one is not in it accuses nobody")
+        raise Bad(f"the ledger gave a receipt for number {leaf['seq']} of {self.claimed[leaf['term']][0]} and leaves it out here: fraud; keep both files")
+
+
+def say_entry(report, index, leaf):
+    for name in ("type", "time", "submitter", "recorded", "capture"):
+        if name in leaf:
+            report.say(index, name, leaf[name])
+    for name, value in leaf["open"].items():
+        report.say(index, "/data/" + name, value)
+
+
+# Section 9: receipts.
+
+
+def parse_receipt(o):
+    strict(o, "the receipt", ("v", "index", "entry", "seeds", "checkpoint"), ("proof", "restricted"))
+    require(o["v"] == "lendlog-receipt/1", "v is not lendlog-receipt/1")
+    require(isinstance(o["seeds"], dict), "seeds is not an object")
+    out = {"index": integer(o["index"], "index"), "entry": text(o["entry"], "entry").encode()}
+    out["seeds"] = {group: unbase64(s, "a seed", 32) for group, s in o["seeds"].items()}
+    out["proof"] = proof_of(o) if "proof" in o else None
+    out["checkpoint"] = text(o["checkpoint"], "checkpoint")
+    if "restricted" in o:
+        r = strict(o["restricted"], "restricted", ("submitter", "refs"))
+        refs = [integer(i, "a ref") for i in array(r["refs"], "refs")]
+        out["restricted"] = text(r["submitter"], "submitter"), refs
+    return out
+
+
+class Event:
+    """A CloudEvent as it was submitted, taken apart as section 3 has it. It is not checked against its schema."""
+
+    def __init__(self, b, schema):
+        try:
+            e = parse(b)
+        except Unread as err:
+            raise Bad(f"the event is not JSON: {err}") from err
+        require(isinstance(e, dict), "the event is not an object")
+        e = {name: v for name, v in e.items() if v is not None}
+        self.schema, self.values, self.open = schema, {}, {}
+        require(e.pop("specversion", None) == "1.0", "specversion is not 1.0")
+        require(e.pop("type", None) == schema.type, "the schema is of another type than the event")
+        self.time = text(e.pop("time", None), "time")
+        require(is_time(self.time), "time is not RFC 3339")
+        data = e.pop("data", None)
+        require(isinstance(data, dict) and "data_base64" not in e, "data is not an object")
+        for pointer in ATTRIBUTES:
+            if pointer[1:] in e and pointer != "/extensions":
+                self.values[pointer] = text(e.pop(pointer[1:]), pointer)
+        for pointer in ("/id", "/source", "/subject"):
+            require(pointer in self.values, f"the event lacks {pointer}")
+        self.imported = e.get("capture") == "import"
+        if e:
+            self.values["/extensions"] = e
+        for name, v in data.items():
+            require(v is not None, f"/data/{name} is null")
+            require(name in schema.opens or "/data/" + name in schema.groups, f"the type has no member {name}")
+            if name in schema.opens:
+                self.open[name] = v
+            else:
+                self.values["/data/" + name] = v
+
+    def match(self, rc, leaf):
+        """Hold an entry against the event that was submitted (section 9)."""
+        schema, values = self.schema, dict(self.values)
+        if schema.restricted:
+            require(leaf["type"] == RESTRICTED, "a restricted record was written openly")
+            if "restricted" not in rc:
+                raise Missing("the receipt of a restricted record lacks its member restricted")
+            values["/submitter"], refs = rc["restricted"]
+            values["/time"], values["/type"] = self.time, {"name": schema.type, "schema": to64(schema.hash)}
+            if refs:
+                values["/refs"] = refs
+        else:
+            require(leaf["type"] == schema.type and leaf["time"] == self.time, "its type or time is not the event's")
+            require(canonical(leaf["open"]) == canonical(self.open), "its open members are not the event's")
+            if leaf["schema"] != schema.hash:
+                raise Missing(f"it was validated with the schema {to64(leaf['schema'])}; give that one with --schema")
+        require((leaf["capture"] == "import") == self.imported, f"it was captured as {leaf['capture']}, but not submitted so")
+        groups = set(schema.groups.values())
+        if groups - rc["seeds"].keys():
+            raise Missing("the receipt lacks the seed of a key group")
+        require(groups == rc["seeds"].keys(), "the receipt has a seed of a key group that the type does not have")
+        hashes = []
+        for pointer, group in schema.groups.items():
+            salt = to64(H(rc["seeds"][group], pointer.encode())[:16])
+            value = [values[pointer]] if pointer in values else []
+            hashes.append(leaf_hash(canonical([salt, pointer] + value).encode()))
+        require(merkle_root(hashes) == leaf["sealed"], "its sealed members are not the event's")
+        return "the record is exactly the event that was submitted: every digest was recomputed"
+
+
+def verify_receipt(report, trust, rc, event):
+    checkpoint = check_checkpoint(report, trust, rc["checkpoint"])
+    if checkpoint:
+        verify_in_receipt(report, trust, rc, event, *checkpoint)
+
+
+def verify_in_receipt(report, trust, rc, event, size, root):
+    index = rc["index"]
+    leaf = check_entry(report, index, rc["entry"], size, root, rc["proof"], True)
+    if not leaf:
+        return
+    restricted = leaf["type"] == RESTRICTED
+    if "restricted" in rc and not restricted:
+        report.add("format", index, FAIL, "the receipt of an open record has the member restricted")
+        return
+    if event is None:
+        report.add("event", index, NOTE, "no event was given, so the receipt was not held against what was submitted")
+        if trust["submitters"]:
+            report.add("submitter", index, MISSING, "the submitter's signature stands in the event: give it too")
+    elif report.attempt("event", index, lambda: event.match(rc, leaf)) != PASS:
+        return
+    elif trust["submitters"]:
+        id_ = rc["restricted"][0] if restricted else leaf["submitter"]
+        whole = rebuild(event.schema.type, event.time, event.values, event.open)
+        report.attempt("submitter", index, lambda: check_signature(trust, id_, whole))
+    say_entry(report, index, leaf)
+
+
+# The program.
+
+
+def verify(document, trust, event=None, schema=None, against=()):
+    """Return the report on evidence or a receipt: verdict, checks, shown. All arguments are bytes.
+
+    Raises Unread for a document that is neither, and Bad for a policy, event, schema or receipt that cannot be used.
+    """
+    _terms.clear()
+    trust = parse_trust(trust)
+    if event is not None:
+        event = Event(event, Schema(schema))
+    receipts = [read_receipt(b) for b in against]
+    if len(document) > MAX_FILE:
+        raise Unread("the file is longer than 64 MiB")
+    o = parse(document)
+    v = o.get("v") if isinstance(o, dict) else None
+    report = Report()
+    if v == "lendlog-evidence/1":
+        if event is not None:
+            raise Unread("this is evidence, which is held against no event")
+        verify_evidence(report, trust, o, receipts)
+    elif v == "lendlog-receipt/1":
+        if receipts:
+            raise Unread("this is a receipt, and receipts are held against evidence")
+        parsed = []
+        if report.attempt("format", None, lambda: parsed.append(parse_receipt(o))) == PASS:
+            verify_receipt(report, trust, parsed[0], event)
+    else:
+        raise Unread("v is neither lendlog-evidence/1 nor lendlog-receipt/1")
+    if report.checks[0]["name"] != "format":
+        for name in trust["reserved"]:
+            report.add("policy", None, MISSING, f"the policy asks for {name}, which this program cannot check")
+        if not trust["submitters"]:
+            report.add("submitter", None, NOTE, "the policy lists no submitters' keys, so who submitted is the operator's claim")
+        if "witnesses" not in trust["reserved"]:
+            report.add("time", None, NOTE, "the policy names no witnesses, so when it was recorded is the operator's clock")
+    return report.json()
+
+
+def read_receipt(b):
+    """Parse a receipt to hold evidence against."""
+    if len(b) > MAX_FILE:
+        raise Bad("the file is longer than 64 MiB")
+    try:
+        return parse_receipt(parse(b))
+    except Unread as e:
+        raise Bad(f"the receipt is not JSON: {e}") from e
+
+
+EXIT = {"VALID": 0, "INVALID": 3, "INCOMPLETE": 4}
+UNREAD = 2
+
+
+def printable(s):
+    """Escape what steers a terminal or hides text: what a file says is a stranger's."""
+
+    def escape(c):
+        b = c.encode("utf-16-be", "surrogatepass")
+        return "".join(f"\\u{b[i]:02x}{b[i + 1]:02x}" for i in range(0, len(b), 2))
+
+    return "".join(c if c.isprintable() else escape(c) for c in s)
+
+
+def clip(s):
+    return printable(s[:200]) + ("…" if len(s) > 200 else "")
+
+
+def write_text(report):
+    signs = {PASS: "✓", FAIL: "✗", MISSING: "?", NOTE: "–"}
+    words = {PASS: "", FAIL: "FAILED: ", MISSING: "NOT CHECKED: ", NOTE: ""}
+    for c in report["checks"]:
+        where = f"record {c['record']}: " if "record" in c else ""
+        print(f"{signs[c['result']]} {c['name']:<11} {where}{words[c['result']]}{printable(c['text'])}")
+    record = None
+    for s in report["shown"]:
+        if s["record"] != record:
+            record = s["record"]
+            print(f"  record {record} says")
+        value = clip(canonical(s["value"])) if "value" in s else "(absent)"
+        print(f"    {clip(s['what']):<22} {value}")
+    print({
+        "VALID": "VALID: every check that the trust policy asks for passed.",
+        "INVALID": "INVALID: a check failed; keep this file as it is.",
+        "INCOMPLETE": "INCOMPLETE: nothing failed, but a check could not be made.",
+    }[report["verdict"]])
+
+
+def read(name):
+    with open(name, "rb") as f:
+        return f.read(MAX_FILE + 1)
+
+
+def main(args):
+    p = argparse.ArgumentParser(prog="verify.py", add_help=False, allow_abbrev=False)
+    p.format_usage = p.format_help = lambda: USAGE
+    p.add_argument("-h", "--help", action="help")
+    for flag in ("--trust", "--event", "--schema"):
+        p.add_argument(flag)
+    p.add_argument("--against", action="append", default=[])
+    p.add_argument("--json", action="store_true")
+    p.add_argument("files", nargs="*")
+    call = p.parse_args(args)
+    if not call.trust:
+        p.error("--trust is required: the file that says whom you believe")
+    if not call.files:
+        p.error("no file to verify was named")
+    if (call.event is None) != (call.schema is None) or call.event and len(call.files) > 1:
+        p.error("--event and --schema go together, with one receipt")
+
+    def complain(name, e):
+        print("verify.py: " + printable(f"{name}: {e}"), file=sys.stderr)
+        return UNREAD
+
+    given = {}
+    try:
+        name = call.trust
+        trust = read(name)
+        parse_trust(trust)
+        for name in call.against:
+            given.setdefault("against", []).append(read(name))
+            read_receipt(given["against"][-1])
+        if call.event is not None:
+            name = call.schema
+            given["schema"] = read(name)
+            schema = Schema(given["schema"])
+            name = call.event
+            given["event"] = read(name)
+            Event(given["event"], schema)
+    except (OSError, Bad, Unread) as e:
+        return complain(name, e)
+    codes = set()
+    for name in call.files:
+        try:
+            report = verify(read(name), trust, **given)
+        except (OSError, Unread) as e:
+            codes.add(complain(name, e))
+            continue
+        codes.add(EXIT[report["verdict"]])
+        if call.json:
+            print(printable(json.dumps({"file": name, "report": report}, ensure_ascii=False, separators=(",", ":"))))
+            continue
+        if len(call.files) > 1:
+            print(printable(name))
+        write_text(report)
+    return next(code for code in (3, UNREAD, 4, 0) if code in codes)
+
+
+if __name__ == "__main__":
+    sys.stdout.reconfigure(encoding="utf-8")
+    sys.stderr.reconfigure(encoding="utf-8")
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except BrokenPipeError:
+        os._exit(1)
