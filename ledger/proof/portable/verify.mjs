@@ -1,0 +1,1429 @@
+#!/usr/bin/env node
+// SPDX-License-Identifier: Apache-2.0
+
+// Verify evidence and receipts of a lendlog ledger offline.
+//
+// Written from docs/formats.md, whose sections the comments name, and from the
+// specifications that it names. One module without dependencies, for browsers
+// and for node 18 or later. Its cryptography is its own: a page that was not
+// read over TLS has no WebCrypto, and what WebCrypto accepts as an Ed25519
+// signature differs between browsers, where a verdict must not. All that it
+// handles is public, so nothing here takes the same time for all inputs.
+//
+//   import { verify } from "./verify.mjs";
+//   const { verdict, checks, shown } = verify(evidence, trust, { against: [receipt] });
+
+export const usage = `Verify evidence and receipts of a lendlog ledger offline.
+
+Usage:
+  node verify.mjs --trust TRUST [--against RECEIPT]... [--json] FILE...
+  node verify.mjs --trust TRUST --event EVENT --schema SCHEMA [--json] RECEIPT
+
+Example:
+  node verify.mjs --trust trust.json record-12.evidence.json
+
+Flags:
+  --trust TRUST    the trust file: whom you believe. Get it from somebody else
+                   than the operator of the ledger
+  --event EVENT    the event that a receipt is of, as it was submitted: every
+                   digest is computed again
+  --schema SCHEMA  the schema of the event, which lendlog types show prints
+  --against RECEIPT
+                   a receipt to hold evidence against: a record that the ledger
+                   gave a receipt for and leaves out is proof of fraud
+  --json           one line of JSON per file: {"file", "report"}
+
+Exit codes: 0 VALID, 3 INVALID (a check failed: evidence of tampering),
+4 INCOMPLETE (nothing failed, but a check could not be made), 2 a wrong call or
+a file that is neither evidence nor a receipt, 1 an internal error. Of several
+files the worst decides: INVALID, then a file that could not be read, then
+INCOMPLETE.
+`;
+
+const maxFile = 64 << 20;
+
+// Unread is thrown for a file that is not JSON under section 1, or of no format that is read here.
+export class Unread extends Error {}
+
+// Bad says that something is not as the formats have it; whoever parses it says which check that is.
+export class Bad extends Error {}
+
+// Missing says that a check cannot be made.
+class Missing extends Error {}
+
+function require(holds, text) {
+  if (!holds) throw new Bad(text);
+}
+
+// Bytes.
+
+const utf8 = (s) => new TextEncoder().encode(s);
+const same = (a, b) => a.length === b.length && a.every((x, i) => x === b[i]);
+const hex = (b) => Array.from(b, (x) => x.toString(16).padStart(2, "0")).join("");
+const latin = (b) => b.reduce((s, x) => s + String.fromCharCode(x), "");
+const to64 = (b) => btoa(latin(b));
+
+function join(...parts) {
+  const out = new Uint8Array(parts.reduce((n, p) => n + p.length, 0));
+  let at = 0;
+  for (const p of parts) {
+    out.set(p, at);
+    at += p.length;
+  }
+  return out;
+}
+
+function from64(s) {
+  try {
+    return Uint8Array.from(atob(s), (c) => c.charCodeAt(0));
+  } catch {
+    return null;
+  }
+}
+
+// Section 1: the JSON profile. Objects become Maps.
+
+const space = /[ \t\n\r]*/y;
+const number = /(-?)(0|[1-9][0-9]*)(?![0-9.eE])/y;
+const plain = /[^"\\\x00-\x1f]*/y;
+const escape = /\\(?:(["\\/bfnrt])|u([0-9a-fA-F]{4}))/y;
+const short = { b: "\b", f: "\f", n: "\n", r: "\r", t: "\t" };
+const words = { t: ["true", true], f: ["false", false], n: ["null", null] };
+
+function parse(bytes) {
+  let s;
+  try {
+    s = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    throw new Unread("not UTF-8");
+  }
+  let at = 0;
+  let left = 2097152; // values that may still come
+
+  const refuse = (what) => {
+    throw new Unread(`${what} (character ${at})`);
+  };
+  const match = (re) => {
+    re.lastIndex = at;
+    const m = re.exec(s);
+    if (m) at += m[0].length;
+    return m;
+  };
+  const string = () => {
+    at++;
+    let text = "";
+    for (let escaped = false; ; escaped = true) {
+      text += match(plain)[0];
+      if (s[at] === '"') {
+        at++;
+        if (escaped && /[\ud800-\udfff]/u.test(text)) refuse("a lone surrogate");
+        return text;
+      }
+      const m = match(escape);
+      if (!m) refuse("a string that does not end, or holds what it may not");
+      text += m[2] ? String.fromCharCode(parseInt(m[2], 16)) : short[m[1]] ?? m[1];
+    }
+  };
+  // list reads what stands between brackets, an item at a time.
+  const list = (end, item) => {
+    at++;
+    match(space);
+    if (s[at] === end) return at++;
+    for (;;) {
+      item();
+      match(space);
+      if (s[at] === end) return at++;
+      if (s[at] !== ",") refuse("no comma");
+      at++;
+      match(space);
+    }
+  };
+  const value = (level) => {
+    if (left-- === 0) refuse("too many values");
+    const c = s[at];
+    if (c === '"') return string();
+    if (c === "{" || c === "[") {
+      if (level === 32) refuse("nested too deeply");
+      const out = c === "{" ? new Map() : [];
+      if (c === "[") {
+        list("]", () => out.push(value(level + 1)));
+        return out;
+      }
+      list("}", () => {
+        if (s[at] !== '"') refuse("no name of a member");
+        const name = string();
+        if (out.has(name)) refuse("two members of one name");
+        match(space);
+        if (s[at] !== ":") refuse("no colon");
+        at++;
+        match(space);
+        out.set(name, value(level + 1));
+        if (out.size > 1024) refuse("too many members");
+      });
+      return out;
+    }
+    if (Object.hasOwn(words, c) && s.startsWith(words[c][0], at)) {
+      at += words[c][0].length;
+      return words[c][1];
+    }
+    const m = match(number);
+    if (!m || m[0] === "-0" || m[2].length > 16 || Number(m[2]) > Number.MAX_SAFE_INTEGER) {
+      refuse("neither a JSON value nor an integer up to 2^53-1 in its shortest spelling");
+    }
+    return Number(m[0]);
+  };
+
+  match(space);
+  const v = value(0);
+  match(space);
+  if (at !== s.length) refuse("more than one value");
+  return v;
+}
+
+// canonical returns the canonical form (RFC 8785) of a value.
+function canonical(v) {
+  if (v instanceof Map) {
+    // Strings compare by their UTF-16 code units.
+    return `{${[...v.keys()].sort().map((n) => `${JSON.stringify(n)}:${canonical(v.get(n))}`).join(",")}}`;
+  }
+  return Array.isArray(v) ? `[${v.map(canonical).join(",")}]` : JSON.stringify(v);
+}
+
+function parseCanonical(bytes, what) {
+  const v = jsonOf(bytes, what);
+  require(same(utf8(canonical(v)), bytes), `${what} is not canonical`);
+  return v;
+}
+
+// jsonOf is parse for what is part of a document, or stands beside it.
+function jsonOf(bytes, what) {
+  try {
+    return parse(bytes);
+  } catch (e) {
+    if (e instanceof Unread) throw new Bad(`${what} is not JSON: ${e.message}`);
+    throw e;
+  }
+}
+
+// strict requires an object of just these members: of what it needs all, of what it may have some.
+function strict(v, what, needs, may = []) {
+  require(v instanceof Map, `${what} is not an object`);
+  for (const name of needs) require(v.has(name), `${what} lacks ${name}`);
+  for (const name of v.keys()) require(needs.includes(name) || may.includes(name), `${what} has an unknown member ${name}`);
+  return Object.fromEntries(v);
+}
+
+function text(v, what) {
+  require(typeof v === "string", `${what} is not a string`);
+  return v;
+}
+
+function integer(v, what, least = 0) {
+  require(typeof v === "number" && v >= least, `${what} is not an integer from ${least}`);
+  return v;
+}
+
+function array(v, what, most = Infinity) {
+  require(Array.isArray(v) && v.length <= most, `${what} is not an array, or too long`);
+  return v;
+}
+
+// unbase64 decodes base64, of which each value has one spelling.
+function unbase64(v, what, size) {
+  const b = from64(text(v, what));
+  require(b && to64(b) === v, `${what} is not base64`);
+  require(size === undefined || b.length === size, `${what} has not ${size} bytes`);
+  return b;
+}
+
+function unbase64url(v, what, size) {
+  require(/^[A-Za-z0-9_-]*$/.test(text(v, what)), `${what} is not base64url`);
+  const standard = v.replaceAll("-", "+").replaceAll("_", "/");
+  return unbase64(standard + "=".repeat(-v.length & 3), what, size);
+}
+
+// SHA-256 and SHA-512 (FIPS 180-4). Their constants are the first bits behind
+// the point of square and cube roots of the first primes.
+
+function rootOf(n, k) {
+  let x = 1n << BigInt(Math.ceil(n.toString(2).length / Number(k)));
+  for (;;) {
+    const y = ((k - 1n) * x + n / x ** (k - 1n)) / k;
+    if (y >= x) return x;
+    x = y;
+  }
+}
+
+const primes = [];
+for (let n = 2n; primes.length < 80; n++) if (primes.every((p) => n % p)) primes.push(n);
+const k512 = primes.map((p) => BigInt.asUintN(64, rootOf(p << 192n, 3n)));
+const h512 = primes.slice(0, 8).map((p) => BigInt.asUintN(64, rootOf(p << 128n, 2n)));
+const k256 = Int32Array.from(k512.slice(0, 64), (k) => Number(k >> 32n));
+const h256 = Int32Array.from(h512, (h) => Number(h >> 32n));
+
+// padded appends a bit 1, zeros, and the length in bits in the last 8 bytes of a block.
+function padded(b, block) {
+  const tail = block / 8;
+  const out = new Uint8Array(Math.ceil((b.length + 1 + tail) / block) * block);
+  out.set(b);
+  out[b.length] = 0x80;
+  new DataView(out.buffer).setBigUint64(out.length - 8, BigInt(b.length) * 8n);
+  return out;
+}
+
+function sha256(...parts) {
+  const b = padded(join(...parts), 64);
+  const view = new DataView(b.buffer);
+  const h = Int32Array.from(h256);
+  const w = new Int32Array(64);
+  const rot = (x, n) => (x >>> n) | (x << (32 - n));
+  for (let at = 0; at < b.length; at += 64) {
+    for (let i = 0; i < 64; i++) {
+      if (i < 16) {
+        w[i] = view.getInt32(at + 4 * i);
+        continue;
+      }
+      const x = w[i - 15], y = w[i - 2];
+      w[i] = w[i - 16] + w[i - 7] + (rot(x, 7) ^ rot(x, 18) ^ (x >>> 3)) + (rot(y, 17) ^ rot(y, 19) ^ (y >>> 10));
+    }
+    let [a, c, d, e, f, g, i, j] = h;
+    for (let n = 0; n < 64; n++) {
+      const t1 = (j + (rot(f, 6) ^ rot(f, 11) ^ rot(f, 25)) + ((f & g) ^ (~f & i)) + k256[n] + w[n]) | 0;
+      const t2 = ((rot(a, 2) ^ rot(a, 13) ^ rot(a, 22)) + ((a & c) ^ (a & d) ^ (c & d))) | 0;
+      [j, i, g, f, e, d, c, a] = [i, g, f, (e + t1) | 0, d, c, a, (t1 + t2) | 0];
+    }
+    [a, c, d, e, f, g, i, j].forEach((x, n) => (h[n] += x));
+  }
+  const out = new DataView(new ArrayBuffer(32));
+  h.forEach((x, i) => out.setInt32(4 * i, x));
+  return new Uint8Array(out.buffer);
+}
+
+function sha512(...parts) {
+  const b = padded(join(...parts), 128);
+  const view = new DataView(b.buffer);
+  const h = BigUint64Array.from(h512);
+  const w = new BigUint64Array(80);
+  const rot = (x, n) => BigInt.asUintN(64, (x >> n) | (x << (64n - n)));
+  for (let at = 0; at < b.length; at += 128) {
+    for (let i = 0; i < 80; i++) {
+      if (i < 16) {
+        w[i] = view.getBigUint64(at + 8 * i);
+        continue;
+      }
+      const x = w[i - 15], y = w[i - 2];
+      w[i] = w[i - 16] + w[i - 7] + (rot(x, 1n) ^ rot(x, 8n) ^ (x >> 7n)) + (rot(y, 19n) ^ rot(y, 61n) ^ (y >> 6n));
+    }
+    let [a, c, d, e, f, g, i, j] = h;
+    for (let n = 0; n < 80; n++) {
+      const t1 = j + (rot(f, 14n) ^ rot(f, 18n) ^ rot(f, 41n)) + ((f & g) ^ (~f & i)) + k512[n] + w[n];
+      const t2 = (rot(a, 28n) ^ rot(a, 34n) ^ rot(a, 39n)) + ((a & c) ^ (a & d) ^ (c & d));
+      [j, i, g, f, e, d, c, a] = [i, g, f, BigInt.asUintN(64, e + t1), d, c, a, BigInt.asUintN(64, t1 + t2)];
+    }
+    [a, c, d, e, f, g, i, j].forEach((x, n) => (h[n] += x));
+  }
+  const out = new DataView(new ArrayBuffer(64));
+  h.forEach((x, i) => out.setBigUint64(8 * i, x));
+  return new Uint8Array(out.buffer);
+}
+
+// Section 2: leaves, and RFC 6962.
+
+const leafHash = (b) => sha256([0], b);
+const nodeHash = (l, r) => sha256([1], l, r);
+
+// included verifies an inclusion proof as RFC 9162, section 2.1.3.2 has it. size is a BigInt.
+function included(leaf, index, size, proof, root) {
+  let fn = BigInt(index), sn = size - 1n, r = leaf;
+  if (fn > sn) return false;
+  for (const p of proof) {
+    if (sn === 0n) return false;
+    if (fn & 1n || fn === sn) {
+      r = nodeHash(p, r);
+      while (fn && !(fn & 1n)) [fn, sn] = [fn >> 1n, sn >> 1n];
+    } else {
+      r = nodeHash(r, p);
+    }
+    [fn, sn] = [fn >> 1n, sn >> 1n];
+  }
+  return sn === 0n && same(r, root);
+}
+
+function merkleRoot(leaves) {
+  if (leaves.length === 1) return leaves[0];
+  let k = 1;
+  while (2 * k < leaves.length) k *= 2;
+  return nodeHash(merkleRoot(leaves.slice(0, k)), merkleRoot(leaves.slice(k)));
+}
+
+const restrictedType = "org.lendlog.restricted.v1";
+const indexRootType = "org.lendlog.index-root.v1";
+const clock = /^([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})(\.[0-9]{1,9})?(?:Z|[+-]([0-9]{2}):([0-9]{2}))$/;
+
+function isTime(s) {
+  const m = clock.exec(s);
+  if (!m) return false;
+  const [year, month, day, hour, minute, second] = m.slice(1, 7).map(Number);
+  const leap = year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
+  const days = [31, leap ? 29 : 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31][month - 1];
+  return day >= 1 && day <= days && hour < 24 && minute < 60 && second < 60 && !(m[8] > "23") && !(m[9] > "59");
+}
+
+// parseLeaf returns the members of a leaf, hashes as bytes.
+function parseLeaf(bytes) {
+  require(bytes.length <= 65535, "the leaf is longer than 65,535 bytes");
+  const v = parseCanonical(bytes, "the leaf");
+  require(v instanceof Map, "the leaf is not an object");
+  const type = v.get("type");
+  let e;
+  if (type === indexRootType) {
+    e = strict(v, "the index-root", ["covers", "root", "type", "v"]);
+    integer(e.covers, "covers");
+    e.root = unbase64(e.root, "root", 32);
+  } else {
+    const needs = ["capture", "event", "open", "recorded", "schema", "sealed", "seq", "term", "type", "v"];
+    const restricted = type === restrictedType;
+    if (!restricted) needs.push("submitter", "time");
+    e = strict(v, "the entry", needs, restricted ? ["prev"] : ["prev", "refs"]);
+    require(["live", "late", "import"].includes(e.capture), "capture is unknown");
+    for (const name of ["event", "schema", "sealed", "term"]) e[name] = unbase64(e[name], name, 32);
+    require(e.open instanceof Map, "open is not an object");
+    require(!restricted || e.open.size === 0, "a restricted record has open members");
+    require(isTime(text(e.recorded, "recorded")) && e.recorded.length === 24 && e.recorded.endsWith("Z"), "recorded is not a time of the ledger");
+    integer(e.seq, "seq", 1);
+    require(v.has("prev") === e.seq > 1, "prev is there exactly when seq is greater than 1");
+    if (v.has("prev")) e.prev = unbase64(e.prev, "prev", 32);
+    if (v.has("refs")) {
+      require(array(e.refs, "refs").length > 0, "refs is empty");
+      e.refs.forEach((r, i) => require(integer(r, "a ref") > (i ? e.refs[i - 1] : -1), "refs do not ascend"));
+    }
+    if (!restricted) {
+      require(/^[\x21-\x7e]{1,64}$/.test(text(e.submitter, "submitter")), "submitter is not an id");
+      require(isTime(text(e.time, "time")), "time is not RFC 3339");
+    }
+    require(/^[\x21-\x7e]{1,128}$/.test(text(type, "type")), "type is not a name");
+  }
+  require(e.v === "lendlog/1", "v is unknown");
+  return e;
+}
+
+// Section 3: sealed members.
+
+const attributes = ["/causationid", "/extensions", "/id", "/parent", "/party", "/sequence", "/signature", "/source", "/subject"];
+const institution = ["/refs", "/submitter", "/time", "/type"];
+const neverAbsent = ["/id", "/source", "/subject", "/submitter", "/time", "/type"];
+const placed = [...attributes.filter((p) => p !== "/extensions"), "/data", "/data_base64", "/specversion", "/time", "/type"];
+
+// parseSchema returns what a verifier needs of a schema; groups has the sealable pointers in their order.
+function parseSchema(bytes) {
+  require(bytes.length <= 60000, "the schema is longer than 60,000 bytes");
+  const o = jsonOf(bytes, "the schema");
+  require(o instanceof Map, "the schema is not an object");
+  const type = /^urn:lendlog:schema:([a-z0-9-]+(?:\.[a-z0-9-]+)+\.v[1-9][0-9]{0,3})$/.exec(text(o.get("$id"), "$id"))?.[1];
+  require(type && type.length <= 128, "$id is not the name of a record type");
+  const restricted = o.get("x-restricted") ?? false;
+  require(typeof restricted === "boolean", "x-restricted is not a boolean");
+  const opens = new Set(), unsorted = new Map(attributes.map((p) => [p, "party"]));
+  if (restricted) institution.forEach((p) => unsorted.set(p, "institution"));
+  const properties = o.get("properties") ?? new Map();
+  require(properties instanceof Map, "properties is not an object");
+  for (const [name, p] of properties) {
+    require(/^[A-Za-z][A-Za-z0-9_-]{0,63}$/.test(name) && p instanceof Map, `${name} is no member of data`);
+    require(p.has("x-open") !== p.has("x-key"), `${name} has not either x-open or x-key`);
+    if (p.has("x-open")) {
+      require(p.get("x-open") === true && !restricted, `x-open of ${name} is not true`);
+      opens.add(name);
+    } else {
+      unsorted.set(`/data/${name}`, groupOf(p.get("x-key")));
+    }
+  }
+  const pointers = [...unsorted.keys()].sort();
+  return { type, restricted, opens, hash: sha256(bytes), pointers, groups: new Map(pointers.map((p) => [p, unsorted.get(p)])) };
+}
+
+function groupOf(key) {
+  if (typeof key === "string") {
+    require(["party", "staff", "institution"].includes(key), "x-key is unknown");
+    return key;
+  }
+  require(key instanceof Map, "x-key is not a group");
+  const group = text(key.get("group"), "group");
+  require(/^[a-z][A-Za-z0-9]{0,31}(\.[a-z][A-Za-z0-9]{0,31})?$/.test(group) && group !== "party" && group !== "institution", "group is not a name");
+  return group;
+}
+
+// rightKind reports whether a sealed member may have a value; undefined is none.
+function rightKind(pointer, v) {
+  if (v === undefined) return !neverAbsent.includes(pointer);
+  if (pointer.startsWith("/data/")) return true;
+  switch (pointer) {
+    case "/extensions":
+      return v instanceof Map && ![...v.keys()].some((name) => placed.includes("/" + name));
+    case "/refs":
+      return Array.isArray(v);
+    case "/type": {
+      if (!(v instanceof Map) || [...v.keys()].sort().join() !== "name,schema" || typeof v.get("name") !== "string") return false;
+      const h = v.get("schema");
+      const b = typeof h === "string" && from64(h);
+      return Boolean(b) && b.length === 32 && to64(b) === h;
+    }
+  }
+  return typeof v === "string";
+}
+
+// parseDisclosure returns pointer and value; a value that is undefined says that the event lacks the member.
+function parseDisclosure(bytes) {
+  const d = parseCanonical(bytes, "a disclosure");
+  require(Array.isArray(d) && (d.length === 2 || d.length === 3), "a disclosure has not two or three items");
+  unbase64(d[0], "the salt of a disclosure", 16);
+  text(d[1], "the pointer of a disclosure");
+  require(d[2] !== null, `${d[1]} is null`);
+  return [d[1], d[2]];
+}
+
+// Section 4: terms. Edwards25519 and RFC 9496 (ristretto255).
+
+const P = 2n ** 255n - 19n;
+const L = 2n ** 252n + 27742317777372353535851937790883648493n;
+
+const mod = (a, m = P) => {
+  const r = a % m;
+  return r < 0n ? r + m : r;
+};
+
+function pow(b, e, m = P) {
+  let r = 1n;
+  for (const bit of e.toString(2)) {
+    r = (r * r) % m;
+    if (bit === "1") r = (r * b) % m;
+  }
+  return r;
+}
+
+const inverse = (a, m = P) => pow(mod(a, m), m - 2n, m);
+const D = mod(-121665n * inverse(121666n));
+const sqrtM1 = pow(2n, (P - 1n) / 4n);
+
+const toInt = (b) => BigInt("0x" + (hex(b) || "0"));
+const fromLittle = (b) => toInt(Uint8Array.from(b).reverse());
+const little = (n) => Uint8Array.from({ length: 32 }, (_, i) => Number((n >> BigInt(8 * i)) & 255n));
+
+// Points are [X, Y, Z, T]; add is complete.
+function add([x1, y1, z1, t1], [x2, y2, z2, t2]) {
+  const a = ((y1 - x1) * (y2 - x2)) % P, b = ((y1 + x1) * (y2 + x2)) % P;
+  const c = (((2n * t1 * t2) % P) * D) % P, d = (2n * z1 * z2) % P;
+  const e = b - a, f = d - c, g = d + c, h = b + a;
+  return [mod(e * f), mod(g * h), mod(f * g), mod(e * h)];
+}
+
+const neg = ([x, y, z, t]) => [P - x, y, z, P - t];
+
+function mul(k, p) {
+  let r = [0n, 1n, 1n, 0n];
+  for (const bit of k.toString(2)) {
+    r = add(r, r);
+    if (bit === "1") r = add(r, p);
+  }
+  return r;
+}
+
+const odd = (x) => (mod(x) & 1n) === 1n;
+const absolute = (x) => (odd(x) ? P - mod(x) : mod(x));
+
+// sqrtRatio is SQRT_RATIO_M1 of RFC 9496, section 4.2.
+function sqrtRatio(u, v) {
+  [u, v] = [mod(u), mod(v)];
+  const v3 = (v * v * v) % P;
+  let r = (((u * v3) % P) * pow((u * v3 * v3 * v) % P, (P - 5n) / 8n)) % P;
+  const check = (v * r * r) % P, minus = mod(-u);
+  if (check === minus || check === (minus * sqrtM1) % P) r = (r * sqrtM1) % P;
+  return [check === u || check === minus, absolute(r)];
+}
+
+function ristrettoDecode(b) {
+  const s = fromLittle(b);
+  if (s >= P || odd(s)) return null;
+  const u1 = mod(1n - s * s), u2 = mod(1n + s * s);
+  const v = mod(-D * u1 * u1 - u2 * u2);
+  const [square, inv] = sqrtRatio(1n, v * u2 * u2);
+  const x = absolute(2n * s * inv * u2), y = mod(u1 * inv * inv * u2 * v), t = mod(x * y);
+  return !square || odd(t) || y === 0n ? null : [x, y, 1n, t];
+}
+
+const invsqrtAMinusD = sqrtRatio(1n, -1n - D)[1];
+const sqrtADMinusOne = P - sqrtRatio(-1n - D, 1n)[1];
+
+function ristrettoEncode([x, y, z, t]) {
+  const u1 = mod((z + y) * (z - y)), u2 = mod(x * y);
+  const inv = sqrtRatio(1n, u1 * u2 * u2)[1];
+  const den1 = mod(inv * u1), den2 = mod(inv * u2), zInv = mod(den1 * den2 * t);
+  let den = den2;
+  if (odd(t * zInv)) [x, y, den] = [y * sqrtM1, x * sqrtM1, den1 * invsqrtAMinusD];
+  if (odd(x * zInv)) y = -y;
+  return little(absolute(den * (z - y)));
+}
+
+// elligator is MAP of RFC 9496, section 4.3.4.
+function elligator(b) {
+  const t = mod(fromLittle(b) & (2n ** 255n - 1n));
+  const r = mod(sqrtM1 * t * t);
+  const u = mod((r + 1n) * (1n - D * D)), v = mod((-1n - r * D) * (r + D));
+  const [square, root] = sqrtRatio(u, v);
+  const s = square ? root : -absolute(root * t), c = square ? -1n : r;
+  const n = mod(c * (r - 1n) * (D - 1n) ** 2n - v);
+  const w0 = 2n * s * v, w1 = n * sqrtADMinusOne, w2 = 1n - s * s, w3 = 1n + s * s;
+  return [w0 * w3, w2 * w1, w1 * w3, w0 * w2].map((x) => mod(x));
+}
+
+// edwardsDecode decodes as RFC 8032, section 5.1.3, but y may be P or more, and 0 have a sign (section 6).
+function edwardsDecode(b) {
+  const n = fromLittle(b), y = mod(n & (2n ** 255n - 1n));
+  let [square, x] = sqrtRatio(y * y - 1n, D * y * y + 1n);
+  if (!square) return null;
+  if (n >> 255n) x = mod(-x);
+  return [x, y, 1n, mod(x * y)];
+}
+
+function edwardsEncode([x, y, z]) {
+  const zInv = inverse(z);
+  return little(mod(y * zInv) | (odd(x * zInv) ? 1n << 255n : 0n));
+}
+
+const base = edwardsDecode(little(mod(4n * inverse(5n))));
+const suite = join([0xff], utf8("c2sp.org/vrf-r255"));
+
+// termOf returns the term that a VRF proof proves; it is Bad when it proves none.
+function termOf(key, subject, proof) {
+  const slash = subject.indexOf("/");
+  const kind = utf8(subject.slice(0, slash)), id = utf8(subject.slice(slash + 1));
+  require(slash > 0 && id.length > 0 && kind.length <= 65535 && id.length <= 65535, "a subject is kind/id");
+  const part = (b) => join([b.length >> 8, b.length & 255], b);
+  return vrfVerify(key, join(part(utf8("lendlog/term")), part(kind), part(id)), proof).slice(0, 32);
+}
+
+// vrfVerify is ECVRF_verify of RFC 9381, section 5.3, in the suite of C2SP vrf-r255; it returns beta.
+export function vrfVerify(key, alpha, proof) {
+  const y = ristrettoDecode(key), gamma = ristrettoDecode(proof.slice(0, 32));
+  const c = fromLittle(proof.slice(32, 48)), s = fromLittle(proof.slice(48));
+  require(proof.length === 80 && y && gamma && s < L, "the VRF proof is none");
+  const uniform = sha512(suite, [0x82], key, alpha);
+  const h = add(elligator(uniform.slice(0, 32)), elligator(uniform.slice(32)));
+  const u = add(mul(s, base), neg(mul(c, y))), v = add(mul(s, h), neg(mul(c, gamma)));
+  const challenge = sha512(suite, [2], key, ...[h, gamma, u, v].map(ristrettoEncode), [0]);
+  require(same(challenge.slice(0, 16), proof.slice(32, 48)), "the VRF proof is wrong");
+  return sha512(suite, [3], proof.slice(0, 32), [0]);
+}
+
+// Section 5: the map, and the proofs of section 7.
+
+function uvarint(n) {
+  const out = [];
+  for (n = BigInt(n); n >= 0x80n; n >>= 7n) out.push(Number(n & 0x7fn) | 0x80);
+  return [...out, Number(n)];
+}
+
+// mapProves is Bad unless the map has a value, or for undefined no value, under a key.
+function mapProves(root, key, value, proof) {
+  let at = 0;
+  const varint = () => {
+    let n = 0n;
+    for (let shift = 0n; ; shift += 7n) {
+      require(at < proof.length && shift < 70n, "the map proof is cut off");
+      const b = proof[at++];
+      n |= BigInt(b & 0x7f) << shift;
+      if (b < 0x80) {
+        require(b > 0 || shift === 0n, "a number of the map proof is not in its shortest form");
+        require(n < 1n << 64n, "a number of the map proof is too large");
+        return n;
+      }
+    }
+  };
+  const take = (n) => {
+    require(n <= BigInt(proof.length - at), "the map proof is cut off");
+    at += Number(n);
+    return proof.slice(at - Number(n), at);
+  };
+  // A key goes on with a byte 0 and then with bytes 255.
+  const bitOf = (k, bit) => {
+    const i = bit >> 3n, n = BigInt(k.length);
+    return ((i < n ? k[Number(i)] : i === n ? 0 : 255) >> (7 - Number(bit & 7n))) & 1;
+  };
+  if (!value && proof.length === 0) {
+    require(same(root, sha256()), "the map is not empty");
+    return;
+  }
+  let found = key;
+  if (!value) {
+    found = take(varint());
+    value = take(varint());
+    require(!same(found, key), "the map has the key");
+  }
+  let h = sha256([0], uvarint(found.length), found, uvarint(value.length), value);
+  let last = 1n << 64n;
+  while (at < proof.length) {
+    const bit = varint(), side = bitOf(key, bit);
+    require(bit < last, "the bits of the map proof do not fall");
+    require(bitOf(found, bit) === side, "the map proof ends elsewhere than the look-up");
+    const sibling = take(32n);
+    h = sha256([1], uvarint(bit), ...(side ? [sibling, h] : [h, sibling]));
+    last = bit;
+  }
+  require(same(h, root), "the map proof leads to another hash");
+}
+
+// Section 6: checkpoints; Ed25519 and ECDSA with P-256.
+
+export function ed25519(key, message, sig) {
+  if (sig.length !== 64) return false;
+  const a = edwardsDecode(key), s = fromLittle(sig.slice(32));
+  if (!a || s >= L) return false;
+  const k = fromLittle(sha512(sig.slice(0, 32), key, message)) % L;
+  return same(edwardsEncode(add(mul(s, base), neg(mul(k, a)))), sig.slice(0, 32));
+}
+
+const p256 = 2n ** 256n - 2n ** 224n + 2n ** 192n + 2n ** 96n - 1n;
+const n256 = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;
+const b256 = 0x5ac635d8aa3a93e7b3ebbd55769886bc651d06b0cc53b0f63bce3c3e27d2604bn;
+const g256 = [
+  0x6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296n,
+  0x4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5n,
+  1n,
+];
+
+const onP256 = ([x, y]) => x < p256 && y < p256 && mod(y * y - x ** 3n + 3n * x - b256, p256) === 0n;
+
+// add256 is the complete addition of Renes, Costello and Batina, with a = -3; [0, 1, 0] is the identity.
+function add256([x1, y1, z1], [x2, y2, z2]) {
+  const xx = x1 * x2, yy = y1 * y2, zz = z1 * z2;
+  const xy = mod(x1 * y2 + x2 * y1, p256), xz = mod(x1 * z2 + x2 * z1, p256), yz = mod(y1 * z2 + y2 * z1, p256);
+  const q = 3n * b256 * zz - 3n * xz;
+  const m = mod(yy - q, p256), p = mod(yy + q, p256);
+  const n = mod(3n * xx - 3n * zz, p256), k = mod(3n * b256 * xz - 3n * (xx + 3n * zz), p256);
+  return [mod(xy * m - yz * k, p256), mod(m * p + n * k, p256), mod(yz * p + xy * n, p256)];
+}
+
+export function es256(key, message, sig) {
+  const r = toInt(sig.slice(0, 32)), s = toInt(sig.slice(32));
+  if (sig.length !== 64 || r === 0n || r >= n256 || s === 0n || s >= n256) return false;
+  const w = inverse(s, n256);
+  const u = (toInt(sha256(message)) * w) % n256, v = (r * w) % n256;
+  const q = [...key, 1n], sums = [null, g256, q, add256(g256, q)];
+  let sum = [0n, 1n, 0n];
+  for (let bit = 255n; bit >= 0n; bit--) {
+    sum = add256(sum, sum);
+    const which = Number(((u >> bit) & 1n) + 2n * ((v >> bit) & 1n));
+    if (which) sum = add256(sum, sums[which]);
+  }
+  return sum[2] !== 0n && mod(sum[0] * inverse(sum[2], p256), p256) % n256 === r;
+}
+
+const noName = /[ +\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]/;
+
+// openCheckpoint returns size, a BigInt, and root of a signed checkpoint; it is Bad when the policy does not believe it.
+function openCheckpoint(trust, note) {
+  require(!/[\x00-\x09\x0b-\x1f]/.test(note), "the checkpoint has control characters");
+  const split = note.lastIndexOf("\n\n");
+  require(split >= 0 && split + 2 < note.length && note.endsWith("\n"), "the checkpoint is not a signed note");
+  const body = note.slice(0, split + 1), signatures = note.slice(split + 2, -1).split("\n");
+  require(signatures.length <= 100, "the checkpoint has more than 100 signatures");
+  const known = new Map(trust.keys.map((k) => [k.id, k.key]));
+  const signers = new Set();
+  for (const line of signatures) {
+    const [, name, sig] = /^— ([^ ]+) (.*)$/.exec(line) ?? [];
+    require(name && !noName.test(name), "a line of the checkpoint is not a signature");
+    const b = from64(sig);
+    require(b && b.length > 4 && to64(b).length === sig.length, "a signature of the checkpoint is not base64");
+    const id = hex(b.slice(0, 4));
+    if (name !== trust.origin || !known.has(id) || signers.has(id)) continue;
+    require(ed25519(known.get(id), utf8(body), b.slice(4)), "the signature of a known key is wrong");
+    require(to64(b) === sig, "the signature of a known key is not in strict base64");
+    signers.add(id);
+  }
+  require(signers.size > 0, "the checkpoint bears no signature of a known key");
+  const lines = body.split("\n");
+  require(lines.length === 4 && /^(0|[1-9][0-9]{0,18})$/.test(lines[1]), "the checkpoint has not three lines");
+  require(lines[0] === trust.origin, "the checkpoint is of another origin");
+  const size = BigInt(lines[1]), root = unbase64(lines[2], "the root of the checkpoint", 32);
+  require(size < 1n << 63n, "the size of the checkpoint is too large");
+  const may = trust.keys.some((k) => signers.has(k.id) && k.from <= size && size <= k.to);
+  require(may, "no key that signed the checkpoint may sign its size");
+  return { size, root };
+}
+
+// Section 8: the trust policy.
+
+function parseTrust(bytes) {
+  require(bytes.length <= 1 << 20, "the trust policy is longer than 1 MiB");
+  const reserved = ["witnesses", "chains", "maxAgeSeconds"];
+  const v = jsonOf(bytes, "the trust policy");
+  const t = strict(v, "the trust policy", ["v", "origin", "genesis", "keys", "vrf"], ["submitters", ...reserved]);
+  require(t.v === "lendlog-trust/1", "v is not lendlog-trust/1");
+  const origin = text(t.origin, "origin");
+  require(/^[!-*,-~]{1,255}$/.test(origin), "origin is not a name");
+  const genesis = unbase64(t.genesis, "genesis", 32), vrf = unbase64(t.vrf, "vrf", 32);
+  require(vrf.some((x) => x) && ristrettoDecode(vrf), "vrf is not a key");
+  const keys = array(t.keys, "keys").map((item) => {
+    const k = strict(item, "a key", ["key"], ["from", "to"]);
+    const [name, id, ...rest] = text(k.key, "key").split("+");
+    require(name === origin, "the name of a key is not the origin");
+    const b = unbase64(rest.join("+"), "a key", 33);
+    require(b[0] === 1, "a key is not Ed25519");
+    require(id.toLowerCase() === hex(sha256(utf8(name + "\n"), b).slice(0, 4)), "the id of a key is another");
+    const from = "from" in k ? integer(k.from, "from") : 0, to = "to" in k ? integer(k.to, "to", 1) : Infinity;
+    require(from <= to, "from is greater than to");
+    return { id: id.toLowerCase(), key: b.slice(1), from, to };
+  });
+  require(keys.length > 0, "keys is empty");
+  const submitters = array("submitters" in t ? t.submitters : [], "submitters").map((item) => {
+    const { id, jwk } = strict(item, "a submitter", ["id", "jwk"]);
+    const ec = jwk instanceof Map && jwk.get("kty") === "EC";
+    const k = strict(jwk, "jwk", ["kty", "crv", "x", ...(ec ? ["y"] : [])], ["kid", "use", "alg", "key_ops"]);
+    if (ec) {
+      require(k.crv === "P-256", "the curve is unknown");
+      const key = [k.x, k.y].map((c) => toInt(unbase64url(c, "a coordinate", 32)));
+      require(onP256(key), "the key is not on P-256");
+      return { id: text(id, "id"), alg: "ES256", key };
+    }
+    require(k.kty === "OKP" && k.crv === "Ed25519", "the key is neither Ed25519 nor P-256");
+    return { id: text(id, "id"), alg: "EdDSA", key: unbase64url(k.x, "x", 32) };
+  });
+  return { origin, genesis, vrf, keys, submitters, reserved: reserved.filter((name) => v.has(name)) };
+}
+
+// Section 11: the submitter's signature.
+
+// rebuild returns the event of sealed values by pointer; absent ones are undefined or not there.
+function rebuild(type, time, values, open) {
+  const event = new Map([["specversion", "1.0"], ["type", type], ["time", time], ...(values.get("/extensions") ?? [])]);
+  const data = new Map(open);
+  for (const [pointer, v] of values) {
+    if (v === undefined || pointer === "/extensions") continue;
+    if (pointer.startsWith("/data/")) data.set(pointer.slice(6), v);
+    else if (attributes.includes(pointer)) event.set(pointer.slice(1), v);
+  }
+  return event.set("data", data);
+}
+
+// checkSignature returns who signed, in words, when a key of the submitter signed the event.
+function checkSignature(trust, submitter, event) {
+  const keys = trust.submitters.filter((k) => k.id === submitter);
+  if (!keys.length) throw new Missing(`the policy lists no key of submitter ${submitter}`);
+  if (!event.has("signature")) throw new Missing("the event bears no signature of its submitter");
+  const [head, middle, tail, ...rest] = event.get("signature").split(".");
+  require(middle === "" && tail !== undefined && !rest.length, "the signature is not a detached JWS");
+  const sig = unbase64url(tail, "the signature", 64);
+  const header = strict(jsonOf(unbase64url(head, "the header of the signature"), "the header of the signature"), "the header", ["alg", "kid", "origin"]);
+  require(header.kid === submitter, "the signature is of another submitter");
+  require(header.origin === trust.origin, "the signature is for another ledger");
+  const payload = new Map(event);
+  payload.delete("signature");
+  const payload64 = to64(utf8(canonical(payload))).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+  const input = utf8(`${head}.${payload64}`);
+  const signed = keys.some((k) => k.alg === header.alg && { EdDSA: ed25519, ES256: es256 }[k.alg](k.key, input, sig));
+  require(signed, "the signature is wrong, or of none of the submitter's keys");
+  return `signed by ${submitter}`;
+}
+
+// Section 10: verdicts.
+
+const PASS = "pass", FAIL = "fail", MISSING = "missing", NOTE = "note";
+
+// A Report is a list of checks, and what the records say whose every check passed.
+class Report {
+  checks = [];
+  said = [];
+  count = { [PASS]: 0, [FAIL]: 0, [MISSING]: 0, [NOTE]: 0 };
+
+  add(name, record, result, text) {
+    this.checks.push({ name, ...(record === null ? {} : { record }), result, text });
+    this.count[result]++;
+  }
+
+  // attempt makes a check and returns its result; check returns what it found in words, undefined for nothing to say.
+  attempt(name, record, check) {
+    let result = PASS, found;
+    try {
+      found = check();
+    } catch (e) {
+      if (!(e instanceof Bad || e instanceof Missing)) throw e;
+      [result, found] = [e instanceof Bad ? FAIL : MISSING, e.message];
+    }
+    if (found !== undefined) this.add(name, record, result, found);
+    return result;
+  }
+
+  say(record, what, value) {
+    this.said.push({ record, what, ...(value === undefined ? {} : { value: JSON.parse(canonical(value)) }) });
+  }
+
+  sayEntry(index, leaf) {
+    for (const name of ["type", "time", "submitter", "recorded", "capture"]) if (name in leaf) this.say(index, name, leaf[name]);
+    for (const [name, v] of leaf.open) this.say(index, `/data/${name}`, v);
+  }
+
+  json() {
+    const incomplete = this.count[MISSING] || !this.count[PASS];
+    const verdict = this.count[FAIL] ? "INVALID" : incomplete ? "INCOMPLETE" : "VALID";
+    return { verdict, checks: this.checks, shown: this.count[FAIL] ? [] : this.said };
+  }
+}
+
+const many = 100; // failed checks after which a verifier looks no further
+
+const proofOf = (v) => array(v, "proof", 63).map((h) => unbase64(h, "a hash of a proof", 32));
+
+function parseEvidence(o) {
+  const members = ["v", "checkpoint", "genesis", "schemas", "records"];
+  for (const name of members) require(o.has(name), `the evidence lacks ${name}`);
+  const genesis = strict(o.get("genesis"), "genesis", ["entry", "proof"]);
+  const file = {
+    checkpoint: text(o.get("checkpoint"), "checkpoint"),
+    genesis: { entry: utf8(text(genesis.entry, "entry")), proof: proofOf(genesis.proof) },
+    schemas: array(o.get("schemas"), "schemas").map((s) => utf8(text(s, "a schema"))),
+    records: array(o.get("records"), "records").map(parseRecord),
+    claims: [],
+    unknown: [...o.keys()].filter((name) => name !== "completeness" && !members.includes(name)),
+  };
+  require(file.records.length > 0, "the evidence has no record");
+  if (o.has("completeness")) {
+    file.claims = array(o.get("completeness"), "completeness", 1024).map((item) => {
+      const c = strict(item, "a claim of completeness", ["subject", "proof", "map"]);
+      const map = unbase64(c.map, "map");
+      require(map.length <= 16384, "map is longer than 16 KiB");
+      return { subject: text(c.subject, "subject"), proof: unbase64(c.proof, "proof", 80), map };
+    });
+    require(file.claims.length > 0, "completeness is empty");
+  }
+  return file;
+}
+
+function parseRecord(item) {
+  const r = strict(item, "a record", ["index", "entry", "proof", "disclosures"], ["subject"]);
+  const out = { index: integer(r.index, "index"), entry: utf8(text(r.entry, "entry")), proof: proofOf(r.proof) };
+  out.disclosures = array(r.disclosures, "disclosures").map((item) => {
+    const d = strict(item, "a disclosure", ["disclosure", "proof"]);
+    return { bytes: utf8(text(d.disclosure, "disclosure")), proof: proofOf(d.proof) };
+  });
+  if ("subject" in r) {
+    const s = strict(r.subject, "subject", ["subject", "proof"]);
+    out.subject = { name: text(s.subject, "subject"), proof: unbase64(s.proof, "proof", 80) };
+  }
+  return out;
+}
+
+// checkCheckpoint returns size and root, or undefined.
+function checkCheckpoint(report, trust, note) {
+  let at;
+  report.attempt("checkpoint", null, () => {
+    at = openCheckpoint(trust, note);
+    return `${trust.origin} at ${at.size} records, signed by a trusted key`;
+  });
+  return at;
+}
+
+// checkEntry returns the leaf, or undefined.
+function checkEntry(report, index, entry, { size, root }, proof, ofReceipt = false) {
+  let leaf;
+  const read = report.attempt("entry", index, () => {
+    leaf = parseLeaf(entry);
+    if (leaf.type === indexRootType) {
+      require(!ofReceipt, "a receipt is of a record, not of an index-root");
+      require(leaf.covers === index, `the index-root covers ${leaf.covers} leaves but stands at ${index}`);
+    }
+    require((leaf.refs ?? []).every((i) => i < index), "it follows from a record that does not lie before it");
+    return "its bytes are a leaf of format lendlog/1";
+  });
+  if (read !== PASS) return undefined;
+  const result = report.attempt("inclusion", index, () => {
+    require(index < size, `the checkpoint covers ${size} records only`);
+    if (!proof && size > 1n) throw new Missing("the receipt holds no inclusion proof; ask the ledger for it");
+    require(included(leafHash(entry), index, size, proof ?? [], root), "the inclusion proof does not lead from the leaf to the root");
+    return `leaf ${index} of ${size}`;
+  });
+  return result === FAIL ? undefined : leaf;
+}
+
+// A Records verifies the records of a file of evidence whose checkpoint is believed.
+class Records {
+  claimed = new Map(); // by term in hex: claims of completeness
+  leaves = new Map(); // by index: of the records that are under the checkpoint
+  terms = new Map(); // claims of subjects that were verified, by what they claim
+
+  constructor(report, trust, file, at) {
+    Object.assign(this, { report, trust, file, at });
+    this.schemas = new Map(file.schemas.map((b) => [hex(sha256(b)), b]));
+  }
+
+  verify(receipts) {
+    const { report, file } = this;
+    report.attempt("genesis", null, () => this.genesis());
+    for (const c of file.claims) report.attempt("subject", null, () => this.claim(c));
+    for (const r of file.records) {
+      this.record(r);
+      if (report.count[FAIL] > many) {
+        report.add("format", null, MISSING, "so much failed that the rest was not looked at");
+        return;
+      }
+    }
+    this.entries = [...this.leaves].sort(([i], [j]) => i - j).filter(([, e]) => e.type !== indexRootType);
+    this.chains();
+    for (const c of this.claimed.values()) {
+      c.holds = report.attempt("complete", null, () => this.completeness(c)) === PASS;
+      if (c.holds) report.add("complete", null, NOTE, "that the map itself is right is shown by whoever replays the log");
+    }
+    for (const rc of receipts) report.attempt("receipt", rc.index, () => this.against(rc));
+  }
+
+  // termOf is termOf once for each subject and proof: many records may have the same.
+  termOf(subject, proof) {
+    const key = hex(proof) + subject;
+    if (!this.terms.has(key)) this.terms.set(key, hex(termOf(this.trust.vrf, subject, proof)));
+    return this.terms.get(key);
+  }
+
+  genesis() {
+    const { trust, at, file: { genesis: { entry, proof } } } = this;
+    const h = leafHash(entry);
+    require(same(h, trust.genesis), "the ledger begins with another record than the policy pins: it is another ledger");
+    require(included(h, 0, at.size, proof, at.root), "the genesis record is not the first under this checkpoint");
+    const { type, open } = parseLeaf(entry);
+    const ok = type === "org.lendlog.genesis.v1" && open.get("origin") === trust.origin && open.get("vrfKey") === to64(trust.vrf);
+    require(ok, "the first record is not a genesis record with the origin and the VRF key of the policy");
+    return "the ledger is the one that the policy pins";
+  }
+
+  claim({ subject, proof, map }) {
+    const term = this.termOf(subject, proof);
+    require(!this.claimed.has(term), `completeness of ${subject} is claimed twice`);
+    this.claimed.set(term, { term, subject, map });
+  }
+
+  record(r) {
+    const { report, trust } = this;
+    const leaf = checkEntry(report, r.index, r.entry, this.at, r.proof);
+    if (!leaf) return;
+    leaf.hash = leafHash(r.entry);
+    if (leaf.type === indexRootType) {
+      if (r.disclosures.length || r.subject) {
+        report.add("disclosure", r.index, FAIL, "an index-root has nothing to disclose");
+        return;
+      }
+      this.leaves.set(r.index, leaf);
+      report.say(r.index, "type", leaf.type);
+      report.say(r.index, "covers", leaf.covers);
+      return;
+    }
+    leaf.term = hex(leaf.term);
+    this.leaves.set(r.index, leaf);
+    let shown = { values: new Map() };
+    if (r.disclosures.length) shown = this.disclosures(r, leaf);
+    else report.add("disclosure", r.index, NOTE, "nothing is disclosed; its sealed members stay committed");
+    // Whose record it is shows without them too.
+    const subject = report.attempt("subject", r.index, () => this.subject(r, leaf, shown?.values));
+    if (subject === FAIL || !shown) return;
+    if (trust.submitters.length) report.attempt("submitter", r.index, () => this.submitter(leaf, shown));
+    report.sayEntry(r.index, leaf);
+    for (const [pointer, v] of shown.values) report.say(r.index, pointer, v);
+  }
+
+  // disclosures returns the values by pointer and the schema, or undefined when they could not be verified.
+  disclosures(r, leaf) {
+    const values = new Map(), restricted = leaf.type === restrictedType;
+    let schema;
+    const canonicalOnce = () => {
+      for (const { bytes } of r.disclosures) {
+        const [pointer, v] = parseDisclosure(bytes);
+        require(!values.has(pointer), `${pointer} is disclosed twice`);
+        values.set(pointer, v);
+      }
+      const ok = !restricted || !values.has("/type") || rightKind("/type", values.get("/type"));
+      require(ok, "/type is not a name and the hash of a schema");
+    };
+    const findSchema = () => {
+      let name = leaf.type, h = leaf.schema;
+      if (restricted) {
+        if (!values.has("/type")) throw new Missing("the members of a restricted record are verified together with /type; ask for evidence that discloses it");
+        name = values.get("/type").get("name");
+        h = from64(values.get("/type").get("schema"));
+      }
+      const bytes = this.schemas.get(hex(h));
+      if (!bytes) throw new Missing(`the file lacks the schema ${to64(h)}, so the disclosures cannot be placed`);
+      try {
+        schema = parseSchema(bytes);
+      } catch (e) {
+        if (e instanceof Bad) throw new Missing(`the schema cannot be read, so the disclosures cannot be placed: ${e.message}`);
+        throw e;
+      }
+      require(schema.type === name && schema.restricted === restricted, `the schema is of ${schema.type}, which does not go with the entry`);
+      const opened = [...leaf.open.keys()].every((name) => schema.opens.has(name));
+      require(opened, "the entry shows a member of data that the schema does not open");
+      return `${schema.type}, by its hash`;
+    };
+    const committed = () => {
+      const size = BigInt(schema.pointers.length);
+      [...values].forEach(([pointer, v], i) => {
+        const place = schema.pointers.indexOf(pointer), { bytes, proof } = r.disclosures[i];
+        require(place >= 0, `${pointer} is no sealed member of ${schema.type}`);
+        require(included(leafHash(bytes), place, size, proof, leaf.sealed), `${pointer} is not what the entry committed to`);
+        require(rightKind(pointer, v), `${pointer} has a value of the wrong type, or none`);
+      });
+      return `${values.size} of ${size} sealed members are shown, each as committed`;
+    };
+    const steps = [["disclosure", canonicalOnce], ["schema", findSchema], ["disclosure", committed]];
+    return steps.every(([name, check]) => this.report.attempt(name, r.index, check) === PASS) ? { values, schema } : undefined;
+  }
+
+  subject(r, leaf, values) {
+    const shown = values?.get("/subject"), claim = this.claimed.get(leaf.term);
+    const name = r.subject?.name ?? claim?.subject;
+    if (name === undefined) {
+      if (shown !== undefined) throw new Missing("its subject is disclosed, but the file lacks the proof that the record is of it");
+      return undefined;
+    }
+    require(shown === undefined || shown === name, "the disclosed subject is not the one whose chain the record stands in");
+    const ok = !r.subject || this.termOf(name, r.subject.proof) === leaf.term;
+    require(ok, "it is not a record of the subject that is claimed");
+    return `record ${leaf.seq} of ${name}`;
+  }
+
+  submitter(leaf, { values, schema }) {
+    if (!schema || values.size < schema.pointers.length) {
+      throw new Missing("the submitter's signature covers the whole event: ask for evidence that discloses all members");
+    }
+    let { time, submitter } = leaf;
+    if (leaf.type === restrictedType) [time, submitter] = [values.get("/time"), values.get("/submitter")];
+    return checkSignature(this.trust, submitter, rebuild(schema.type, time, values, leaf.open));
+  }
+
+  // chains holds the records against each other: that time does not run back, and that those of one term are a chain.
+  chains() {
+    const { report, entries } = this, at = new Map();
+    entries.forEach(([i, e], n) => {
+      if (n > 0 && e.recorded < entries[n - 1][1].recorded) report.add("time", i, FAIL, "it was recorded before a record that lies before it");
+      const place = e.term + e.seq;
+      if (at.has(place)) report.add("chain", i, FAIL, `record ${at.get(place)} is number ${e.seq} of the same subject too`);
+      else at.set(place, i);
+    });
+    for (const [i, e] of entries) {
+      const before = at.get(e.term + (e.seq - 1));
+      if (before === undefined) continue;
+      if (before < i && same(e.prev, this.leaves.get(before).hash)) report.add("chain", i, PASS, `the subject's next record after record ${before}`);
+      else report.add("chain", i, FAIL, `it does not follow from record ${before}, the one before`);
+    }
+    this.byTerm = new Map();
+    for (const [i, e] of entries) {
+      if (!this.byTerm.has(e.term)) this.byTerm.set(e.term, []);
+      this.byTerm.get(e.term).push([i, e]);
+    }
+  }
+
+  completeness({ term, subject, map }) {
+    const last = this.leaves.get(Number(this.at.size - 1n));
+    if (last?.type !== indexRootType) throw new Missing("the last leaf under the checkpoint is not an index-root that is in the file; ask for evidence with it");
+    const mine = this.byTerm.get(term) ?? [];
+    // That each follows from the one before, chains has verified.
+    mine.forEach(([i, e], n) => require(e.seq === n + 1, `record ${i} is number ${e.seq} of ${subject}, and number ${n + 1} is not in the file`));
+    const count = new DataView(new ArrayBuffer(8));
+    count.setBigUint64(0, BigInt(mine.length));
+    const value = mine.length ? join(new Uint8Array(count.buffer), mine.at(-1)[1].hash) : undefined;
+    const key = Uint8Array.from(term.match(/../g), (x) => parseInt(x, 16));
+    try {
+      mapProves(last.root, key, value, map);
+    } catch (e) {
+      if (e instanceof Bad) throw new Bad(`the map of all subjects does not show that ${subject} has exactly these ${mine.length} records: ${e.message}`);
+      throw e;
+    }
+    return `these are all ${mine.length} records of ${subject} among the ${this.at.size} under the checkpoint`;
+  }
+
+  // against holds a receipt against the file.
+  against(rc) {
+    const own = new Report();
+    verifyReceipt(own, this.trust, rc);
+    const failed = own.checks.find((c) => c.result === FAIL);
+    require(!failed, `the receipt itself does not verify: ${failed?.text}`);
+    const { size, root } = openCheckpoint(this.trust, rc.checkpoint), leaf = parseLeaf(rc.entry);
+    if (!rc.proof && size > 1n) throw new Missing("the receipt holds no inclusion proof, so it accuses nobody");
+    require(size !== this.at.size || same(root, this.at.root), `the ledger signed two trees of ${size} records: it was forked; keep both files`);
+    const here = this.leaves.get(rc.index);
+    if (here) {
+      require(same(here.hash, leafHash(rc.entry)), "the ledger gave a receipt for another record at this place: it was forked; keep both files");
+      return "the record that the receipt is of is in the file";
+    }
+    if (rc.index >= this.at.size - 1n) throw new Missing("the receipt is of a record that came after what the file covers");
+    const claim = this.claimed.get(hex(leaf.term));
+    if (!claim?.holds) throw new Missing("the file does not show all records of the receipt's subject, so that this one is not in it accuses nobody");
+    throw new Bad(`the ledger gave a receipt for number ${leaf.seq} of ${claim.subject} and leaves it out here: fraud; keep both files`);
+  }
+}
+
+function verifyEvidence(report, trust, o, receipts) {
+  let file;
+  if (report.attempt("format", null, () => void (file = parseEvidence(o))) !== PASS) return;
+  const at = checkCheckpoint(report, trust, file.checkpoint);
+  if (at) new Records(report, trust, file, at).verify(receipts);
+  for (const name of file.unknown) report.add("sections", null, MISSING, `the file has a section ${name} that is not known; use a newer program`);
+}
+
+// Section 9: receipts.
+
+function parseReceipt(o) {
+  const r = strict(o, "the receipt", ["v", "index", "entry", "seeds", "checkpoint"], ["proof", "restricted"]);
+  require(r.v === "lendlog-receipt/1", "v is not lendlog-receipt/1");
+  require(r.seeds instanceof Map, "seeds is not an object");
+  const out = {
+    index: integer(r.index, "index"),
+    entry: utf8(text(r.entry, "entry")),
+    seeds: new Map([...r.seeds].map(([group, seed]) => [group, unbase64(seed, "a seed", 32)])),
+    proof: "proof" in r ? proofOf(r.proof) : undefined,
+    checkpoint: text(r.checkpoint, "checkpoint"),
+  };
+  if ("restricted" in r) {
+    const { submitter, refs } = strict(r.restricted, "restricted", ["submitter", "refs"]);
+    array(refs, "refs").forEach((i) => integer(i, "a ref"));
+    out.restricted = { submitter: text(submitter, "submitter"), refs };
+  }
+  return out;
+}
+
+// parseEvent takes an event apart as section 3 has it. It is not checked against its schema.
+function parseEvent(bytes, schema) {
+  const e = jsonOf(bytes, "the event");
+  require(e instanceof Map, "the event is not an object");
+  for (const [name, v] of e) if (v === null) e.delete(name);
+  const take = (name) => {
+    const v = e.get(name);
+    e.delete(name);
+    return v;
+  };
+  require(take("specversion") === "1.0", "specversion is not 1.0");
+  require(take("type") === schema.type, "the schema is of another type than the event");
+  const time = text(take("time"), "time"), data = take("data");
+  require(isTime(time), "time is not RFC 3339");
+  require(data instanceof Map && !e.has("data_base64"), "data is not an object");
+  const values = new Map(), open = new Map();
+  for (const pointer of attributes) {
+    const name = pointer.slice(1);
+    if (e.has(name) && pointer !== "/extensions") values.set(pointer, text(take(name), pointer));
+  }
+  for (const pointer of ["/id", "/source", "/subject"]) require(values.has(pointer), `the event lacks ${pointer}`);
+  if (e.size) values.set("/extensions", e);
+  for (const [name, v] of data) {
+    require(v !== null, `/data/${name} is null`);
+    require(schema.opens.has(name) || schema.groups.has(`/data/${name}`), `the type has no member ${name}`);
+    if (schema.opens.has(name)) open.set(name, v);
+    else values.set(`/data/${name}`, v);
+  }
+  return { schema, time, values, open, imported: e.get("capture") === "import" };
+}
+
+// matchEvent holds an entry against the event that was submitted (section 9).
+function matchEvent({ schema, time, values, open, imported }, rc, leaf) {
+  values = new Map(values);
+  if (schema.restricted) {
+    require(leaf.type === restrictedType, "a restricted record was written openly");
+    if (!rc.restricted) throw new Missing("the receipt of a restricted record lacks its member restricted");
+    values.set("/submitter", rc.restricted.submitter).set("/time", time);
+    values.set("/type", new Map([["name", schema.type], ["schema", to64(schema.hash)]]));
+    if (rc.restricted.refs.length) values.set("/refs", rc.restricted.refs);
+  } else {
+    require(leaf.type === schema.type && leaf.time === time, "its type or time is not the event's");
+    require(canonical(leaf.open) === canonical(open), "its open members are not the event's");
+    if (!same(leaf.schema, schema.hash)) throw new Missing(`it was validated with the schema ${to64(leaf.schema)}; give that one with --schema`);
+  }
+  require((leaf.capture === "import") === imported, `it was captured as ${leaf.capture}, but not submitted so`);
+  const groups = new Set(schema.groups.values());
+  if (![...groups].every((g) => rc.seeds.has(g))) throw new Missing("the receipt lacks the seed of a key group");
+  require(groups.size === rc.seeds.size, "the receipt has a seed of a key group that the type does not have");
+  const hashes = schema.pointers.map((pointer) => {
+    const salt = to64(sha256(rc.seeds.get(schema.groups.get(pointer)), utf8(pointer)).slice(0, 16));
+    return leafHash(utf8(canonical([salt, pointer, ...(values.has(pointer) ? [values.get(pointer)] : [])])));
+  });
+  require(same(merkleRoot(hashes), leaf.sealed), "its sealed members are not the event's");
+  return "the record is exactly the event that was submitted: every digest was recomputed";
+}
+
+function verifyReceipt(report, trust, rc, event) {
+  const at = checkCheckpoint(report, trust, rc.checkpoint);
+  const leaf = at && checkEntry(report, rc.index, rc.entry, at, rc.proof, true);
+  if (!leaf) return;
+  const restricted = leaf.type === restrictedType, demanded = trust.submitters.length > 0;
+  if (rc.restricted && !restricted) {
+    report.add("format", rc.index, FAIL, "the receipt of an open record has the member restricted");
+    return;
+  }
+  if (!event) {
+    report.add("event", rc.index, NOTE, "no event was given, so the receipt was not held against what was submitted");
+    if (demanded) report.add("submitter", rc.index, MISSING, "the submitter's signature stands in the event: give it too");
+  } else if (report.attempt("event", rc.index, () => matchEvent(event, rc, leaf)) !== PASS) {
+    return;
+  } else if (demanded) {
+    const submitter = restricted ? rc.restricted.submitter : leaf.submitter;
+    const whole = rebuild(event.schema.type, event.time, event.values, event.open);
+    report.attempt("submitter", rc.index, () => checkSignature(trust, submitter, whole));
+  }
+  report.sayEntry(rc.index, leaf);
+}
+
+const toBytes = (x) => (typeof x === "string" ? utf8(x) : x);
+
+// verify returns the report on evidence or a receipt: {verdict, checks, shown}.
+// All arguments are Uint8Arrays, or strings that are written in UTF-8. It
+// throws Unread for a document that is neither, and Bad for a policy, event,
+// schema or receipt that cannot be used. The members of options are event and
+// schema, of a receipt, and against, receipts to hold evidence against.
+export function verify(document, trustPolicy, options = {}) {
+  const trust = parseTrust(toBytes(trustPolicy));
+  const event = options.event && parseEvent(toBytes(options.event), parseSchema(toBytes(options.schema)));
+  const receipts = (options.against ?? []).map((b) => readReceipt(toBytes(b)));
+  const bytes = toBytes(document);
+  if (bytes.length > maxFile) throw new Unread("the file is longer than 64 MiB");
+  const o = parse(bytes);
+  const v = o instanceof Map ? o.get("v") : undefined;
+  const report = new Report();
+  if (v === "lendlog-evidence/1") {
+    if (event) throw new Unread("this is evidence, which is held against no event");
+    verifyEvidence(report, trust, o, receipts);
+  } else if (v === "lendlog-receipt/1") {
+    if (receipts.length) throw new Unread("this is a receipt, and receipts are held against evidence");
+    let rc;
+    if (report.attempt("format", null, () => void (rc = parseReceipt(o))) === PASS) verifyReceipt(report, trust, rc, event);
+  } else {
+    throw new Unread("v is neither lendlog-evidence/1 nor lendlog-receipt/1");
+  }
+  if (report.checks[0].name !== "format") {
+    for (const name of trust.reserved) report.add("policy", null, MISSING, `the policy asks for ${name}, which this program cannot check`);
+    if (!trust.submitters.length) report.add("submitter", null, NOTE, "the policy lists no submitters' keys, so who submitted is the operator's claim");
+    if (!trust.reserved.includes("witnesses")) report.add("time", null, NOTE, "the policy names no witnesses, so when it was recorded is the operator's clock");
+  }
+  return report.json();
+}
+
+// readReceipt parses a receipt to hold evidence against.
+function readReceipt(bytes) {
+  require(bytes.length <= maxFile, "the file is longer than 64 MiB");
+  return parseReceipt(jsonOf(bytes, "the receipt"));
+}
+
+// The program.
+
+const exitCodes = { VALID: 0, INVALID: 3, INCOMPLETE: 4 };
+const exitUnread = 2;
+
+// printable escapes what steers a terminal or hides text: what a file says is a stranger's.
+export function printable(s) {
+  const units = (c) => Array.from({ length: c.length }, (_, i) => "\\u" + c.charCodeAt(i).toString(16).padStart(4, "0")).join("");
+  return s.replace(/(?! )[\p{C}\p{Z}]/gu, units);
+}
+
+// reportText writes a report for people: a line per check, what the records say, the verdict.
+export function reportText(report) {
+  const signs = { pass: "✓", fail: "✗", missing: "?", note: "–" };
+  const words = { pass: "", fail: "FAILED: ", missing: "NOT CHECKED: ", note: "" };
+  const clip = (s) => {
+    const characters = Array.from(s);
+    return printable(characters.slice(0, 200).join("")) + (characters.length > 200 ? "…" : "");
+  };
+  const lines = report.checks.map(({ name, record, result, text }) => {
+    const where = record === undefined ? "" : `record ${record}: `;
+    return `${signs[result]} ${name.padEnd(11)} ${where}${words[result]}${printable(text)}`;
+  });
+  let of;
+  for (const s of report.shown) {
+    if (s.record !== of) lines.push(`  record ${(of = s.record)} says`);
+    lines.push(`    ${clip(s.what).padEnd(22)} ${"value" in s ? clip(JSON.stringify(s.value)) : "(absent)"}`);
+  }
+  lines.push({
+    VALID: "VALID: every check that the trust policy asks for passed.",
+    INVALID: "INVALID: a check failed; keep this file as it is.",
+    INCOMPLETE: "INCOMPLETE: nothing failed, but a check could not be made.",
+  }[report.verdict]);
+  return lines.join("\n") + "\n";
+}
+
+function parseArgs(args) {
+  const call = { against: [], files: [] };
+  for (let i = 0; i < args.length; i++) {
+    const [, name, , value] = /^--?([a-z]+)(=(.*))?$/s.exec(args[i]) ?? [];
+    if (name === "help" || name === "h") return { help: true };
+    if (name === "json") call.json = true;
+    else if (["trust", "event", "schema", "against"].includes(name)) {
+      const file = value ?? args[++i];
+      if (file === undefined) throw new Bad(`--${name} needs a file`);
+      if (name === "against") call.against.push(file);
+      else call[name] = file;
+    } else if (args[i].startsWith("-")) throw new Bad(`there is no flag ${args[i]}`);
+    else call.files.push(args[i]);
+  }
+  require(call.trust, "--trust is required: the file that says whom you believe");
+  require(call.files.length, "no file to verify was named");
+  require(!call.event === !call.schema && (!call.event || call.files.length === 1), "--event and --schema go together, with one receipt");
+  return call;
+}
+
+// main returns the exit code.
+function main(args, { openSync, readSync, closeSync, fstatSync }, out, err) {
+  const complain = (e, ...where) => {
+    if (!(e instanceof Bad || e instanceof Unread || e.syscall)) throw e;
+    err(`verify.mjs: ${printable([...where, e.message].join(": "))}\n`);
+    return exitUnread;
+  };
+  const read = (name) => {
+    const file = openSync(name);
+    try {
+      const chunks = [];
+      for (let size = 0; size <= maxFile; ) {
+        const chunk = new Uint8Array(Math.max(fstatSync(file).size, 1 << 16) + 1).subarray(0, maxFile + 1);
+        const n = readSync(file, chunk);
+        if (n === 0) break;
+        chunks.push(chunk.subarray(0, n));
+        size += n;
+      }
+      return join(...chunks);
+    } finally {
+      closeSync(file);
+    }
+  };
+  let call, trust, options, name;
+  try {
+    call = parseArgs(args);
+    if (call.help) {
+      out(usage);
+      return 0;
+    }
+    trust = read((name = call.trust));
+    parseTrust(trust);
+    options = { against: call.against.map((file) => read((name = file))) };
+    options.against.forEach((b, i) => {
+      name = call.against[i];
+      readReceipt(b);
+    });
+    if (call.event) {
+      options.schema = read((name = call.schema));
+      const schema = parseSchema(options.schema);
+      options.event = read((name = call.event));
+      parseEvent(options.event, schema);
+    }
+  } catch (e) {
+    return complain(e, ...(name ? [name] : []));
+  }
+  const codes = call.files.map((file) => {
+    let report;
+    try {
+      report = verify(read(file), trust, options);
+    } catch (e) {
+      return complain(e, file);
+    }
+    if (call.json) out(printable(JSON.stringify({ file, report })) + "\n");
+    else out((call.files.length > 1 ? printable(file) + "\n" : "") + reportText(report));
+    return exitCodes[report.verdict];
+  });
+  return [3, exitUnread, 4, 0].find((code) => codes.includes(code));
+}
+
+if (globalThis.process?.argv?.[1]) {
+  const [fs, url] = await Promise.all([import("node:fs"), import("node:url")]);
+  if (url.fileURLToPath(import.meta.url) === fs.realpathSync(process.argv[1])) {
+    process.exitCode = main(process.argv.slice(2), fs, (s) => fs.writeSync(1, s), (s) => fs.writeSync(2, s));
+  }
+}
