@@ -113,16 +113,13 @@ func (v *verifier) against(rc *Receipt) {
 		add(Fail, "the ledger signed two trees of %d records: it was forked; keep both files", cp.Size)
 		return
 	}
-	hash := tree.LeafHash(rc.Entry)
-	for _, l := range v.links {
-		switch {
-		case l.index == rc.Index && l.leaf == hash:
-			add(Pass, "the record that the receipt is of is in the file")
-			return
-		case l.index == rc.Index:
-			add(Fail, "the ledger gave a receipt for another record at this place: it was forked; keep both files")
-			return
-		}
+	switch here, ok := v.leaves[rc.Index]; {
+	case ok && here == tree.LeafHash(rc.Entry):
+		add(Pass, "the record that the receipt is of is in the file")
+		return
+	case ok:
+		add(Fail, "the ledger gave a receipt for another record at this place: it was forked; keep both files")
+		return
 	}
 	for _, c := range v.whole {
 		if c.of != leaf.Entry.Term {

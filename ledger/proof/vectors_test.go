@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"encoding/json"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -255,8 +256,16 @@ func makeVectors(t *testing.T) *vectorMaker {
 
 	m.lie(invalid, "chain", "chain-fork", "two records are number 1 of one subject", 2, func(e *record.Entry, _ []seal.Disclosure) { e.Seq, e.Prev = 1, [32]byte{} }, chain)
 	m.lie(invalid, "chain", "chain-link", "a record does not follow from the one before", 2, func(e *record.Entry, _ []seal.Disclosure) { e.Prev[0]++ }, chain)
+	m.lie(invalid, "chain", "chain-order", "number 3 of a subject lies before its number 2", 1, func(e *record.Entry, _ []seal.Disclosure) { e.Seq, e.Prev = 3, [32]byte{1} }, chain)
 	m.lie(invalid, "time", "time-back", "a record was recorded before the one that lies before it", 2, func(e *record.Entry, _ []seal.Disclosure) { e.Recorded = e.Recorded.Add(-2 * time.Minute) }, chain)
 
+	m.receipt(invalid, "event", "event-extra-seed", "a seed of a key group that the type does not have", 2, func(rc *proof.Receipt) {
+		rc.Seeds = maps.Clone(rc.Seeds)
+		rc.Seeds["institution"] = seal.Seed{}
+	})
+	m.receipt(invalid, "format", "format-restricted", "the receipt of an open record says what only restricted records have", 2, func(rc *proof.Receipt) {
+		rc.Restricted = &proof.Restricted{Submitter: submitter}
+	})
 	m.receipt(invalid, "event", "event-seed", "a seed is another", 2, func(rc *proof.Receipt) { rc.Seeds["staff"] = seal.Seed{} })
 	m.receipt(invalid, "event", "event-other", "the receipt of another event", 2, func(rc *proof.Receipt) { *rc = *w.receipt(1) })
 	m.receipt(invalid, "event", "event-open", "a restricted event was written openly", 3, func(rc *proof.Receipt) { *rc = *w.receipt(2) })
@@ -341,6 +350,12 @@ func (m *vectorMaker) completeness(whole all) {
 	against(invalid, "receipt", "against-fraud", "the ledger signed a receipt for a record that its map leaves out", lying.complete(lying.evidence(all{1: nil, 4: nil}), "file", "L-1"), lying.receipt(2))
 	forked := newLyingWorld(t, map[int]lie{2: func(e *record.Entry, _ []seal.Disclosure) { e.Capture = record.Late }})
 	against(invalid, "receipt", "against-fork", "the ledger signed two trees of one size", claim(whole), forked.receipt(2))
+	rooted := newWorld(t)
+	rooted.leaves, rooted.records = rooted.leaves[:4], rooted.records[:4]
+	for _, id := range []string{"D-3", "D-4"} {
+		rooted.add("decided", `{"subject":"file/L-1","id":"`+id+`","source":"//core.bank.example","data":{"outcome":"declined"}}`, nil)
+	}
+	against(invalid, "receipt", "against-index-root", "the ledger gave a receipt for a record that has the place of an index-root", claim(whole), rooted.receipt(4))
 	bad := w.receipt(2)
 	bad.Proof = w.small().Prove(3)
 	against(invalid, "receipt", "against-invalid", "the receipt itself does not verify", claim(whole), bad)

@@ -95,6 +95,9 @@ func Verify(t *Trust, e *Evidence, receipts ...*Receipt) Report {
 	if cp, ok := r.checkpoint(t, e.Checkpoint); ok {
 		r.genesis(t, e.Genesis, cp)
 		v := verifier{Report: &r, trust: t, checkpoint: cp, schemas: map[[32]byte]schema{}, subjects: map[term.Term]string{}}
+		if len(receipts) > 0 {
+			v.leaves = map[int64]tree.Hash{}
+		}
 		for _, text := range e.Schemas {
 			s, err := record.ParseSchema(text)
 			v.schemas[sha256.Sum256(text)] = schema{s, err}
@@ -206,6 +209,7 @@ type verifier struct {
 	whole      []*claim             // claims of completeness, whose subjects are proved
 	subjects   map[term.Term]string // the subjects of claims
 	links      []link               // of the records that lie under the checkpoint
+	leaves     map[int64]tree.Hash  // by index, of those and of index-roots; nil where nothing is held against them
 	root       *record.IndexRoot    // the last index-root under the checkpoint
 }
 
@@ -227,6 +231,9 @@ func (v *verifier) record(rec *Record) {
 	leaf, ok := v.entry(rec.Index, rec.Entry)
 	if !ok || !v.contiguous && !v.inclusion(v.checkpoint, rec.Index, rec.Entry, rec.Proof) {
 		return
+	}
+	if v.leaves != nil {
+		v.leaves[rec.Index] = tree.LeafHash(rec.Entry)
 	}
 	if root := leaf.IndexRoot; root != nil {
 		if len(rec.Disclosures) > 0 || rec.Subject != nil {
@@ -259,22 +266,22 @@ func (v *verifier) chains() {
 		term [32]byte
 		seq  int64
 	}
-	at := map[place]link{}
+	at, last := map[place]link{}, map[[32]byte]link{}
 	for i, l := range v.links {
 		if i > 0 && l.Recorded.Before(v.links[i-1].Recorded) {
 			v.add("time", l.index, Fail, "it was recorded before record %d, which lies before it", v.links[i-1].index)
 		}
-		if other, ok := at[place{l.Term, l.Seq}]; ok && other.index != l.index {
-			v.add("chain", l.index, Fail, "record %d is number %d of the same subject too", other.index, l.Seq)
+		if before, ok := last[l.Term]; ok && before.index != l.index && before.Seq >= l.Seq {
+			v.add("chain", l.index, Fail, "record %d, which lies before it, is number %d of the same subject, and this one number %d", before.index, before.Seq, l.Seq)
 		}
-		at[place{l.Term, l.Seq}] = l
+		at[place{l.Term, l.Seq}], last[l.Term] = l, l
 	}
 	for _, l := range v.links {
 		before, ok := at[place{l.Term, l.Seq - 1}]
 		if !ok {
 			continue
 		}
-		if tree.Hash(l.Prev) != before.leaf || before.index > l.index {
+		if tree.Hash(l.Prev) != before.leaf {
 			v.add("chain", l.index, Fail, "record %d is number %d of the same subject, but this one does not follow from it", before.index, before.Seq)
 			continue
 		}

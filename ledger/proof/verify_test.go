@@ -461,7 +461,7 @@ func TestVerifyLies(t *testing.T) {
 		{"refs that are no list", 3, set("noted", "/refs", canon.Number(2), true), all3, proof.Invalid, "disclosure", "/refs is not of type array"},
 		{"no sealed submitter", 3, set("noted", "/submitter", canon.Value{}, false), all3, proof.Invalid, "disclosure", "/submitter is absent"},
 
-		{"a chain that forks", 2, func(e *record.Entry, _ []seal.Disclosure) { e.Seq, e.Prev = 1, [32]byte{} }, map[int][]string{1: nil, 2: nil}, proof.Invalid, "chain", "number 1 of the same subject too"},
+		{"a chain that forks", 2, func(e *record.Entry, _ []seal.Disclosure) { e.Seq, e.Prev = 1, [32]byte{} }, map[int][]string{1: nil, 2: nil}, proof.Invalid, "chain", "number 1 of the same subject"},
 		{"a chain with another link", 2, func(e *record.Entry, _ []seal.Disclosure) { e.Prev[0]++ }, map[int][]string{1: nil, 2: nil}, proof.Invalid, "chain", "does not follow from it"},
 		{"a clock that runs backwards", 2, func(e *record.Entry, _ []seal.Disclosure) { e.Recorded = e.Recorded.Add(-2 * time.Minute) }, map[int][]string{1: nil, 2: nil}, proof.Invalid, "time", "before record 1"},
 		{"a signature of another event", 2, set("decided", "/data/amount", canon.Text("13000.00"), true), all2, proof.Invalid, "submitter", "signature is wrong"},

@@ -1097,17 +1097,18 @@ class Records {
 
   // chains holds the records against each other: that time does not run back, and that those of one term are a chain.
   chains() {
-    const { report, entries } = this, at = new Map();
+    const { report, entries } = this, at = new Map(), last = new Map();
     entries.forEach(([i, e], n) => {
       if (n > 0 && e.recorded < entries[n - 1][1].recorded) report.add("time", i, FAIL, "it was recorded before a record that lies before it");
-      const place = e.term + e.seq;
-      if (at.has(place)) report.add("chain", i, FAIL, `record ${at.get(place)} is number ${e.seq} of the same subject too`);
-      else at.set(place, i);
+      const before = last.get(e.term);
+      if (before >= e.seq) report.add("chain", i, FAIL, `it is number ${e.seq} of its subject, and a record that lies before it is number ${before}`);
+      last.set(e.term, e.seq);
+      at.set(e.term + e.seq, i);
     });
     for (const [i, e] of entries) {
       const before = at.get(e.term + (e.seq - 1));
       if (before === undefined) continue;
-      if (before < i && same(e.prev, this.leaves.get(before).hash)) report.add("chain", i, PASS, `the subject's next record after record ${before}`);
+      if (same(e.prev, this.leaves.get(before).hash)) report.add("chain", i, PASS, `the subject's next record after record ${before}`);
       else report.add("chain", i, FAIL, `it does not follow from record ${before}, the one before`);
     }
     this.byTerm = new Map();

@@ -1071,20 +1071,21 @@ class Records:
 
     def chains(self):
         """Hold the records against each other: that time does not run back, and that those of one term are a chain."""
-        at, before = {}, None
+        at, before, last = {}, None, {}
         entries = [(i, e) for i, e in sorted(self.leaves.items()) if e["type"] != INDEX_ROOT]
         for i, e in entries:
             if before and e["recorded"] < before["recorded"]:
                 self.report.add("time", i, FAIL, "it was recorded before a record that lies before it")
             before = e
-            other = at.setdefault((e["term"], e["seq"]), i)
-            if other != i:
-                self.report.add("chain", i, FAIL, f"record {other} is number {e['seq']} of the same subject too")
+            other = last.get(e["term"], e)
+            if other is not e and other["seq"] >= e["seq"]:
+                self.report.add("chain", i, FAIL, f"it is number {e['seq']} of its subject, and a record that lies before it is number {other['seq']}")
+            at[e["term"], e["seq"]], last[e["term"]] = (i, e), e
         for i, e in entries:
-            last = at.get((e["term"], e["seq"] - 1))
-            if last is not None:
-                follows = last < i and e["prev"] == self.leaves[last]["hash"]
-                words = f"the subject's next record after record {last}" if follows else f"it does not follow from record {last}, the one before"
+            if (e["term"], e["seq"] - 1) in at:
+                j, other = at[e["term"], e["seq"] - 1]
+                follows = e["prev"] == other["hash"]
+                words = f"the subject's next record after record {j}" if follows else f"it does not follow from record {j}, the one before"
                 self.report.add("chain", i, PASS if follows else FAIL, words)
 
     def completeness(self, term, subject, map_):

@@ -22,6 +22,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io"
+	"maps"
 	"math/big"
 	"os"
 	"path/filepath"
@@ -775,6 +776,7 @@ func verifyRecord(t trust, r object, file *verified, schemas map[string][]byte) 
 	e := parseLeaf(b, index)
 	check(included(leafHash(b), index, file.size, hashes(get[[]any](r, "proof")), file.root), "inclusion")
 	list := get[[]any](r, "disclosures")
+	file.leaves[index] = leafHash(b)
 	if e == nil {
 		check(len(list) == 0, "an index-root discloses nothing")
 		if index == file.size-1 {
@@ -784,7 +786,7 @@ func verifyRecord(t trust, r object, file *verified, schemas map[string][]byte) 
 		return
 	}
 	e.index = index
-	file.entries[index], file.leaves[index] = e, leafHash(b)
+	file.entries[index] = e
 	var s schema
 	values := map[string]any{}
 	missing := ""
@@ -930,6 +932,9 @@ func verifyReceipt(t trust, doc, eventDoc, schemaText []byte) {
 		need(bytes.Equal(e.schema, h[:]), "schema")
 	}
 	done(o)
+	for group := range seeds {
+		check(slices.Contains(slices.Collect(maps.Values(s.groups)), group), "a seed of no group")
+	}
 	check(bytes.Equal(sealed(s, values, seeds), e.sealed), "sealed")
 }
 
