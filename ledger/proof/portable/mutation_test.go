@@ -200,11 +200,37 @@ func mutant(t *testing.T, all []vector, seed uint64) job {
 		}
 		return j
 	}
+	if lists := listsOf(&doc); rng.IntN(5) == 0 && len(lists) > 0 { // what a holder may do
+		list := lists[rng.IntN(len(lists))]
+		list.Items = slices.Clone(list.Items)
+		rng.Shuffle(len(list.Items), func(a, b int) { list.Items[a], list.Items[b] = list.Items[b], list.Items[a] })
+		list.Items = list.Items[rng.IntN(min(2, len(list.Items)+1)):]
+		*of = doc.Bytes()
+		return j
+	}
 	for range 1 + rng.IntN(2) {
 		mutate(rng, &doc)
 	}
 	*of = doc.Bytes()
 	return j
+}
+
+// listsOf returns the lists of evidence that have no order.
+func listsOf(doc *canon.Value) (lists []*canon.Value) {
+	for i := range doc.Members {
+		switch m := &doc.Members[i]; m.Name {
+		case "records", "completeness", "schemas":
+			lists = append(lists, &m.Value)
+			for k := range m.Value.Items {
+				for n := range m.Value.Items[k].Members {
+					if d := &m.Value.Items[k].Members[n]; d.Name == "disclosures" {
+						lists = append(lists, &d.Value)
+					}
+				}
+			}
+		}
+	}
+	return lists
 }
 
 // label makes the keys of the test vectors, which are not secret.
@@ -353,10 +379,10 @@ func lie(t *testing.T, seed uint64) job {
 		set(&e.Records[2].Entry, "prev", hash(tree.LeafHash(e.Records[1].Entry)))
 	}
 	m := o.index(e)
-	if rng.IntN(2) == 0 {
+	if rng.IntN(3) == 0 {
 		o.claim(e, m, "file", "L-1")
 	}
-	if rng.IntN(3) == 0 {
+	if rng.IntN(4) == 0 {
 		o.claim(e, m, []string{"case", "file"}[rng.IntN(2)], []string{"C-1", "L-9"}[rng.IntN(2)])
 	}
 	if rng.IntN(12) == 0 {
@@ -376,7 +402,7 @@ func lie(t *testing.T, seed uint64) job {
 		case 1:
 			rng.Shuffle(len(s.Disclosures), func(a, b int) { s.Disclosures[a], s.Disclosures[b] = s.Disclosures[b], s.Disclosures[a] })
 		}
-		if rng.IntN(5) == 0 {
+		if rng.IntN(5) < 2 {
 			s.Subject = nil
 		}
 	}

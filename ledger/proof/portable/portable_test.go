@@ -230,8 +230,8 @@ func (a answer) texts() string {
 }
 
 func clip(b []byte) string {
-	if len(b) > 6000 {
-		return string(b[:6000]) + "…"
+	if len(b) > 2000 {
+		return string(b[:2000]) + "…"
 	}
 	return string(b)
 }
@@ -291,4 +291,17 @@ func TestVectors(t *testing.T) {
 			t.Errorf("%s is %s (%s), want %s by %s: %s", v.File, a.Verdict, a.deciding(), v.Verdict, v.Check, v.Why)
 		}
 	}
+}
+
+// run returns what a program prints.
+func run(t *testing.T, args ...string) (string, error) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	cmd := exec.Command(args[0], args[1:]...)
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	err := cmd.Run()
+	if errs.Len() > 0 {
+		t.Logf("%s: %s", args[0], &errs)
+	}
+	return out.String(), err
 }

@@ -518,11 +518,16 @@ function add([x1, y1, z1, t1], [x2, y2, z2, t2]) {
 
 const neg = ([x, y, z, t]) => [P - x, y, z, P - t];
 
-function mul(k, p) {
-  let r = [0n, 1n, 1n, 0n];
-  for (const bit of k.toString(2)) {
-    r = add(r, r);
-    if (bit === "1") r = add(r, p);
+const zero = [0n, 1n, 1n, 0n];
+
+// combine returns a*p + b*q in the group with that addition.
+function combine(a, p, b, q, add, zero) {
+  const terms = [null, p, q, add(p, q)];
+  let r = zero;
+  for (let bit = 255n; bit >= 0n; bit--) {
+    if (r !== zero) r = add(r, r);
+    const which = Number(((a >> bit) & 1n) + 2n * ((b >> bit) & 1n));
+    if (which) r = add(r, terms[which]);
   }
   return r;
 }
@@ -608,7 +613,7 @@ export function vrfVerify(key, alpha, proof) {
   require(proof.length === 80 && y && gamma && s < L, "the VRF proof is none");
   const uniform = sha512(suite, [0x82], key, alpha);
   const h = add(elligator(uniform.slice(0, 32)), elligator(uniform.slice(32)));
-  const u = add(mul(s, base), neg(mul(c, y))), v = add(mul(s, h), neg(mul(c, gamma)));
+  const u = combine(s, base, c, neg(y), add, zero), v = combine(s, h, c, neg(gamma), add, zero);
   const challenge = sha512(suite, [2], key, ...[h, gamma, u, v].map(ristrettoEncode), [0]);
   require(same(challenge.slice(0, 16), proof.slice(32, 48)), "the VRF proof is wrong");
   return sha512(suite, [3], proof.slice(0, 32), [0]);
@@ -659,7 +664,7 @@ function mapProves(root, key, value, proof) {
     require(!same(found, key), "the map has the key");
   }
   let h = sha256([0], uvarint(found.length), found, uvarint(value.length), value);
-  let last = 1n << 64n;
+  let last = (1n << 64n) - 1n;
   while (at < proof.length) {
     const bit = varint(), side = bitOf(key, bit);
     require(bit < last, "the bits of the map proof do not fall");
@@ -678,7 +683,7 @@ export function ed25519(key, message, sig) {
   const a = edwardsDecode(key), s = fromLittle(sig.slice(32));
   if (!a || s >= L) return false;
   const k = fromLittle(sha512(sig.slice(0, 32), key, message)) % L;
-  return same(edwardsEncode(add(mul(s, base), neg(mul(k, a)))), sig.slice(0, 32));
+  return same(edwardsEncode(combine(s, base, k, neg(a), add, zero)), sig.slice(0, 32));
 }
 
 const p256 = 2n ** 256n - 2n ** 224n + 2n ** 192n + 2n ** 96n - 1n;
@@ -696,10 +701,10 @@ const onP256 = ([x, y]) => x < p256 && y < p256 && mod(y * y - x ** 3n + 3n * x 
 function add256([x1, y1, z1], [x2, y2, z2]) {
   const xx = x1 * x2, yy = y1 * y2, zz = z1 * z2;
   const xy = mod(x1 * y2 + x2 * y1, p256), xz = mod(x1 * z2 + x2 * z1, p256), yz = mod(y1 * z2 + y2 * z1, p256);
-  const q = 3n * b256 * zz - 3n * xz;
-  const m = mod(yy - q, p256), p = mod(yy + q, p256);
-  const n = mod(3n * xx - 3n * zz, p256), k = mod(3n * b256 * xz - 3n * (xx + 3n * zz), p256);
-  return [mod(xy * m - yz * k, p256), mod(m * p + n * k, p256), mod(yz * p + xy * n, p256)];
+  const d = 3n * b256 * zz - 3n * xz;
+  const m = mod(yy - d, p256), n = mod(yy + d, p256);
+  const k = mod(3n * xx - 3n * zz, p256), l = mod(3n * b256 * xz - 3n * xx - 9n * zz, p256);
+  return [mod(xy * m - yz * l, p256), mod(m * n + k * l, p256), mod(yz * n + xy * k, p256)];
 }
 
 export function es256(key, message, sig) {
@@ -707,14 +712,8 @@ export function es256(key, message, sig) {
   if (sig.length !== 64 || r === 0n || r >= n256 || s === 0n || s >= n256) return false;
   const w = inverse(s, n256);
   const u = (toInt(sha256(message)) * w) % n256, v = (r * w) % n256;
-  const q = [...key, 1n], sums = [null, g256, q, add256(g256, q)];
-  let sum = [0n, 1n, 0n];
-  for (let bit = 255n; bit >= 0n; bit--) {
-    sum = add256(sum, sum);
-    const which = Number(((u >> bit) & 1n) + 2n * ((v >> bit) & 1n));
-    if (which) sum = add256(sum, sums[which]);
-  }
-  return sum[2] !== 0n && mod(sum[0] * inverse(sum[2], p256), p256) % n256 === r;
+  const [x, , z] = combine(u, g256, v, key, add256, [0n, 1n, 0n]);
+  return z !== 0n && mod(x * inverse(z, p256), p256) % n256 === r;
 }
 
 const noName = /[ +\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]/;
@@ -780,7 +779,7 @@ function parseTrust(bytes) {
     const k = strict(jwk, "jwk", ["kty", "crv", "x", ...(ec ? ["y"] : [])], ["kid", "use", "alg", "key_ops"]);
     if (ec) {
       require(k.crv === "P-256", "the curve is unknown");
-      const key = [k.x, k.y].map((c) => toInt(unbase64url(c, "a coordinate", 32)));
+      const key = [...[k.x, k.y].map((c) => toInt(unbase64url(c, "a coordinate", 32))), 1n];
       require(onP256(key), "the key is not on P-256");
       return { id: text(id, "id"), alg: "ES256", key };
     }
@@ -1424,7 +1423,8 @@ function main(args, { openSync, readSync, closeSync, fstatSync }, out, err) {
 
 if (globalThis.process?.argv?.[1]) {
   const [fs, url] = await Promise.all([import("node:fs"), import("node:url")]);
-  if (url.fileURLToPath(import.meta.url) === fs.realpathSync(process.argv[1])) {
+  const started = fs.existsSync(process.argv[1]) && fs.realpathSync(process.argv[1]);
+  if (started === url.fileURLToPath(import.meta.url)) {
     process.exitCode = main(process.argv.slice(2), fs, (s) => fs.writeSync(1, s), (s) => fs.writeSync(2, s));
   }
 }

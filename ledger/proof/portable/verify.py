@@ -431,12 +431,14 @@ def neg(p):
     return P - p[0], p[1], p[2], P - p[3]
 
 
-def mul(k, p):
-    r = ZERO
-    for bit in bin(k)[2:]:
+def combine(a, p, b, q, add, zero):
+    """Return a*p + b*q in the group with that addition."""
+    terms, r = (None, p, q, add(p, q)), zero
+    for bit in range(max(a.bit_length(), b.bit_length()) - 1, -1, -1):
         r = add(r, r)
-        if bit == "1":
-            r = add(r, p)
+        which = (a >> bit & 1) + 2 * (b >> bit & 1)
+        if which:
+            r = add(r, terms[which])
     return r
 
 
@@ -550,7 +552,7 @@ def vrf_verify(public, alpha, proof):
     require(len(proof) == 80 and y and gamma and s < L, "the VRF proof is none")
     uniform = hashlib.sha512(SUITE + b"\x82" + public + alpha).digest()
     h = add(elligator(uniform[:32]), elligator(uniform[32:]))
-    u, v = add(mul(s, BASE), neg(mul(c, y))), add(mul(s, h), neg(mul(c, gamma)))
+    u, v = (combine(s, p, c, neg(q), add, ZERO) for p, q in ((BASE, y), (h, gamma)))
     challenge = SUITE + b"\x02" + public + b"".join(map(ristretto_encode, (h, gamma, u, v))) + b"\0"
     require(hashlib.sha512(challenge).digest()[:16] == proof[32:48], "the VRF proof is wrong")
     return hashlib.sha512(SUITE + b"\x03" + proof[:32] + b"\0").digest()
@@ -596,10 +598,10 @@ def map_proves(root, key, value, proof):
         value = take(varint())
         require(found != key, "the map has the key")
     h = H(b"\0", uvarint(len(found)), found, uvarint(len(value)), value)
-    last = None
+    last = 2**64 - 1
     while at < len(proof):
         bit = varint()
-        require(last is None or bit < last, "the bits of the map proof do not fall")
+        require(bit < last, "the bits of the map proof do not fall")
         require(bit_of(found, bit) == bit_of(key, bit), "the map proof ends elsewhere than the look-up")
         sibling = take(32)
         left, right = (sibling, h) if bit_of(key, bit) else (h, sibling)
@@ -623,7 +625,7 @@ def ed25519(public, message, sig):
     if a is None or len(sig) != 64 or s >= L:
         return False
     k = int.from_bytes(hashlib.sha512(sig[:32] + public + message).digest(), "little") % L
-    return edwards_encode(add(mul(s, BASE), neg(mul(k, a)))) == sig[:32]
+    return edwards_encode(combine(s, BASE, k, neg(a), add, ZERO)) == sig[:32]
 
 
 P256 = 2**256 - 2**224 + 2**192 + 2**96 - 1
@@ -632,25 +634,24 @@ B256 = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
 G256 = (
     0x6B17D1F2E12C4247F8BCE6E563A440F277037D812DEB33A0F4A13945D898C296,
     0x4FE342E2FE1A7F9B8EE7EB4A7C0F9E162BCE33576B315ECECBB6406837BF51F5,
+    1,
 )
 
 
 def on_p256(q):
-    x, y = q
+    x, y, _ = q
     return x < P256 and y < P256 and (y * y - x**3 + 3 * x - B256) % P256 == 0
 
 
 def add256(p, q):
-    if p is None or q is None:
-        return p or q
-    if p[0] == q[0]:
-        if (p[1] + q[1]) % P256 == 0:
-            return None
-        m = (3 * p[0] * p[0] - 3) * pow(2 * p[1], -1, P256)
-    else:
-        m = (q[1] - p[1]) * pow(q[0] - p[0], -1, P256)
-    x = (m * m - p[0] - q[0]) % P256
-    return x, (m * (p[0] - x) - p[1]) % P256
+    """Add by the complete formulas of Renes, Costello and Batina, with a = -3; (0, 1, 0) is the identity."""
+    (x1, y1, z1), (x2, y2, z2) = p, q
+    xx, yy, zz = x1 * x2, y1 * y2, z1 * z2
+    xy, xz, yz = (x1 * y2 + x2 * y1) % P256, (x1 * z2 + x2 * z1) % P256, (y1 * z2 + y2 * z1) % P256
+    d = 3 * B256 * zz - 3 * xz
+    m, n = (yy - d) % P256, (yy + d) % P256
+    k, l = (3 * xx - 3 * zz) % P256, (3 * B256 * xz - 3 * xx - 9 * zz) % P256
+    return (xy * m - yz * l) % P256, (m * n + k * l) % P256, (yz * n + xy * k) % P256
 
 
 def es256(q, message, sig):
@@ -658,12 +659,8 @@ def es256(q, message, sig):
     if len(sig) != 64 or not 0 < r < N256 or not 0 < s < N256:
         return False
     w = pow(s, -1, N256)
-    u, v = int.from_bytes(H(message), "big") * w % N256, r * w % N256
-    both, sum_ = add256(G256, q), None
-    for bit in range(255, -1, -1):
-        sum_ = add256(sum_, sum_)
-        sum_ = add256(sum_, (None, G256, q, both)[(u >> bit & 1) + 2 * (v >> bit & 1)])
-    return sum_ is not None and sum_[0] % N256 == r
+    x, _, z = combine(int.from_bytes(H(message), "big") * w % N256, G256, r * w % N256, q, add256, (0, 1, 0))
+    return z != 0 and x * pow(z, -1, P256) % P256 % N256 == r
 
 
 NO_NAME = re.compile("[ +\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]")
@@ -744,7 +741,7 @@ def parse_trust(b):
         strict(jwk, "jwk", ("kty", "crv", "x", "y") if ec else ("kty", "crv", "x"), ("kid", "use", "alg", "key_ops"))
         if ec:
             require(jwk["crv"] == "P-256", "the curve is unknown")
-            q = tuple(int.from_bytes(unbase64url(jwk[c], c, 32), "big") for c in "xy")
+            q = tuple(int.from_bytes(unbase64url(jwk[c], c, 32), "big") for c in "xy") + (1,)
             require(on_p256(q), "the key is not on P-256")
             key = "ES256", q
         else:
