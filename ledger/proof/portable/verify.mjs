@@ -1405,6 +1405,7 @@ function main(args, { openSync, readSync, closeSync, fstatSync }, out, err) {
       parseEvent(options.event, schema);
     }
   } catch (e) {
+    if (!name) e.message += "; see verify.mjs --help";
     return complain(e, ...(name ? [name] : []));
   }
   const codes = call.files.map((file) => {

@@ -1340,7 +1340,13 @@ def read(name):
 
 def main(args):
     p = argparse.ArgumentParser(prog="verify.py", add_help=False, allow_abbrev=False)
-    p.format_usage = p.format_help = lambda: USAGE
+    p.format_help = lambda: USAGE
+
+    def wrong(words):
+        print(f"verify.py: {printable(words)}; see verify.py --help", file=sys.stderr)
+        sys.exit(UNREAD)
+
+    p.error = wrong
     p.add_argument("-h", "--help", action="help")
     for flag in ("--trust", "--event", "--schema"):
         p.add_argument(flag)
