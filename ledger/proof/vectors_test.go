@@ -385,7 +385,7 @@ func otherVRF(t *testing.T) term.PublicKey {
 }
 
 // The vectors are what the golden keys make of them, and this verifier says of
-// each what the manifest does. The second verifier is held against them too.
+// each what the manifest does. The other verifiers are held against them too.
 func TestVectors(t *testing.T) {
 	m := makeVectors(t)
 	manifest := []byte("[\n")

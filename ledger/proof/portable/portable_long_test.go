@@ -11,6 +11,8 @@ import (
 	"testing"
 )
 
+func init() { long = true }
+
 // TestMutationsLong and TestLiesLong are the short ones with many files.
 func TestMutationsLong(t *testing.T) { mutations(t, 6000) }
 

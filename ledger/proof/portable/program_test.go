@@ -103,3 +103,32 @@ func TestPrograms(t *testing.T) {
 		}
 	}
 }
+
+// A web page imports verify.mjs into a world without node and, where it was not
+// read over TLS, without WebCrypto.
+func TestBrowser(t *testing.T) {
+	const page = `import { readFileSync } from "node:fs";
+		import { createContext, SourceTextModule } from "node:vm";
+		const [trust, doc] = process.argv.slice(1).map((file) => readFileSync(file, "utf8"));
+		const world = createContext({ TextEncoder, TextDecoder, atob, btoa, trust, doc });
+		const load = (text) => new SourceTextModule(text, { context: world });
+		const verifier = load(readFileSync("verify.mjs", "utf8"));
+		const main = load('import { verify } from "verify"; globalThis.report = verify(doc, trust);');
+		await main.link(() => verifier);
+		await main.evaluate();
+		console.log(JSON.stringify(world.report));`
+	for _, v := range verifiers(t) {
+		if v.name != "verify.mjs" {
+			continue
+		}
+		out, err := run(t, append([]string{"node", "--no-warnings", "--experimental-vm-modules", "--input-type=module", "-e", page}, in("trust.json valid-complete.json")...)...)
+		var got answer
+		if err != nil || json.Unmarshal([]byte(out), &got) != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		want := reference(t, job{Document: published(t, "valid-complete.json"), Trust: published(t, "trust.json")})
+		if got.Verdict != "VALID" || got.said(t) != want.said(t) {
+			t.Errorf("in a page it says %s", out)
+		}
+	}
+}

@@ -5,7 +5,7 @@
 //
 // Written from docs/formats.md, whose sections the comments name, and from the
 // specifications that it names. One module without dependencies, for browsers
-// and for node 18 or later. Its cryptography is its own: a page that was not
+// and for node 20 or later. Its cryptography is its own: a page that was not
 // read over TLS has no WebCrypto, and what WebCrypto accepts as an Ed25519
 // signature differs between browsers, where a verdict must not. All that it
 // handles is public, so nothing here takes the same time for all inputs.
