@@ -835,6 +835,75 @@ func uvarint64(n uint64) []byte {
 	return append(out, byte(n))
 }
 
+// Section 4: of each term there is one proof for each nonce.
+func TestTerms(t *testing.T) {
+	o := newOperator(t, published(t, "trust.json"))
+	_, good := o.vrf.Prove("file", "L-1")
+	order, _ := new(big.Int).SetString("7237005577332262213973186563042994240857116359379907606001950938285454250989", 10)
+	field := new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), 255), big.NewInt(19))
+	plus := func(b []byte, n *big.Int) []byte {
+		sum := new(big.Int).Add(new(big.Int).SetBytes(reversed(b)), n)
+		return reversed(sum.FillBytes(make([]byte, 32)))
+	}
+	gamma, c, s := good[:32], good[32:48], good[48:]
+	var edges []edge
+	for _, tt := range []struct {
+		name    string
+		proof   [][]byte
+		verdict string
+	}{
+		{"as it is", [][]byte{gamma, c, s}, "VALID"},
+		{"s plus the order", [][]byte{gamma, c, plus(s, order)}, "INVALID"},
+		{"gamma as another number", [][]byte{plus(gamma, field), c, s}, "INVALID"},
+		{"gamma negated", [][]byte{reversed(new(big.Int).Sub(field, new(big.Int).SetBytes(reversed(gamma))).FillBytes(make([]byte, 32))), c, s}, "INVALID"},
+		{"gamma with a high bit", [][]byte{plus(gamma, new(big.Int).Lsh(big.NewInt(1), 255)), c, s}, "INVALID"},
+		{"gamma zero", [][]byte{make([]byte, 32), c, s}, "INVALID"},
+		{"gamma 1", [][]byte{append([]byte{1}, make([]byte, 31)...), c, s}, "INVALID"},
+		{"another c", [][]byte{gamma, append([]byte{c[0] ^ 1}, c[1:]...), s}, "INVALID"},
+		{"zeros", [][]byte{make([]byte, 80)}, "INVALID"},
+		{"79 bytes", [][]byte{gamma, c, s[:31]}, "INVALID"},
+		{"81 bytes", [][]byte{gamma, c, s, {0}}, "INVALID"},
+	} {
+		e, err := proof.ParseEvidence(published(t, "valid-some.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.Records[0].Subject.Proof = bytes.Join(tt.proof, nil)
+		edges = append(edges, edge{job{name: tt.name, Document: e.Bytes(), Trust: published(t, "trust.json")}, tt.verdict, ""})
+	}
+	for subject, verdict := range map[string]string{
+		"file/L-1": "VALID", "file/L-1 ": "INVALID", "file//L-1": "INVALID", "fileL-1": "INVALID", "/file/L-1": "INVALID", "file/": "INVALID", "": "INVALID", "/": "INVALID",
+	} {
+		e, err := proof.ParseEvidence(published(t, "valid-plain.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.Records[0].Subject = &proof.Subject{Subject: subject, Proof: good}
+		edges = append(edges, edge{job{name: "subject " + subject, Document: e.Bytes(), Trust: published(t, "trust.json")}, verdict, ""})
+	}
+	for subject, verdict := range map[string]string{
+		strings.Repeat("k", 65535) + "/" + strings.Repeat("é", 32767): "VALID", strings.Repeat("k", 65536) + "/i": "INVALID", "k/" + strings.Repeat("é", 32768): "INVALID", "a/b/c": "VALID",
+	} {
+		kind, id, _ := strings.Cut(subject, "/")
+		of, p := o.vrf.Prove(kind, id)
+		if p == nil {
+			p = good
+		}
+		e, err := proof.ParseEvidence(published(t, "valid-all.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range e.Records {
+			e.Records[i].Disclosures, e.Records[i].Subject = nil, nil
+		}
+		set(&e.Records[3].Entry, "term", hash(of))
+		e.Records[3].Subject = &proof.Subject{Subject: subject, Proof: p}
+		doc, trust := o.publish(e)
+		edges = append(edges, edge{job{name: fmt.Sprintf("subject %.20s of %d bytes", subject, len(subject)), Document: doc, Trust: trust}, verdict, ""})
+	}
+	hold(t, edges)
+}
+
 // The VRF is that of C2SP, whose test vector is of another key and input than
 // the terms of the published files.
 func TestVRF(t *testing.T) {

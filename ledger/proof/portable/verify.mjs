@@ -51,7 +51,7 @@ export class Bad extends Error {}
 // Missing says that a check cannot be made.
 class Missing extends Error {}
 
-function require(holds, text) {
+function must(holds, text) {
   if (!holds) throw new Bad(text);
 }
 
@@ -191,7 +191,7 @@ function canonical(v) {
 
 function parseCanonical(bytes, what) {
   const v = jsonOf(bytes, what);
-  require(same(utf8(canonical(v)), bytes), `${what} is not canonical`);
+  must(same(utf8(canonical(v)), bytes), `${what} is not canonical`);
   return v;
 }
 
@@ -207,37 +207,37 @@ function jsonOf(bytes, what) {
 
 // strict requires an object of just these members: of what it needs all, of what it may have some.
 function strict(v, what, needs, may = []) {
-  require(v instanceof Map, `${what} is not an object`);
-  for (const name of needs) require(v.has(name), `${what} lacks ${name}`);
-  for (const name of v.keys()) require(needs.includes(name) || may.includes(name), `${what} has an unknown member ${name}`);
+  must(v instanceof Map, `${what} is not an object`);
+  for (const name of needs) must(v.has(name), `${what} lacks ${name}`);
+  for (const name of v.keys()) must(needs.includes(name) || may.includes(name), `${what} has an unknown member ${name}`);
   return Object.fromEntries(v);
 }
 
 function text(v, what) {
-  require(typeof v === "string", `${what} is not a string`);
+  must(typeof v === "string", `${what} is not a string`);
   return v;
 }
 
 function integer(v, what, least = 0) {
-  require(typeof v === "number" && v >= least, `${what} is not an integer from ${least}`);
+  must(typeof v === "number" && v >= least, `${what} is not an integer from ${least}`);
   return v;
 }
 
 function array(v, what, most = Infinity) {
-  require(Array.isArray(v) && v.length <= most, `${what} is not an array, or too long`);
+  must(Array.isArray(v) && v.length <= most, `${what} is not an array, or too long`);
   return v;
 }
 
 // unbase64 decodes base64, of which each value has one spelling.
 function unbase64(v, what, size) {
   const b = from64(text(v, what));
-  require(b && to64(b) === v, `${what} is not base64`);
-  require(size === undefined || b.length === size, `${what} has not ${size} bytes`);
+  must(b && to64(b) === v, `${what} is not base64`);
+  must(size === undefined || b.length === size, `${what} has not ${size} bytes`);
   return b;
 }
 
 function unbase64url(v, what, size) {
-  require(/^[A-Za-z0-9_-]*$/.test(text(v, what)), `${what} is not base64url`);
+  must(/^[A-Za-z0-9_-]*$/.test(text(v, what)), `${what} is not base64url`);
   const standard = v.replaceAll("-", "+").replaceAll("_", "/");
   return unbase64(standard + "=".repeat(-v.length & 3), what, size);
 }
@@ -371,9 +371,9 @@ function isTime(s) {
 
 // parseLeaf returns the members of a leaf, hashes as bytes.
 function parseLeaf(bytes) {
-  require(bytes.length <= 65535, "the leaf is longer than 65,535 bytes");
+  must(bytes.length <= 65535, "the leaf is longer than 65,535 bytes");
   const v = parseCanonical(bytes, "the leaf");
-  require(v instanceof Map, "the leaf is not an object");
+  must(v instanceof Map, "the leaf is not an object");
   const type = v.get("type");
   let e;
   if (type === indexRootType) {
@@ -385,25 +385,25 @@ function parseLeaf(bytes) {
     const restricted = type === restrictedType;
     if (!restricted) needs.push("submitter", "time");
     e = strict(v, "the entry", needs, restricted ? ["prev"] : ["prev", "refs"]);
-    require(["live", "late", "import"].includes(e.capture), "capture is unknown");
+    must(["live", "late", "import"].includes(e.capture), "capture is unknown");
     for (const name of ["event", "schema", "sealed", "term"]) e[name] = unbase64(e[name], name, 32);
-    require(e.open instanceof Map, "open is not an object");
-    require(!restricted || e.open.size === 0, "a restricted record has open members");
-    require(isTime(text(e.recorded, "recorded")) && e.recorded.length === 24 && e.recorded.endsWith("Z"), "recorded is not a time of the ledger");
+    must(e.open instanceof Map, "open is not an object");
+    must(!restricted || e.open.size === 0, "a restricted record has open members");
+    must(isTime(text(e.recorded, "recorded")) && e.recorded.length === 24 && e.recorded.endsWith("Z"), "recorded is not a time of the ledger");
     integer(e.seq, "seq", 1);
-    require(v.has("prev") === e.seq > 1, "prev is there exactly when seq is greater than 1");
+    must(v.has("prev") === e.seq > 1, "prev is there exactly when seq is greater than 1");
     if (v.has("prev")) e.prev = unbase64(e.prev, "prev", 32);
     if (v.has("refs")) {
-      require(array(e.refs, "refs").length > 0, "refs is empty");
-      e.refs.forEach((r, i) => require(integer(r, "a ref") > (i ? e.refs[i - 1] : -1), "refs do not ascend"));
+      must(array(e.refs, "refs").length > 0, "refs is empty");
+      e.refs.forEach((r, i) => must(integer(r, "a ref") > (i ? e.refs[i - 1] : -1), "refs do not ascend"));
     }
     if (!restricted) {
-      require(/^[\x21-\x7e]{1,64}$/.test(text(e.submitter, "submitter")), "submitter is not an id");
-      require(isTime(text(e.time, "time")), "time is not RFC 3339");
+      must(/^[\x21-\x7e]{1,64}$/.test(text(e.submitter, "submitter")), "submitter is not an id");
+      must(isTime(text(e.time, "time")), "time is not RFC 3339");
     }
-    require(/^[\x21-\x7e]{1,128}$/.test(text(type, "type")), "type is not a name");
+    must(/^[\x21-\x7e]{1,128}$/.test(text(type, "type")), "type is not a name");
   }
-  require(e.v === "lendlog/1", "v is unknown");
+  must(e.v === "lendlog/1", "v is unknown");
   return e;
 }
 
@@ -416,22 +416,22 @@ const placed = [...attributes.filter((p) => p !== "/extensions"), "/data", "/dat
 
 // parseSchema returns what a verifier needs of a schema; groups has the sealable pointers in their order.
 function parseSchema(bytes) {
-  require(bytes.length <= 60000, "the schema is longer than 60,000 bytes");
+  must(bytes.length <= 60000, "the schema is longer than 60,000 bytes");
   const o = jsonOf(bytes, "the schema");
-  require(o instanceof Map, "the schema is not an object");
+  must(o instanceof Map, "the schema is not an object");
   const type = /^urn:lendlog:schema:([a-z0-9-]+(?:\.[a-z0-9-]+)+\.v[1-9][0-9]{0,3})$/.exec(text(o.get("$id"), "$id"))?.[1];
-  require(type && type.length <= 128, "$id is not the name of a record type");
+  must(type && type.length <= 128, "$id is not the name of a record type");
   const restricted = o.get("x-restricted") ?? false;
-  require(typeof restricted === "boolean", "x-restricted is not a boolean");
+  must(typeof restricted === "boolean", "x-restricted is not a boolean");
   const opens = new Set(), unsorted = new Map(attributes.map((p) => [p, "party"]));
   if (restricted) institution.forEach((p) => unsorted.set(p, "institution"));
   const properties = o.get("properties") ?? new Map();
-  require(properties instanceof Map, "properties is not an object");
+  must(properties instanceof Map, "properties is not an object");
   for (const [name, p] of properties) {
-    require(/^[A-Za-z][A-Za-z0-9_-]{0,63}$/.test(name) && p instanceof Map, `${name} is no member of data`);
-    require(p.has("x-open") !== p.has("x-key"), `${name} has not either x-open or x-key`);
+    must(/^[A-Za-z][A-Za-z0-9_-]{0,63}$/.test(name) && p instanceof Map, `${name} is no member of data`);
+    must(p.has("x-open") !== p.has("x-key"), `${name} has not either x-open or x-key`);
     if (p.has("x-open")) {
-      require(p.get("x-open") === true && !restricted, `x-open of ${name} is not true`);
+      must(p.get("x-open") === true && !restricted, `x-open of ${name} is not true`);
       opens.add(name);
     } else {
       unsorted.set(`/data/${name}`, groupOf(p.get("x-key")));
@@ -443,12 +443,12 @@ function parseSchema(bytes) {
 
 function groupOf(key) {
   if (typeof key === "string") {
-    require(["party", "staff", "institution"].includes(key), "x-key is unknown");
+    must(["party", "staff", "institution"].includes(key), "x-key is unknown");
     return key;
   }
-  require(key instanceof Map, "x-key is not a group");
+  must(key instanceof Map, "x-key is not a group");
   const group = text(key.get("group"), "group");
-  require(/^[a-z][A-Za-z0-9]{0,31}(\.[a-z][A-Za-z0-9]{0,31})?$/.test(group) && group !== "party" && group !== "institution", "group is not a name");
+  must(/^[a-z][A-Za-z0-9]{0,31}(\.[a-z][A-Za-z0-9]{0,31})?$/.test(group) && group !== "party" && group !== "institution", "group is not a name");
   return group;
 }
 
@@ -474,10 +474,10 @@ function rightKind(pointer, v) {
 // parseDisclosure returns pointer and value; a value that is undefined says that the event lacks the member.
 function parseDisclosure(bytes) {
   const d = parseCanonical(bytes, "a disclosure");
-  require(Array.isArray(d) && (d.length === 2 || d.length === 3), "a disclosure has not two or three items");
+  must(Array.isArray(d) && (d.length === 2 || d.length === 3), "a disclosure has not two or three items");
   unbase64(d[0], "the salt of a disclosure", 16);
   text(d[1], "the pointer of a disclosure");
-  require(d[2] !== null, `${d[1]} is null`);
+  must(d[2] !== null, `${d[1]} is null`);
   return [d[1], d[2]];
 }
 
@@ -601,7 +601,7 @@ const suite = join([0xff], utf8("c2sp.org/vrf-r255"));
 function termOf(key, subject, proof) {
   const slash = subject.indexOf("/");
   const kind = utf8(subject.slice(0, slash)), id = utf8(subject.slice(slash + 1));
-  require(slash > 0 && id.length > 0 && kind.length <= 65535 && id.length <= 65535, "a subject is kind/id");
+  must(slash > 0 && id.length > 0 && kind.length <= 65535 && id.length <= 65535, "a subject is kind/id");
   const part = (b) => join([b.length >> 8, b.length & 255], b);
   return vrfVerify(key, join(part(utf8("lendlog/term")), part(kind), part(id)), proof).slice(0, 32);
 }
@@ -610,12 +610,12 @@ function termOf(key, subject, proof) {
 export function vrfVerify(key, alpha, proof) {
   const y = ristrettoDecode(key), gamma = ristrettoDecode(proof.slice(0, 32));
   const c = fromLittle(proof.slice(32, 48)), s = fromLittle(proof.slice(48));
-  require(proof.length === 80 && y && gamma && s < L, "the VRF proof is none");
+  must(proof.length === 80 && y && gamma && s < L, "the VRF proof is none");
   const uniform = sha512(suite, [0x82], key, alpha);
   const h = add(elligator(uniform.slice(0, 32)), elligator(uniform.slice(32)));
   const u = combine(s, base, c, neg(y), add, zero), v = combine(s, h, c, neg(gamma), add, zero);
   const challenge = sha512(suite, [2], key, ...[h, gamma, u, v].map(ristrettoEncode), [0]);
-  require(same(challenge.slice(0, 16), proof.slice(32, 48)), "the VRF proof is wrong");
+  must(same(challenge.slice(0, 16), proof.slice(32, 48)), "the VRF proof is wrong");
   return sha512(suite, [3], proof.slice(0, 32), [0]);
 }
 
@@ -633,18 +633,18 @@ function mapProves(root, key, value, proof) {
   const varint = () => {
     let n = 0n;
     for (let shift = 0n; ; shift += 7n) {
-      require(at < proof.length && shift < 70n, "the map proof is cut off");
+      must(at < proof.length && shift < 70n, "the map proof is cut off");
       const b = proof[at++];
       n |= BigInt(b & 0x7f) << shift;
       if (b < 0x80) {
-        require(b > 0 || shift === 0n, "a number of the map proof is not in its shortest form");
-        require(n < 1n << 64n, "a number of the map proof is too large");
+        must(b > 0 || shift === 0n, "a number of the map proof is not in its shortest form");
+        must(n < 1n << 64n, "a number of the map proof is too large");
         return n;
       }
     }
   };
   const take = (n) => {
-    require(n <= BigInt(proof.length - at), "the map proof is cut off");
+    must(n <= BigInt(proof.length - at), "the map proof is cut off");
     at += Number(n);
     return proof.slice(at - Number(n), at);
   };
@@ -654,26 +654,26 @@ function mapProves(root, key, value, proof) {
     return ((i < n ? k[Number(i)] : i === n ? 0 : 255) >> (7 - Number(bit & 7n))) & 1;
   };
   if (!value && proof.length === 0) {
-    require(same(root, sha256()), "the map is not empty");
+    must(same(root, sha256()), "the map is not empty");
     return;
   }
   let found = key;
   if (!value) {
     found = take(varint());
     value = take(varint());
-    require(!same(found, key), "the map has the key");
+    must(!same(found, key), "the map has the key");
   }
   let h = sha256([0], uvarint(found.length), found, uvarint(value.length), value);
   let last = (1n << 64n) - 1n;
   while (at < proof.length) {
     const bit = varint(), side = bitOf(key, bit);
-    require(bit < last, "the bits of the map proof do not fall");
-    require(bitOf(found, bit) === side, "the map proof ends elsewhere than the look-up");
+    must(bit < last, "the bits of the map proof do not fall");
+    must(bitOf(found, bit) === side, "the map proof ends elsewhere than the look-up");
     const sibling = take(32n);
     h = sha256([1], uvarint(bit), ...(side ? [sibling, h] : [h, sibling]));
     last = bit;
   }
-  require(same(h, root), "the map proof leads to another hash");
+  must(same(h, root), "the map proof leads to another hash");
 }
 
 // Section 6: checkpoints; Ed25519 and ECDSA with P-256.
@@ -720,70 +720,70 @@ const noName = /[ +\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]/;
 
 // openCheckpoint returns size, a BigInt, and root of a signed checkpoint; it is Bad when the policy does not believe it.
 function openCheckpoint(trust, note) {
-  require(!/[\x00-\x09\x0b-\x1f]/.test(note), "the checkpoint has control characters");
+  must(!/[\x00-\x09\x0b-\x1f]/.test(note), "the checkpoint has control characters");
   const split = note.lastIndexOf("\n\n");
-  require(split >= 0 && split + 2 < note.length && note.endsWith("\n"), "the checkpoint is not a signed note");
+  must(split >= 0 && split + 2 < note.length && note.endsWith("\n"), "the checkpoint is not a signed note");
   const body = note.slice(0, split + 1), signatures = note.slice(split + 2, -1).split("\n");
-  require(signatures.length <= 100, "the checkpoint has more than 100 signatures");
+  must(signatures.length <= 100, "the checkpoint has more than 100 signatures");
   const known = new Map(trust.keys.map((k) => [k.id, k.key]));
   const signers = new Set();
   for (const line of signatures) {
     const [, name, sig] = /^— ([^ ]+) (.*)$/.exec(line) ?? [];
-    require(name && !noName.test(name), "a line of the checkpoint is not a signature");
+    must(name && !noName.test(name), "a line of the checkpoint is not a signature");
     const b = from64(sig);
-    require(b && b.length > 4 && to64(b).length === sig.length, "a signature of the checkpoint is not base64");
+    must(b && b.length > 4 && to64(b).length === sig.length, "a signature of the checkpoint is not base64");
     const id = hex(b.slice(0, 4));
     if (name !== trust.origin || !known.has(id) || signers.has(id)) continue;
-    require(ed25519(known.get(id), utf8(body), b.slice(4)), "the signature of a known key is wrong");
-    require(to64(b) === sig, "the signature of a known key is not in strict base64");
+    must(ed25519(known.get(id), utf8(body), b.slice(4)), "the signature of a known key is wrong");
+    must(to64(b) === sig, "the signature of a known key is not in strict base64");
     signers.add(id);
   }
-  require(signers.size > 0, "the checkpoint bears no signature of a known key");
+  must(signers.size > 0, "the checkpoint bears no signature of a known key");
   const lines = body.split("\n");
-  require(lines.length === 4 && /^(0|[1-9][0-9]{0,18})$/.test(lines[1]), "the checkpoint has not three lines");
-  require(lines[0] === trust.origin, "the checkpoint is of another origin");
+  must(lines.length === 4 && /^(0|[1-9][0-9]{0,18})$/.test(lines[1]), "the checkpoint has not three lines");
+  must(lines[0] === trust.origin, "the checkpoint is of another origin");
   const size = BigInt(lines[1]), root = unbase64(lines[2], "the root of the checkpoint", 32);
-  require(size < 1n << 63n, "the size of the checkpoint is too large");
+  must(size < 1n << 63n, "the size of the checkpoint is too large");
   const may = trust.keys.some((k) => signers.has(k.id) && k.from <= size && size <= k.to);
-  require(may, "no key that signed the checkpoint may sign its size");
+  must(may, "no key that signed the checkpoint may sign its size");
   return { size, root };
 }
 
 // Section 8: the trust policy.
 
 function parseTrust(bytes) {
-  require(bytes.length <= 1 << 20, "the trust policy is longer than 1 MiB");
+  must(bytes.length <= 1 << 20, "the trust policy is longer than 1 MiB");
   const reserved = ["witnesses", "chains", "maxAgeSeconds"];
   const v = jsonOf(bytes, "the trust policy");
   const t = strict(v, "the trust policy", ["v", "origin", "genesis", "keys", "vrf"], ["submitters", ...reserved]);
-  require(t.v === "lendlog-trust/1", "v is not lendlog-trust/1");
+  must(t.v === "lendlog-trust/1", "v is not lendlog-trust/1");
   const origin = text(t.origin, "origin");
-  require(/^[!-*,-~]{1,255}$/.test(origin), "origin is not a name");
+  must(/^[!-*,-~]{1,255}$/.test(origin), "origin is not a name");
   const genesis = unbase64(t.genesis, "genesis", 32), vrf = unbase64(t.vrf, "vrf", 32);
-  require(vrf.some((x) => x) && ristrettoDecode(vrf), "vrf is not a key");
+  must(vrf.some((x) => x) && ristrettoDecode(vrf), "vrf is not a key");
   const keys = array(t.keys, "keys").map((item) => {
     const k = strict(item, "a key", ["key"], ["from", "to"]);
     const [name, id, ...rest] = text(k.key, "key").split("+");
-    require(name === origin, "the name of a key is not the origin");
+    must(name === origin, "the name of a key is not the origin");
     const b = unbase64(rest.join("+"), "a key", 33);
-    require(b[0] === 1, "a key is not Ed25519");
-    require(id.toLowerCase() === hex(sha256(utf8(name + "\n"), b).slice(0, 4)), "the id of a key is another");
+    must(b[0] === 1, "a key is not Ed25519");
+    must(id.toLowerCase() === hex(sha256(utf8(name + "\n"), b).slice(0, 4)), "the id of a key is another");
     const from = "from" in k ? integer(k.from, "from") : 0, to = "to" in k ? integer(k.to, "to", 1) : Infinity;
-    require(from <= to, "from is greater than to");
+    must(from <= to, "from is greater than to");
     return { id: id.toLowerCase(), key: b.slice(1), from, to };
   });
-  require(keys.length > 0, "keys is empty");
+  must(keys.length > 0, "keys is empty");
   const submitters = array("submitters" in t ? t.submitters : [], "submitters").map((item) => {
     const { id, jwk } = strict(item, "a submitter", ["id", "jwk"]);
     const ec = jwk instanceof Map && jwk.get("kty") === "EC";
     const k = strict(jwk, "jwk", ["kty", "crv", "x", ...(ec ? ["y"] : [])], ["kid", "use", "alg", "key_ops"]);
     if (ec) {
-      require(k.crv === "P-256", "the curve is unknown");
+      must(k.crv === "P-256", "the curve is unknown");
       const key = [...[k.x, k.y].map((c) => toInt(unbase64url(c, "a coordinate", 32))), 1n];
-      require(onP256(key), "the key is not on P-256");
+      must(onP256(key), "the key is not on P-256");
       return { id: text(id, "id"), alg: "ES256", key };
     }
-    require(k.kty === "OKP" && k.crv === "Ed25519", "the key is neither Ed25519 nor P-256");
+    must(k.kty === "OKP" && k.crv === "Ed25519", "the key is neither Ed25519 nor P-256");
     return { id: text(id, "id"), alg: "EdDSA", key: unbase64url(k.x, "x", 32) };
   });
   return { origin, genesis, vrf, keys, submitters, reserved: reserved.filter((name) => v.has(name)) };
@@ -809,17 +809,17 @@ function checkSignature(trust, submitter, event) {
   if (!keys.length) throw new Missing(`the policy lists no key of submitter ${submitter}`);
   if (!event.has("signature")) throw new Missing("the event bears no signature of its submitter");
   const [head, middle, tail, ...rest] = event.get("signature").split(".");
-  require(middle === "" && tail !== undefined && !rest.length, "the signature is not a detached JWS");
+  must(middle === "" && tail !== undefined && !rest.length, "the signature is not a detached JWS");
   const sig = unbase64url(tail, "the signature", 64);
   const header = strict(jsonOf(unbase64url(head, "the header of the signature"), "the header of the signature"), "the header", ["alg", "kid", "origin"]);
-  require(header.kid === submitter, "the signature is of another submitter");
-  require(header.origin === trust.origin, "the signature is for another ledger");
+  must(header.kid === submitter, "the signature is of another submitter");
+  must(header.origin === trust.origin, "the signature is for another ledger");
   const payload = new Map(event);
   payload.delete("signature");
   const payload64 = to64(utf8(canonical(payload))).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
   const input = utf8(`${head}.${payload64}`);
   const signed = keys.some((k) => k.alg === header.alg && { EdDSA: ed25519, ES256: es256 }[k.alg](k.key, input, sig));
-  require(signed, "the signature is wrong, or of none of the submitter's keys");
+  must(signed, "the signature is wrong, or of none of the submitter's keys");
   return `signed by ${submitter}`;
 }
 
@@ -873,7 +873,7 @@ const proofOf = (v) => array(v, "proof", 63).map((h) => unbase64(h, "a hash of a
 
 function parseEvidence(o) {
   const members = ["v", "checkpoint", "genesis", "schemas", "records"];
-  for (const name of members) require(o.has(name), `the evidence lacks ${name}`);
+  for (const name of members) must(o.has(name), `the evidence lacks ${name}`);
   const genesis = strict(o.get("genesis"), "genesis", ["entry", "proof"]);
   const file = {
     checkpoint: text(o.get("checkpoint"), "checkpoint"),
@@ -883,15 +883,15 @@ function parseEvidence(o) {
     claims: [],
     unknown: [...o.keys()].filter((name) => name !== "completeness" && !members.includes(name)),
   };
-  require(file.records.length > 0, "the evidence has no record");
+  must(file.records.length > 0, "the evidence has no record");
   if (o.has("completeness")) {
     file.claims = array(o.get("completeness"), "completeness", 1024).map((item) => {
       const c = strict(item, "a claim of completeness", ["subject", "proof", "map"]);
       const map = unbase64(c.map, "map");
-      require(map.length <= 16384, "map is longer than 16 KiB");
+      must(map.length <= 16384, "map is longer than 16 KiB");
       return { subject: text(c.subject, "subject"), proof: unbase64(c.proof, "proof", 80), map };
     });
-    require(file.claims.length > 0, "completeness is empty");
+    must(file.claims.length > 0, "completeness is empty");
   }
   return file;
 }
@@ -926,17 +926,17 @@ function checkEntry(report, index, entry, { size, root }, proof, ofReceipt = fal
   const read = report.attempt("entry", index, () => {
     leaf = parseLeaf(entry);
     if (leaf.type === indexRootType) {
-      require(!ofReceipt, "a receipt is of a record, not of an index-root");
-      require(leaf.covers === index, `the index-root covers ${leaf.covers} leaves but stands at ${index}`);
+      must(!ofReceipt, "a receipt is of a record, not of an index-root");
+      must(leaf.covers === index, `the index-root covers ${leaf.covers} leaves but stands at ${index}`);
     }
-    require((leaf.refs ?? []).every((i) => i < index), "it follows from a record that does not lie before it");
+    must((leaf.refs ?? []).every((i) => i < index), "it follows from a record that does not lie before it");
     return "its bytes are a leaf of format lendlog/1";
   });
   if (read !== PASS) return undefined;
   const result = report.attempt("inclusion", index, () => {
-    require(index < size, `the checkpoint covers ${size} records only`);
+    must(index < size, `the checkpoint covers ${size} records only`);
     if (!proof && size > 1n) throw new Missing("the receipt holds no inclusion proof; ask the ledger for it");
-    require(included(leafHash(entry), index, size, proof ?? [], root), "the inclusion proof does not lead from the leaf to the root");
+    must(included(leafHash(entry), index, size, proof ?? [], root), "the inclusion proof does not lead from the leaf to the root");
     return `leaf ${index} of ${size}`;
   });
   return result === FAIL ? undefined : leaf;
@@ -983,17 +983,17 @@ class Records {
   genesis() {
     const { trust, at, file: { genesis: { entry, proof } } } = this;
     const h = leafHash(entry);
-    require(same(h, trust.genesis), "the ledger begins with another record than the policy pins: it is another ledger");
-    require(included(h, 0, at.size, proof, at.root), "the genesis record is not the first under this checkpoint");
+    must(same(h, trust.genesis), "the ledger begins with another record than the policy pins: it is another ledger");
+    must(included(h, 0, at.size, proof, at.root), "the genesis record is not the first under this checkpoint");
     const { type, open } = parseLeaf(entry);
     const ok = type === "org.lendlog.genesis.v1" && open.get("origin") === trust.origin && open.get("vrfKey") === to64(trust.vrf);
-    require(ok, "the first record is not a genesis record with the origin and the VRF key of the policy");
+    must(ok, "the first record is not a genesis record with the origin and the VRF key of the policy");
     return "the ledger is the one that the policy pins";
   }
 
   claim({ subject, proof, map }) {
     const term = this.termOf(subject, proof);
-    require(!this.claimed.has(term), `completeness of ${subject} is claimed twice`);
+    must(!this.claimed.has(term), `completeness of ${subject} is claimed twice`);
     this.claimed.set(term, { term, subject, map });
   }
 
@@ -1032,11 +1032,11 @@ class Records {
     const canonicalOnce = () => {
       for (const { bytes } of r.disclosures) {
         const [pointer, v] = parseDisclosure(bytes);
-        require(!values.has(pointer), `${pointer} is disclosed twice`);
+        must(!values.has(pointer), `${pointer} is disclosed twice`);
         values.set(pointer, v);
       }
       const ok = !restricted || !values.has("/type") || rightKind("/type", values.get("/type"));
-      require(ok, "/type is not a name and the hash of a schema");
+      must(ok, "/type is not a name and the hash of a schema");
     };
     const findSchema = () => {
       let name = leaf.type, h = leaf.schema;
@@ -1053,18 +1053,18 @@ class Records {
         if (e instanceof Bad) throw new Missing(`the schema cannot be read, so the disclosures cannot be placed: ${e.message}`);
         throw e;
       }
-      require(schema.type === name && schema.restricted === restricted, `the schema is of ${schema.type}, which does not go with the entry`);
+      must(schema.type === name && schema.restricted === restricted, `the schema is of ${schema.type}, which does not go with the entry`);
       const opened = [...leaf.open.keys()].every((name) => schema.opens.has(name));
-      require(opened, "the entry shows a member of data that the schema does not open");
+      must(opened, "the entry shows a member of data that the schema does not open");
       return `${schema.type}, by its hash`;
     };
     const committed = () => {
       const size = BigInt(schema.pointers.length);
       [...values].forEach(([pointer, v], i) => {
         const place = schema.pointers.indexOf(pointer), { bytes, proof } = r.disclosures[i];
-        require(place >= 0, `${pointer} is no sealed member of ${schema.type}`);
-        require(included(leafHash(bytes), place, size, proof, leaf.sealed), `${pointer} is not what the entry committed to`);
-        require(rightKind(pointer, v), `${pointer} has a value of the wrong type, or none`);
+        must(place >= 0, `${pointer} is no sealed member of ${schema.type}`);
+        must(included(leafHash(bytes), place, size, proof, leaf.sealed), `${pointer} is not what the entry committed to`);
+        must(rightKind(pointer, v), `${pointer} has a value of the wrong type, or none`);
       });
       return `${values.size} of ${size} sealed members are shown, each as committed`;
     };
@@ -1079,9 +1079,9 @@ class Records {
       if (shown !== undefined) throw new Missing("its subject is disclosed, but the file lacks the proof that the record is of it");
       return undefined;
     }
-    require(shown === undefined || shown === name, "the disclosed subject is not the one whose chain the record stands in");
+    must(shown === undefined || shown === name, "the disclosed subject is not the one whose chain the record stands in");
     const ok = !r.subject || this.termOf(name, r.subject.proof) === leaf.term;
-    require(ok, "it is not a record of the subject that is claimed");
+    must(ok, "it is not a record of the subject that is claimed");
     return `record ${leaf.seq} of ${name}`;
   }
 
@@ -1122,7 +1122,7 @@ class Records {
     if (last?.type !== indexRootType) throw new Missing("the last leaf under the checkpoint is not an index-root that is in the file; ask for evidence with it");
     const mine = this.byTerm.get(term) ?? [];
     // That each follows from the one before, chains has verified.
-    mine.forEach(([i, e], n) => require(e.seq === n + 1, `record ${i} is number ${e.seq} of ${subject}, and number ${n + 1} is not in the file`));
+    mine.forEach(([i, e], n) => must(e.seq === n + 1, `record ${i} is number ${e.seq} of ${subject}, and number ${n + 1} is not in the file`));
     const count = new DataView(new ArrayBuffer(8));
     count.setBigUint64(0, BigInt(mine.length));
     const value = mine.length ? join(new Uint8Array(count.buffer), mine.at(-1)[1].hash) : undefined;
@@ -1141,13 +1141,13 @@ class Records {
     const own = new Report();
     verifyReceipt(own, this.trust, rc);
     const failed = own.checks.find((c) => c.result === FAIL);
-    require(!failed, `the receipt itself does not verify: ${failed?.text}`);
+    must(!failed, `the receipt itself does not verify: ${failed?.text}`);
     const { size, root } = openCheckpoint(this.trust, rc.checkpoint), leaf = parseLeaf(rc.entry);
     if (!rc.proof && size > 1n) throw new Missing("the receipt holds no inclusion proof, so it accuses nobody");
-    require(size !== this.at.size || same(root, this.at.root), `the ledger signed two trees of ${size} records: it was forked; keep both files`);
+    must(size !== this.at.size || same(root, this.at.root), `the ledger signed two trees of ${size} records: it was forked; keep both files`);
     const here = this.leaves.get(rc.index);
     if (here) {
-      require(same(here.hash, leafHash(rc.entry)), "the ledger gave a receipt for another record at this place: it was forked; keep both files");
+      must(same(here.hash, leafHash(rc.entry)), "the ledger gave a receipt for another record at this place: it was forked; keep both files");
       return "the record that the receipt is of is in the file";
     }
     if (rc.index >= this.at.size - 1n) throw new Missing("the receipt is of a record that came after what the file covers");
@@ -1169,8 +1169,8 @@ function verifyEvidence(report, trust, o, receipts) {
 
 function parseReceipt(o) {
   const r = strict(o, "the receipt", ["v", "index", "entry", "seeds", "checkpoint"], ["proof", "restricted"]);
-  require(r.v === "lendlog-receipt/1", "v is not lendlog-receipt/1");
-  require(r.seeds instanceof Map, "seeds is not an object");
+  must(r.v === "lendlog-receipt/1", "v is not lendlog-receipt/1");
+  must(r.seeds instanceof Map, "seeds is not an object");
   const out = {
     index: integer(r.index, "index"),
     entry: utf8(text(r.entry, "entry")),
@@ -1189,28 +1189,28 @@ function parseReceipt(o) {
 // parseEvent takes an event apart as section 3 has it. It is not checked against its schema.
 function parseEvent(bytes, schema) {
   const e = jsonOf(bytes, "the event");
-  require(e instanceof Map, "the event is not an object");
+  must(e instanceof Map, "the event is not an object");
   for (const [name, v] of e) if (v === null) e.delete(name);
   const take = (name) => {
     const v = e.get(name);
     e.delete(name);
     return v;
   };
-  require(take("specversion") === "1.0", "specversion is not 1.0");
-  require(take("type") === schema.type, "the schema is of another type than the event");
+  must(take("specversion") === "1.0", "specversion is not 1.0");
+  must(take("type") === schema.type, "the schema is of another type than the event");
   const time = text(take("time"), "time"), data = take("data");
-  require(isTime(time), "time is not RFC 3339");
-  require(data instanceof Map && !e.has("data_base64"), "data is not an object");
+  must(isTime(time), "time is not RFC 3339");
+  must(data instanceof Map && !e.has("data_base64"), "data is not an object");
   const values = new Map(), open = new Map();
   for (const pointer of attributes) {
     const name = pointer.slice(1);
     if (e.has(name) && pointer !== "/extensions") values.set(pointer, text(take(name), pointer));
   }
-  for (const pointer of ["/id", "/source", "/subject"]) require(values.has(pointer), `the event lacks ${pointer}`);
+  for (const pointer of ["/id", "/source", "/subject"]) must(values.has(pointer), `the event lacks ${pointer}`);
   if (e.size) values.set("/extensions", e);
   for (const [name, v] of data) {
-    require(v !== null, `/data/${name} is null`);
-    require(schema.opens.has(name) || schema.groups.has(`/data/${name}`), `the type has no member ${name}`);
+    must(v !== null, `/data/${name} is null`);
+    must(schema.opens.has(name) || schema.groups.has(`/data/${name}`), `the type has no member ${name}`);
     if (schema.opens.has(name)) open.set(name, v);
     else values.set(`/data/${name}`, v);
   }
@@ -1221,25 +1221,25 @@ function parseEvent(bytes, schema) {
 function matchEvent({ schema, time, values, open, imported }, rc, leaf) {
   values = new Map(values);
   if (schema.restricted) {
-    require(leaf.type === restrictedType, "a restricted record was written openly");
+    must(leaf.type === restrictedType, "a restricted record was written openly");
     if (!rc.restricted) throw new Missing("the receipt of a restricted record lacks its member restricted");
     values.set("/submitter", rc.restricted.submitter).set("/time", time);
     values.set("/type", new Map([["name", schema.type], ["schema", to64(schema.hash)]]));
     if (rc.restricted.refs.length) values.set("/refs", rc.restricted.refs);
   } else {
-    require(leaf.type === schema.type && leaf.time === time, "its type or time is not the event's");
-    require(canonical(leaf.open) === canonical(open), "its open members are not the event's");
+    must(leaf.type === schema.type && leaf.time === time, "its type or time is not the event's");
+    must(canonical(leaf.open) === canonical(open), "its open members are not the event's");
     if (!same(leaf.schema, schema.hash)) throw new Missing(`it was validated with the schema ${to64(leaf.schema)}; give that one with --schema`);
   }
-  require((leaf.capture === "import") === imported, `it was captured as ${leaf.capture}, but not submitted so`);
+  must((leaf.capture === "import") === imported, `it was captured as ${leaf.capture}, but not submitted so`);
   const groups = new Set(schema.groups.values());
   if (![...groups].every((g) => rc.seeds.has(g))) throw new Missing("the receipt lacks the seed of a key group");
-  require(groups.size === rc.seeds.size, "the receipt has a seed of a key group that the type does not have");
+  must(groups.size === rc.seeds.size, "the receipt has a seed of a key group that the type does not have");
   const hashes = schema.pointers.map((pointer) => {
     const salt = to64(sha256(rc.seeds.get(schema.groups.get(pointer)), utf8(pointer)).slice(0, 16));
     return leafHash(utf8(canonical([salt, pointer, ...(values.has(pointer) ? [values.get(pointer)] : [])])));
   });
-  require(same(merkleRoot(hashes), leaf.sealed), "its sealed members are not the event's");
+  must(same(merkleRoot(hashes), leaf.sealed), "its sealed members are not the event's");
   return "the record is exactly the event that was submitted: every digest was recomputed";
 }
 
@@ -1301,7 +1301,7 @@ export function verify(document, trustPolicy, options = {}) {
 
 // readReceipt parses a receipt to hold evidence against.
 function readReceipt(bytes) {
-  require(bytes.length <= maxFile, "the file is longer than 64 MiB");
+  must(bytes.length <= maxFile, "the file is longer than 64 MiB");
   return parseReceipt(jsonOf(bytes, "the receipt"));
 }
 
@@ -1355,9 +1355,9 @@ function parseArgs(args) {
     } else if (args[i].startsWith("-")) throw new Bad(`there is no flag ${args[i]}`);
     else call.files.push(args[i]);
   }
-  require(call.trust, "--trust is required: the file that says whom you believe");
-  require(call.files.length, "no file to verify was named");
-  require(!call.event === !call.schema && (!call.event || call.files.length === 1), "--event and --schema go together, with one receipt");
+  must(call.trust, "--trust is required: the file that says whom you believe");
+  must(call.files.length, "no file to verify was named");
+  must(!call.event === !call.schema && (!call.event || call.files.length === 1), "--event and --schema go together, with one receipt");
   return call;
 }
 
@@ -1373,7 +1373,7 @@ function main(args, { openSync, readSync, closeSync, fstatSync }, out, err) {
     try {
       const chunks = [];
       for (let size = 0; size <= maxFile; ) {
-        const chunk = new Uint8Array(Math.max(fstatSync(file).size, 1 << 16) + 1).subarray(0, maxFile + 1);
+        const chunk = new Uint8Array(Math.min(Math.max(fstatSync(file).size, 1 << 16), maxFile) + 1);
         const n = readSync(file, chunk);
         if (n === 0) break;
         chunks.push(chunk.subarray(0, n));
