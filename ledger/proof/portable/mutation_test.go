@@ -493,7 +493,7 @@ func tally(t *testing.T, answers []answer, least int) {
 
 // All verifiers say the same of files that were damaged or tampered with. The
 // seed that a difference is reported with makes its file again.
-func TestMutations(t *testing.T) { mutations(t, 350) }
+func TestMutations(t *testing.T) { mutations(t, 300) }
 
 func mutations(t *testing.T, n int) {
 	all := manifest(t)
@@ -506,7 +506,7 @@ func mutations(t *testing.T, n int) {
 
 // All verifiers say the same of what an operator signs who writes what no
 // ledger writes.
-func TestLies(t *testing.T) { lies(t, 100) }
+func TestLies(t *testing.T) { lies(t, 60) }
 
 func lies(t *testing.T, n int) {
 	jobs := make([]job, n)
