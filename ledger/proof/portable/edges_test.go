@@ -122,6 +122,7 @@ func TestTrust(t *testing.T) {
 		{`ZnI/dD1UlQOixXOUQ7dYTqy17NXlqn0qfcD7KOi1tGk=`, `AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=`, badCall, ""},
 		{`ZnI/dD1UlQOixXOUQ7dYTqy17NXlqn0qfcD7KOi1tGk=`, `7f///////////////////////////////////////38=`, badCall, ""}, // P
 		{`ZnI/dD1UlQOixXOUQ7dYTqy17NXlqn0qfcD7KOi1tGk=`, `AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=`, badCall, ""}, // odd
+		{`ZnI/dD1UlQOixXOUQ7dYTqy17NXlqn0qfcD7KOi1tGk=`, `7P///////////////////////////////////////38=`, badCall, ""}, // s = -1, of which y is 0
 		{`ZnI/dD1UlQOixXOUQ7dYTqy17NXlqn0qfcD7KOi1tGk=`, `4vKuCmq8TnGohKlhxQBRX1jjC2qlgt2Ntqb5RZXmlF0=`, "", ""},      // perhaps one
 		{`X5Rre5MpA82q3aPVXvxZdQg8HtKcMm4yWLY5f4ndCrk=`, `X5Rre5MpA82q3aPVXvxZdQg8HtKcMm4yWLY5f4ndCrl=`, badCall, ""},
 		{`"crv": "Ed25519",`, `"crv": "Ed25519", "kid": 1, "use": "sig", "alg": "x", "key_ops": [],`, "VALID", ""},

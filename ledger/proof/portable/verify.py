@@ -576,7 +576,6 @@ def map_proves(root, key, value, proof):
             shift += 7
             if b < 0x80:
                 require(b or shift == 7, "a number of the map proof is not in its shortest form")
-                require(n < 2**64, "a number of the map proof is too large")
                 return n
 
     def take(n):
