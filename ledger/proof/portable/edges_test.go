@@ -914,6 +914,32 @@ func TestTerms(t *testing.T) {
 		e.Records[0].Subject = &proof.Subject{Subject: subject, Proof: good}
 		edges = append(edges, edge{job{name: "subject " + subject, Document: e.Bytes(), Trust: published(t, "trust.json")}, verdict, ""})
 	}
+	// What is disclosed is the subject in whose chain the record stands, be that
+	// proved by itself or by a claim.
+	for subject, verdict := range map[string]string{"case/C-1": "VALID", "case/C-2": "INVALID"} {
+		for _, claimed := range []bool{false, true} {
+			e, err := proof.ParseEvidence(published(t, "valid-all.json"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := range 3 {
+				e.Records[i].Disclosures, e.Records[i].Subject = nil, nil
+			}
+			r := &e.Records[3]
+			for i, d := range r.Disclosures {
+				r.Disclosures[i].Disclosure = bytes.Replace(d.Disclosure, []byte(`"/subject","case/C-1"`), []byte(`"/subject","`+subject+`"`), 1)
+			}
+			seal(r)
+			m := o.index(e)
+			if claimed {
+				r.Subject = nil
+				o.claim(e, m, "case", "C-1")
+			}
+			doc, trust := o.publish(e)
+			check := map[string]string{"INVALID": "subject"}[verdict]
+			edges = append(edges, edge{job{name: fmt.Sprintf("disclosed %s, claimed: %v", subject, claimed), Document: doc, Trust: trust}, verdict, check})
+		}
+	}
 	for subject, verdict := range map[string]string{
 		strings.Repeat("k", 65535) + "/" + strings.Repeat("é", 32767): "VALID", strings.Repeat("k", 65536) + "/i": "INVALID", "k/" + strings.Repeat("é", 32768): "INVALID", "a/b/c": "VALID",
 	} {

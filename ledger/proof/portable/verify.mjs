@@ -941,15 +941,25 @@ function checkEntry(report, index, entry, { size, root }, proof, ofReceipt = fal
   return result === FAIL ? undefined : leaf;
 }
 
+// readSchema returns a schema, or why it cannot be read, which counts only where a record needs it.
+function readSchema(bytes) {
+  try {
+    return parseSchema(bytes);
+  } catch (e) {
+    if (e instanceof Bad) return e;
+    throw e;
+  }
+}
+
 // A Records verifies the records of a file of evidence whose checkpoint is believed.
 class Records {
   claimed = new Map(); // by term in hex: claims of completeness
   leaves = new Map(); // by index: of the records that are under the checkpoint
-  terms = new Map(); // claims of subjects that were verified, by what they claim
+  proved = new Map(); // terms by VRF proof and subject: many records may have the same
 
   constructor(report, trust, file, at) {
     Object.assign(this, { report, trust, file, at });
-    this.schemas = new Map(file.schemas.map((b) => [hex(sha256(b)), b]));
+    this.schemas = new Map(file.schemas.map((b) => [hex(sha256(b)), readSchema(b)]));
   }
 
   verify(receipts) {
@@ -972,11 +982,10 @@ class Records {
     for (const rc of receipts) report.attempt("receipt", rc.index, () => this.against(rc));
   }
 
-  // termOf is termOf once for each subject and proof: many records may have the same.
   termOf(subject, proof) {
     const key = hex(proof) + subject;
-    if (!this.terms.has(key)) this.terms.set(key, hex(termOf(this.trust.vrf, subject, proof)));
-    return this.terms.get(key);
+    if (!this.proved.has(key)) this.proved.set(key, hex(termOf(this.trust.vrf, subject, proof)));
+    return this.proved.get(key);
   }
 
   genesis() {
@@ -1044,14 +1053,9 @@ class Records {
         name = values.get("/type").get("name");
         h = from64(values.get("/type").get("schema"));
       }
-      const bytes = this.schemas.get(hex(h));
-      if (!bytes) throw new Missing(`the file lacks the schema ${to64(h)}, so the disclosures cannot be placed`);
-      try {
-        schema = parseSchema(bytes);
-      } catch (e) {
-        if (e instanceof Bad) throw new Missing(`the schema cannot be read, so the disclosures cannot be placed: ${e.message}`);
-        throw e;
-      }
+      schema = this.schemas.get(hex(h));
+      if (!schema) throw new Missing(`the file lacks the schema ${to64(h)}, so the disclosures cannot be placed`);
+      if (schema instanceof Bad) throw new Missing(`the schema cannot be read, so the disclosures cannot be placed: ${schema.message}`);
       must(schema.type === name && schema.restricted === restricted, `the schema is of ${schema.type}, which does not go with the entry`);
       const opened = [...leaf.open.keys()].every((name) => schema.opens.has(name));
       must(opened, "the entry shows a member of data that the schema does not open");

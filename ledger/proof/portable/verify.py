@@ -528,21 +528,11 @@ def part(s):
     return len(s).to_bytes(2, "big") + s
 
 
-_terms = {}
-
-
 def term_of(public, subject, proof):
     """Return the term that a VRF proof proves; Bad when it proves none."""
-    key = public, subject, proof
-    if key not in _terms:
-        _terms[key] = vrf_verify(public, vrf_input(subject), proof)[:32]
-    return _terms[key]
-
-
-def vrf_input(subject):
     kind, slash, id_ = (s.encode() for s in subject.partition("/"))
     require(slash and kind and id_ and len(kind) <= 65535 and len(id_) <= 65535, "a subject is kind/id")
-    return part(b"lendlog/term") + part(kind) + part(id_)
+    return vrf_verify(public, part(b"lendlog/term") + part(kind) + part(id_), proof)[:32]
 
 
 def vrf_verify(public, alpha, proof):
@@ -927,15 +917,25 @@ def verify_evidence(report, trust, o, receipts):
         report.add("sections", None, MISSING, f"the file has a section {name} that is not known; use a newer program")
 
 
+def read_schema(b):
+    """Return the Schema, or why it cannot be read, which counts only where a record needs it."""
+    try:
+        return Schema(b)
+    except Bad as e:
+        return e
+
+
 class Records:
     """The records of a file of evidence whose checkpoint is believed."""
 
     def __init__(self, report, trust, file, size, root):
         self.report, self.trust, self.file, self.size, self.root = report, trust, file, size, root
-        self.schemas = {H(b): b for b in file.schemas}
+        self.schemas = {H(b): read_schema(b) for b in file.schemas}
         self.claimed = {}  # by term: subject and map proof of a claim of completeness
         self.leaves = {}  # by index: of the records that are under the checkpoint
+        self.by_term = {}  # entries with their indexes, ascending
         self.complete = set()  # the terms whose claims hold
+        self.proved = {}  # terms by subject and VRF proof: many records may have the same
 
     def verify(self, receipts):
         self.report.attempt("genesis", None, self.genesis)
@@ -964,8 +964,13 @@ class Records:
         require(named == want, "the first record is not a genesis record with the origin and the VRF key of the policy")
         return "the ledger is the one that the policy pins"
 
+    def term_of(self, subject, proof):
+        if (subject, proof) not in self.proved:
+            self.proved[subject, proof] = term_of(self.trust["vrf"], subject, proof)
+        return self.proved[subject, proof]
+
     def claim(self, subject, proof, map_):
-        term = term_of(self.trust["vrf"], subject, proof)
+        term = self.term_of(subject, proof)
         require(term not in self.claimed, f"completeness of {subject} is claimed twice")
         self.claimed[term] = subject, map_
 
@@ -1017,10 +1022,9 @@ class Records:
                 name, h = values["/type"]["name"], unbase64(values["/type"]["schema"], "schema")
             if h not in self.schemas:
                 raise Missing(f"the file lacks the schema {to64(h)}, so the disclosures cannot be placed")
-            try:
-                s = Schema(self.schemas[h])
-            except Bad as e:
-                raise Missing(f"the schema cannot be read, so the disclosures cannot be placed: {e}") from e
+            s = self.schemas[h]
+            if isinstance(s, Bad):
+                raise Missing(f"the schema cannot be read, so the disclosures cannot be placed: {s}")
             restricted = leaf["type"] == RESTRICTED
             require(s.type == name and s.restricted == restricted, f"the schema is of {s.type}, which does not go with the entry")
             require(s.opens.issuperset(leaf["open"]), "the entry shows a member of data that the schema does not open")
@@ -1047,7 +1051,7 @@ class Records:
         if "subject" in r:
             name, proof = r["subject"]
             require(shown in (None, name), "the subject that is proved is not the one that is disclosed")
-            require(term_of(self.trust["vrf"], name, proof) == leaf["term"], "it is not a record of the subject that is claimed")
+            require(self.term_of(name, proof) == leaf["term"], "it is not a record of the subject that is claimed")
         elif leaf["term"] in self.claimed:
             name = self.claimed[leaf["term"]][0]
             require(shown in (None, name), "the disclosed subject is not the one whose chain the record stands in")
@@ -1077,6 +1081,7 @@ class Records:
             if other is not e and other["seq"] >= e["seq"]:
                 self.report.add("chain", i, FAIL, f"it is number {e['seq']} of its subject, and a record that lies before it is number {other['seq']}")
             at[e["term"], e["seq"]], last[e["term"]] = (i, e), e
+            self.by_term.setdefault(e["term"], []).append((i, e))
         for i, e in entries:
             if (e["term"], e["seq"] - 1) in at:
                 j, other = at[e["term"], e["seq"] - 1]
@@ -1088,7 +1093,7 @@ class Records:
         last = self.leaves.get(self.size - 1, {"type": None})
         if last["type"] != INDEX_ROOT:
             raise Missing("the last leaf under the checkpoint is not an index-root that is in the file; ask for evidence with it")
-        mine = self.by_term().get(term, [])
+        mine = self.by_term.get(term, [])
         for n, (i, e) in enumerate(mine, 1):  # that each follows from the one before, chains has verified
             require(e["seq"] == n, f"record {i} is number {e['seq']} of {subject}, and number {n} is not in the file")
         value = len(mine).to_bytes(8, "big") + mine[-1][1]["hash"] if mine else None
@@ -1097,13 +1102,6 @@ class Records:
         except Bad as e:
             raise Bad(f"the map of all subjects does not show that {subject} has exactly these {len(mine)} records: {e}") from e
         return f"these are all {len(mine)} records of {subject} among the {self.size} under the checkpoint"
-
-    def by_term(self):
-        if not hasattr(self, "terms"):
-            self.terms = {}
-            for i, e in sorted(self.leaves.items()):
-                self.terms.setdefault(e.get("term"), []).append((i, e))
-        return self.terms
 
     def against(self, rc):
         """Hold a receipt against the file."""
@@ -1252,7 +1250,6 @@ def verify(document, trust, event=None, schema=None, against=()):
 
     Raises Unread for a document that is neither, and Bad for a policy, event, schema or receipt that cannot be used.
     """
-    _terms.clear()
     trust = parse_trust(trust)
     if event is not None:
         event = Event(event, Schema(schema))
