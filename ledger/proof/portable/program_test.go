@@ -71,6 +71,7 @@ func TestPrograms(t *testing.T) {
 		{"--trust valid-some.json valid-some.json", 2, ""},
 		{"--trust trust.json no-such.json", 2, ""},
 		{"--trust trust.json .", 2, ""},
+		{"--trust trust.json ../testdata/bundle-period.ndjson", 2, ""},
 		{"--trust trust.json --against valid-some.json valid-some.json", 2, ""},
 		{"--trust trust.json --event event.json valid-receipt.json", 2, ""},
 		{"--trust trust.json --event event.json --schema noted.schema.json valid-receipt.json", 2, ""},
@@ -81,6 +82,9 @@ func TestPrograms(t *testing.T) {
 			out, errs, code := v.call(t, in(tt.args)...)
 			if code != tt.code || !strings.Contains(out, tt.out) {
 				t.Errorf("%s %s ends with %d, want %d, and prints %s%s, want %q", v.name, tt.args, code, tt.code, out, errs, tt.out)
+			}
+			if strings.HasSuffix(tt.args, "ndjson") && !strings.Contains(errs, "lendlog-verify verifies") {
+				t.Errorf("%s says of a bundle: %s", v.name, errs)
 			}
 			if code == 2 && errs == "" || strings.Contains(errs, "Traceback") {
 				t.Errorf("%s %s complains: %s", v.name, tt.args, errs)

@@ -1280,6 +1280,8 @@ export function verify(document, trustPolicy, options = {}) {
   const event = options.event && parseEvent(toBytes(options.event), parseSchema(toBytes(options.schema)));
   const receipts = (options.against ?? []).map((b) => readReceipt(toBytes(b)));
   const bytes = toBytes(document);
+  const bundle = utf8('{"v":"lendlog-bundle/');
+  if (same(bytes.subarray(0, bundle.length), bundle)) throw new Unread("this is a bundle, which lendlog-verify verifies and this program does not");
   if (bytes.length > maxFile) throw new Unread("the file is longer than 64 MiB");
   const o = parse(bytes);
   const v = o instanceof Map ? o.get("v") : undefined;

@@ -1254,6 +1254,8 @@ def verify(document, trust, event=None, schema=None, against=()):
     if event is not None:
         event = Event(event, Schema(schema))
     receipts = [read_receipt(b) for b in against]
+    if document.startswith(b'{"v":"lendlog-bundle/'):
+        raise Unread("this is a bundle, which lendlog-verify verifies and this program does not")
     if len(document) > MAX_FILE:
         raise Unread("the file is longer than 64 MiB")
     o = parse(document)
