@@ -213,22 +213,18 @@ func (l *Ledger) walk(ctx context.Context, head Head, sel Selection, w *walk, pr
 // next reads the story of the first term that was found, nil when nothing
 // triggers it.
 func (l *Ledger) next(ctx context.Context, w *walk, sel Selection) (*story.Story, error) {
-	n, triggered := 0, false
-	for ; n < len(w.found) && w.found[n].term == w.found[0].term; n++ {
-		triggered = triggered || w.found[n].index < 0
+	n := 0
+	for n < len(w.found) && w.found[n].term == w.found[0].term {
+		n++
 	}
 	places := w.found[:n]
 	w.found = w.found[n:]
-	if !triggered {
+	if !triggered(places) {
 		return nil, nil
 	}
 	t := teller{l: l, sel: sel}
-	for _, p := range places {
-		if more, err := t.add(ctx, p.at()); err != nil {
-			return nil, err
-		} else if !more {
-			break
-		}
+	if err := t.tell(ctx, places); err != nil {
+		return nil, err
 	}
 	return t.story(), nil
 }
@@ -237,42 +233,15 @@ func (l *Ledger) next(ctx context.Context, w *walk, sel Selection) (*story.Story
 // records when none is selected; an unknown subject is ErrNotFound.
 func (l *Ledger) Story(ctx context.Context, head Head, kind, id string, sel Selection) (*story.Story, error) {
 	t := teller{l: l, sel: sel, subject: kind + "/" + id}
-	of := l.terms.Term(kind, id)
-	l.chains.RLock()
-	count := l.state.chain(of).count
-	l.chains.RUnlock()
-	known := false
-	for from := int64(1); from <= count; from += scanStep {
-		postings, err := l.store.Postings(of, from, min(scanStep, count-from+1))
-		if err != nil {
-			return nil, err
-		}
-		for _, p := range postings {
-			if p.Index >= head.Size {
-				count = 0
-				break
-			}
-			known = true
-			lf, err := l.leafAt(p.Index)
-			if err == nil {
-				err = placed(p, lf)
-			}
-			if err != nil {
-				return nil, err
-			}
-			if typ := lf.Entry.Type; typ == record.TypeRestricted || !sel.Reads(typ) && !alters(typ) {
-				continue
-			}
-			if more, err := t.add(ctx, p.Index); err != nil {
-				return nil, err
-			} else if !more {
-				count = 0
-				break
-			}
-		}
+	places, err := t.places(ctx, l.terms.Term(kind, id), head.Size)
+	if err == nil && t.read == 0 {
+		err = fmt.Errorf("the subject is %w", ErrNotFound)
 	}
-	if !known {
-		return nil, fmt.Errorf("the subject is %w", ErrNotFound)
+	if err == nil {
+		err = t.tell(ctx, places)
+	}
+	if err != nil {
+		return nil, err
 	}
 	return t.story(), nil
 }
@@ -285,6 +254,57 @@ type teller struct {
 	records []story.Record
 	size    int // bytes of what is selected
 	unclear bool
+	read    int // leaves that were read to find them
+}
+
+// places finds the selected records of a subject below a tree size, in their
+// order: as many as a story has, and one more where there are more.
+func (t *teller) places(ctx context.Context, of [32]byte, size int64) (places []place, err error) {
+	t.l.chains.RLock()
+	count := t.l.state.chain(of).count
+	t.l.chains.RUnlock()
+	for from := int64(1); from <= count; from += scanStep {
+		postings, err := t.l.store.Postings(of, from, min(scanStep, count-from+1))
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range postings {
+			if p.Index >= size || len(places) > storyRecords {
+				return places, nil
+			}
+			lf, err := t.l.leafAt(p.Index)
+			if err = errors.Join(err, ctx.Err()); err == nil {
+				err = placed(p, lf)
+			}
+			if err != nil {
+				return nil, err
+			}
+			t.read++
+			switch typ := lf.Entry.Type; {
+			case typ == record.TypeRestricted:
+			case t.sel.Triggers(typ):
+				places = append(places, place{of, ^p.Index})
+			case t.sel.Reads(typ) || alters(typ):
+				places = append(places, place{of, p.Index})
+			}
+		}
+	}
+	return places, nil
+}
+
+// triggered reports whether a selection is triggered by any of some places.
+func triggered(places []place) bool {
+	return slices.ContainsFunc(places, func(p place) bool { return p.index < 0 })
+}
+
+// tell reads the records at some places into the story.
+func (t *teller) tell(ctx context.Context, places []place) error {
+	for _, p := range places {
+		if more, err := t.add(ctx, p.at()); err != nil || !more {
+			return err
+		}
+	}
+	return nil
 }
 
 // add reads a record into the story. It reports whether another one may

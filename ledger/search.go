@@ -14,10 +14,13 @@ import (
 	"time"
 
 	"github.com/lendlog/lendlog/ledger/canon"
+	"github.com/lendlog/lendlog/ledger/due"
 	"github.com/lendlog/lendlog/ledger/index"
 	"github.com/lendlog/lendlog/ledger/record"
+	"github.com/lendlog/lendlog/ledger/rule"
 	"github.com/lendlog/lendlog/ledger/seal"
 	"github.com/lendlog/lendlog/ledger/store"
+	"github.com/lendlog/lendlog/ledger/story"
 	"github.com/lendlog/lendlog/ledger/tree"
 )
 
@@ -30,6 +33,10 @@ type Query struct {
 	Oldest bool   // the oldest come first; otherwise the newest
 	Limit  int    // records of a page, at least 1
 	Cursor string // of the page before; empty for the first
+	// AsOf is the time as of which it is judged what is due; zero is now, and
+	// for a cursor that of the first page. A filter that does not ask for it
+	// has no such time.
+	AsOf time.Time
 	// Open refuses terms that ask for what is sealed, or for a person, a
 	// subject or an event's id.
 	Open bool
@@ -43,13 +50,18 @@ type Page struct {
 	Size int64
 	Root tree.Hash // of the tree of Size leaves
 	Head Head      // the newest checkpoint when the page was read, which covers Size
+	// AsOf is the time as of which it was judged what is due, the same for all
+	// pages of a search; zero where the filter does not ask for it.
+	AsOf time.Time
 	// Cursor asks for the next page; it is empty when there is none. A page
 	// may have fewer records than its limit, even none, and a cursor: what one
 	// page may read is bounded.
 	Cursor string
 }
 
-// What one page may read: a leaf costs 1, opening a record 4 more.
+// What one page may read: a leaf costs 1, opening a record 4 more. As much
+// again may be read of stories, of which those of the last candidate are read
+// to their end.
 const (
 	searchWork = 1 << 13
 	openWork   = 4
@@ -57,17 +69,18 @@ const (
 
 // Search returns a page of the records that a query asks for. Restricted
 // records are found by what their entries show: type, capture, recorded and
-// index. A filter that the ledger cannot be asked is an *index.FilterError.
+// index; they are in no story, so that no finding tells of one. A filter that
+// the ledger cannot be asked is an *index.FilterError.
 func (l *Ledger) Search(ctx context.Context, q Query) (*Page, error) {
 	s, err := l.newSearch(ctx, q)
 	if err != nil {
 		return nil, err
 	}
-	p := &Page{Size: s.size, Head: s.pub.shown()}
+	p := &Page{Size: s.size, Head: s.pub.shown(), AsOf: s.asOf}
 	if p.Root, err = s.pub.view.RootAt(s.size); err != nil {
 		return nil, err
 	}
-	s.work = searchWork
+	s.work, s.storyWork = searchWork, searchWork
 	for i, err := range s.candidates {
 		if err != nil {
 			return nil, err
@@ -77,6 +90,10 @@ func (l *Ledger) Search(ctx context.Context, q Query) (*Page, error) {
 			break
 		}
 		found, err := s.match(i)
+		if errors.Is(err, errEnough) {
+			p.Cursor = s.cursor(i)
+			break
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -92,13 +109,15 @@ func (l *Ledger) Search(ctx context.Context, q Query) (*Page, error) {
 
 // CheckFilter returns what a search would refuse a filter for, or nil.
 func (l *Ledger) CheckFilter(f *index.Filter) error {
-	_, err := f.Bind(searched{l}, false)
+	known, err := l.searched()
+	if err == nil {
+		_, err = f.Bind(known, false)
+	}
 	return err
 }
 
 // a search is a query under way.
 type search struct {
-	l     *Ledger
 	ctx   context.Context
 	q     Query
 	bound *index.Query
@@ -111,9 +130,16 @@ type search struct {
 	// The blocks that were read last: candidates that follow often lie in them.
 	entries, payloads store.Block
 
+	searched
+	asOf time.Time
+	// What the stories of subjects say of their records, by term and index.
+	findings map[[32]byte]map[int64][]string
+	due      map[[32]byte]map[int64][]due.Item
+
 	size       int64 // that is searched
 	first, end int64 // the indexes that are left
 	work       int   // that is left
+	storyWork  int   // that is left for stories
 	stopped    int64 // where the candidates ended early, -1 when they did not
 }
 
@@ -121,19 +147,31 @@ func (l *Ledger) newSearch(ctx context.Context, q Query) (*search, error) {
 	if q.Limit < 1 {
 		return nil, errors.New("a page has at least one record")
 	}
-	s := &search{l: l, ctx: ctx, q: q, stopped: -1}
+	known, err := l.searched()
+	if err != nil {
+		return nil, err
+	}
+	s := &search{
+		ctx: ctx, q: q, stopped: -1, searched: known,
+		findings: map[[32]byte]map[int64][]string{}, due: map[[32]byte]map[int64][]due.Item{},
+	}
+	if q.Filter.Due() {
+		if s.asOf = q.AsOf; s.asOf.IsZero() {
+			s.asOf = time.Now()
+		}
+		s.asOf = s.asOf.Round(0).UTC()
+	}
 	l.chains.RLock()
 	s.pub, s.newest, s.segments = l.published.Load(), l.state.newest, l.state.head.Segments
 	l.chains.RUnlock()
 	// The catalogue is read after that, so that it knows all of these records.
-	var err error
-	if s.bound, err = q.Filter.Bind(searched{l}, q.Open); err != nil {
+	if s.bound, err = q.Filter.Bind(s.searched, q.Open); err != nil {
 		return nil, err
 	}
 	s.size = s.pub.view.Size
 	at := int64(-1)
 	if q.Cursor != "" {
-		if s.size, at, err = s.resume(q.Cursor); err != nil {
+		if at, err = s.resume(q.Cursor); err != nil {
 			return nil, err
 		}
 	}
@@ -160,7 +198,20 @@ func (l *Ledger) newSearch(ctx context.Context, q Query) (*search, error) {
 }
 
 // searched is what a filter knows of the ledger.
-type searched struct{ l *Ledger }
+type searched struct {
+	l           *Ledger
+	rules       *rule.Table
+	obligations *due.Table
+}
+
+func (l *Ledger) searched() (s searched, err error) {
+	if s.rules, err = rule.Builtin(); err != nil {
+		return s, err
+	}
+	s.l = l
+	s.obligations, err = due.Builtin()
+	return s, err
+}
 
 func (s searched) Schemas() []*record.Schema     { return s.l.Catalogue().Every() }
 func (s searched) Term(kind, id string) [32]byte { return s.l.terms.Term(kind, id) }
@@ -168,6 +219,8 @@ func (s searched) Identity(source, id string) [32]byte {
 	return seal.Identity(s.l.keys.Index, source, id)
 }
 func (s searched) Key(owner string) (int64, bool) { return s.l.keyring.idOf(owner) }
+func (s searched) Rules() *rule.Table             { return s.rules }
+func (s searched) Obligations() *due.Table        { return s.obligations }
 
 // recorded returns the first index from first on, below size, of which the
 // first entry that is not before it was recorded at a time or later, or size.
@@ -202,7 +255,7 @@ func (s *search) match(i int64) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return s.bound.Match(i, lf.Entry, &candidate{search: s, index: i, entry: lf.Entry})
+	return s.bound.Match(i, lf.Entry, &candidate{search: s, index: i, entry: lf.Entry, stories: s.storyWork > 0})
 }
 
 // a candidate opens a record as far as the filter asks for it.
@@ -212,6 +265,7 @@ type candidate struct {
 	entry   *record.Entry
 	members map[string]canon.Value // nil before it is opened
 	keys    []int64
+	stories bool // that stories may still be read for it
 }
 
 // open decrypts what it can: also to learn whose keys they are, because the id
@@ -258,11 +312,67 @@ func (c *candidate) Member(pointer string) (canon.Value, bool, error) {
 	return v, ok, err
 }
 
+// Findings implements index.Sealed.
+func (c *candidate) Findings() ([]string, error) {
+	of := c.entry.Term
+	if c.findings[of] == nil {
+		table := &rule.Table{Rules: c.bound.Rules}
+		told, err := c.story(of, table)
+		if err != nil {
+			return nil, err
+		}
+		found := map[int64][]string{}
+		for _, f := range table.Judge(told).Findings {
+			for _, i := range f.Records {
+				found[i] = append(found[i], f.Rule)
+			}
+		}
+		c.findings[of] = found
+	}
+	return c.findings[of][c.index], nil
+}
+
+// Due implements index.Sealed. Days are those of UTC, unless an obligation has
+// a zone of its own.
+func (c *candidate) Due() ([]due.Item, error) {
+	of := c.entry.Term
+	if c.due[of] == nil {
+		told, err := c.story(of, c.obligations)
+		if err != nil {
+			return nil, err
+		}
+		items := map[int64][]due.Item{}
+		for item := range c.obligations.Judge(told, c.asOf, time.UTC) {
+			items[item.Trigger] = append(items[item.Trigger], item)
+		}
+		c.due[of] = items
+	}
+	return c.due[of][c.index], nil
+}
+
+// story reads the story of a subject as it lay at the first page, without
+// records when nothing triggers the selection. It is errEnough when the page
+// may not read any more; to the first candidate of a page that never happens.
+func (c *candidate) story(of [32]byte, sel Selection) (*story.Story, error) {
+	if !c.stories {
+		return nil, errEnough
+	}
+	t := teller{l: c.l, sel: sel}
+	places, err := t.places(c.ctx, of, c.size)
+	if err == nil && triggered(places) {
+		err = t.tell(c.ctx, places)
+	}
+	c.storyWork -= t.read + openWork*len(t.records)
+	return t.story(), err
+}
+
 // cursor asks for a page that begins with the candidate at an index. It is
 // bound to what it was given for, and tells nothing of it.
 func (s *search) cursor(at int64) string {
 	b := binary.BigEndian.AppendUint64(nil, uint64(s.size))
 	b = binary.BigEndian.AppendUint64(b, uint64(at))
+	b = binary.BigEndian.AppendUint64(b, uint64(s.asOf.Unix()))
+	b = binary.BigEndian.AppendUint32(b, uint32(s.asOf.Nanosecond()))
 	return base64.RawURLEncoding.EncodeToString(append(b, s.cursorMAC(b)...))
 }
 
@@ -272,16 +382,21 @@ func (s *search) cursorMAC(b []byte) []byte {
 	return m.Sum(nil)[:16]
 }
 
-func (s *search) resume(cursor string) (size, at int64, err error) {
+// resume takes from a cursor what the first page was of, and returns where the
+// next one begins.
+func (s *search) resume(cursor string) (at int64, err error) {
 	b, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
-	if err != nil || len(b) != 32 || !hmac.Equal(b[16:], s.cursorMAC(b[:16])) {
-		return 0, 0, ErrCursor
+	if err != nil || len(b) != 44 || !hmac.Equal(b[28:], s.cursorMAC(b[:28])) {
+		return 0, ErrCursor
 	}
-	size, at = int64(binary.BigEndian.Uint64(b)), int64(binary.BigEndian.Uint64(b[8:]))
-	if size > s.pub.view.Size {
-		return 0, 0, ErrCursor
+	s.size = int64(binary.BigEndian.Uint64(b))
+	at = int64(binary.BigEndian.Uint64(b[8:]))
+	asOf := time.Unix(int64(binary.BigEndian.Uint64(b[16:])), int64(binary.BigEndian.Uint32(b[24:]))).UTC()
+	if s.size > s.pub.view.Size || s.q.Filter.Due() && !s.q.AsOf.IsZero() && !s.q.AsOf.Equal(asOf) {
+		return 0, ErrCursor
 	}
-	return size, at, nil
+	s.asOf = asOf
+	return at, nil
 }
 
 // An Explanation says how a search would find its records.
@@ -296,6 +411,9 @@ type Explanation struct {
 	// Read are the terms that reading an entry decides, Opened those for which
 	// a record has to be opened. What a source names is read again in any case.
 	Read, Opened []string
+	// Judged are the terms for which all records of a candidate's subject are
+	// read: findings, and what is due.
+	Judged []string
 }
 
 // A Source is one term that the index answers.
@@ -312,7 +430,7 @@ func (l *Ledger) Explain(ctx context.Context, q Query) (*Explanation, error) {
 		return nil, err
 	}
 	e := &Explanation{Size: s.size, First: s.first, End: max(s.first, s.end), By: "index"}
-	e.Read, e.Opened = s.bound.Filtered()
+	e.Read, e.Opened, e.Judged = s.bound.Filtered()
 	for _, source := range s.bound.Sources {
 		e.Sources = append(e.Sources, Source{Term: source.Term})
 	}

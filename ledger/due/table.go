@@ -259,3 +259,6 @@ func (t *Table) Reads(typ string) bool { return t.types[typ] }
 
 // Member reports whether the table looks at members of data of a name.
 func (t *Table) Member(name string) bool { return t.members[name] }
+
+// Triggers reports whether records of a type can give rise to the obligation.
+func (o *Obligation) Triggers(typ string) bool { return o.Trigger.full == typ }

@@ -70,6 +70,9 @@ const (
 	fieldIndex
 	fieldRecorded
 	fieldTime
+	fieldFinding
+	fieldDue
+	// What follows names a person, a subject or an event, or is sealed.
 	fieldSubject
 	fieldParty
 	fieldOfficer
@@ -80,8 +83,8 @@ const (
 // fields are the names that are not of members of data.
 var fields = map[string]fieldKind{
 	"type": fieldType, "submitter": fieldSubmitter, "capture": fieldCapture, "index": fieldIndex,
-	"recorded": fieldRecorded, "time": fieldTime, "subject": fieldSubject, "party": fieldParty,
-	"officer": fieldOfficer, "id": fieldID, "source": fieldSource,
+	"recorded": fieldRecorded, "time": fieldTime, "finding": fieldFinding, "due": fieldDue,
+	"subject": fieldSubject, "party": fieldParty, "officer": fieldOfficer, "id": fieldID, "source": fieldSource,
 }
 
 // A span is the time from one instant up to another.
@@ -111,6 +114,18 @@ func ParseFilter(text string) (*Filter, error) {
 		}
 	}
 	return f, nil
+}
+
+// Stories reports whether the filter asks for what only the whole story of a
+// record's subject tells: findings, or what is due.
+func (f *Filter) Stories() bool { return f.has(fieldFinding) || f.has(fieldDue) }
+
+// Due reports whether the filter asks for what is due, which depends on the
+// time as of which it is judged.
+func (f *Filter) Due() bool { return f.has(fieldDue) }
+
+func (f *Filter) has(kind fieldKind) bool {
+	return slices.ContainsFunc(f.terms, func(t term) bool { return t.kind == kind })
 }
 
 // String writes the filter in one form: what has the same is the same filter.
@@ -301,6 +316,8 @@ func (t *term) ordered(p *filterParser, at int) error {
 		if !number && !isDate(t.values[0]) {
 			return p.fail(at, "%s compares with a decimal number, or with a day, month or year such as 2026-01", t.op)
 		}
+	case fieldFinding, fieldDue:
+		return p.fail(at, "%s goes with = and != only; a member of data that is called so is data.%s", t.field, t.field)
 	default:
 		return p.fail(at, "%s goes with = and != only", t.field)
 	}

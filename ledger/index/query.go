@@ -11,7 +11,9 @@ import (
 	"time"
 
 	"github.com/lendlog/lendlog/ledger/canon"
+	"github.com/lendlog/lendlog/ledger/due"
 	"github.com/lendlog/lendlog/ledger/record"
+	"github.com/lendlog/lendlog/ledger/rule"
 	"github.com/lendlog/lendlog/ledger/story"
 )
 
@@ -26,6 +28,10 @@ type Ledger interface {
 	// Key returns the id of the key of an owner, as package seal names them,
 	// and whether they have one.
 	Key(owner string) (id int64, ok bool)
+	// Rules are those by which records are judged, and Obligations what they
+	// can give rise to.
+	Rules() *rule.Table
+	Obligations() *due.Table
 }
 
 // A Query is a filter that is bound to a ledger: where candidates are to be
@@ -43,6 +49,8 @@ type Query struct {
 	// Sources are what the rows of the index are asked: a candidate is named
 	// by each.
 	Sources []Source
+	// Rules are those whose findings are asked for.
+	Rules []rule.Rule
 
 	terms []bound
 }
@@ -61,6 +69,7 @@ type bound struct {
 	want  []string   // texts, of which one has to be there
 	terms [][32]byte // of subjects
 	keys  []int64    // of persons
+	types []string   // of records that the story of a subject can say it of
 }
 
 // how says what a term needs to be decided.
@@ -70,6 +79,7 @@ const (
 	byEntry  how = iota // what stands in the entry
 	byKeys              // the ids of keys in the payload's heads
 	bySealed            // members that have to be opened
+	byStory             // all records of the subject
 )
 
 // Bind looks up what the filter names. With open it refuses terms that ask for
@@ -172,6 +182,13 @@ func (b *bound) bind(q *Query, f *Filter, l Ledger, types []*record.Schema, open
 		}
 		if names = q.time(b.bounds()); len(names) == 0 {
 			return nil
+		}
+	case fieldFinding, fieldDue:
+		if err := b.bindStory(q, l, types); err != nil {
+			return err
+		}
+		for _, t := range b.types {
+			names = append(names, valueName("type", t))
 		}
 	case fieldSubject:
 		for _, v := range b.values {
@@ -375,6 +392,11 @@ type Sealed interface {
 	// Member returns the value of a sealed member that could be opened, by its
 	// JSON Pointer.
 	Member(pointer string) (canon.Value, bool, error)
+	// Findings returns the ids of those rules of the query that found something
+	// of it, at fault or as what shows it.
+	Findings() ([]string, error)
+	// Due returns what it gives rise to.
+	Due() ([]due.Item, error)
 }
 
 // Match reports whether a record is wanted.
@@ -392,19 +414,22 @@ func (q *Query) Match(index int64, e *record.Entry, s Sealed) (bool, error) {
 	return true, nil
 }
 
-// Filtered returns the terms that only reading a record decides, and those for
-// which it has to be opened.
-func (q *Query) Filtered() (read, opened []string) {
+// Filtered returns the terms that only reading a record decides, those for
+// which it has to be opened, and those for which all records of its subject
+// have to be.
+func (q *Query) Filtered() (read, opened, judged []string) {
 	for i := range q.terms {
 		b := &q.terms[i]
 		switch {
+		case b.how == byStory:
+			judged = append(judged, b.String())
 		case b.how == bySealed:
 			opened = append(opened, b.String())
 		case b.not || b.kind == member && (b.op != "=" || len(b.path) > 1):
 			read = append(read, b.String())
 		}
 	}
-	return read, opened
+	return read, opened, judged
 }
 
 func (b *bound) holds(index int64, e *record.Entry, s Sealed) (bool, error) {
@@ -431,6 +456,8 @@ func (b *bound) holds(index int64, e *record.Entry, s Sealed) (bool, error) {
 		return slices.Contains(b.terms, e.Term), nil
 	case fieldID:
 		return slices.Contains(b.terms, e.Event), nil
+	case fieldFinding, fieldDue:
+		return b.holdsStory(e.Type, s)
 	case fieldParty, fieldOfficer:
 		return b.holdsKey(s)
 	case fieldSource:

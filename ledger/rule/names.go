@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/lendlog/lendlog/ledger/story"
 )
 
 // Names calls name with every record type that a rule reads and the members
@@ -94,4 +96,13 @@ func (r *Rule) Names(name func(typ string, members ...string)) {
 	case r.Floor != nil:
 		judged(r.Floor.Member, r.Floor.By)
 	}
+}
+
+// About reports whether a finding of the rule may be about a record of a type,
+// at fault or as what shows it.
+func (r *Rule) About(typ string) bool {
+	// At the end of a path may be a record of any type.
+	about := r.Distinct != nil && len(r.Distinct.Path) > 0
+	r.Names(func(of string, _ ...string) { about = about || story.Type(of) == typ })
+	return about
 }

@@ -164,12 +164,18 @@ func TestCases(t *testing.T) {
 	for _, r := range builtin(t).Rules {
 		planted, missed := false, false
 		for _, c := range all[r.ID] {
-			report := (&rule.Table{Rules: []rule.Rule{r}}).Judge(c.build(t, cat))
+			told := c.build(t, cat)
+			report := (&rule.Table{Rules: []rule.Rule{r}}).Judge(told)
 			var at [][]int64
 			for _, f := range report.Findings {
 				at = append(at, f.Records)
 				if f.Rule != r.ID || f.Source == "" || strings.ContainsAny(f.Text.EN+f.Text.ZH, "{}") {
 					t.Errorf("%s: %s: finding %+v", r.ID, c.Name, f)
+				}
+				for _, index := range f.Records {
+					if typ := told.Record(index).Type; !r.About(typ) {
+						t.Errorf("%s: %s: a finding is about a %s, and the rule says that none is", r.ID, c.Name, typ)
+					}
 				}
 			}
 			if !reflect.DeepEqual(at, c.At) {
