@@ -337,13 +337,14 @@ func (t *teller) story() *story.Story {
 }
 
 // selected returns the members of a record that a selection wants; of a
-// correction or voiding what it does to which record.
+// correction or voiding what it does to which record, and the rest only where
+// such records are selected too.
 func selected(r story.Record, sel Selection) canon.Value {
 	kept := canon.Value{Kind: canon.Object}
 	for _, m := range r.Data.Members {
 		wanted := sel.Member(m.Name)
 		if alters(r.Type) {
-			wanted = m.Name == "target" || m.Name == "targetSource" || m.Name == "members"
+			wanted = wanted && sel.Reads(r.Type) || m.Name == "target" || m.Name == "targetSource" || m.Name == "members"
 		}
 		if wanted {
 			kept.Members = append(kept.Members, m)
