@@ -21,9 +21,9 @@ func (s *Server) routes() []route {
 	read := s.gates.reads.through
 	return []route{
 		{post, "/v1/records", "submitRecords", []string{"receipt"}, s.submit},
-		{get, "/v1/records", "findRecords", []string{"filter", "order", "limit", "cursor"}, read(s.findRecords)},
+		{get, "/v1/records", "findRecords", []string{"filter", "order", "as-of", "limit", "cursor"}, s.findRecords},
 		{post, "/v1/searches", "postSearch", nil, read(s.postSearch)},
-		{get, "/v1/searches/:id", "getSearch", []string{"limit", "cursor"}, read(s.getSearch)},
+		{get, "/v1/searches/:id", "getSearch", []string{"limit", "cursor"}, s.getSearch},
 		{get, "/v1/records/:index", "getRecord", nil, read(s.getRecord)},
 		{get, "/v1/records/:index/proof", "getProof", []string{"size"}, read(s.getProof)},
 		{get, "/v1/records/:index/evidence", "getEvidence", []string{"disclose"}, read(s.getEvidence)},

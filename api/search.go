@@ -13,6 +13,7 @@ import (
 
 	"github.com/lendlog/lendlog/ledger"
 	"github.com/lendlog/lendlog/ledger/canon"
+	"github.com/lendlog/lendlog/ledger/due"
 	"github.com/lendlog/lendlog/ledger/index"
 	"github.com/lendlog/lendlog/ledger/tree"
 )
@@ -39,6 +40,7 @@ type searches struct {
 type postedSearch struct {
 	filter *index.Filter
 	oldest bool
+	asOf   time.Time
 	used   time.Time
 }
 
@@ -82,7 +84,25 @@ func (s *Server) findRecords(c *call) error {
 	if err != nil {
 		return err
 	}
-	return s.answerSearch(c, ledger.Query{Filter: f, Oldest: oldest, Open: true})
+	q := ledger.Query{Filter: f, Oldest: oldest, Open: true}
+	if at, ok := c.GetQuery("as-of"); ok {
+		if q.AsOf, err = searchAsOf(f, at); err != nil {
+			return err
+		}
+	}
+	return s.answerSearch(c, q)
+}
+
+// searchAsOf reads the time as of which a filter asks for what is due.
+func searchAsOf(f *index.Filter, text string) (time.Time, error) {
+	if !f.Due() {
+		return time.Time{}, badRequest("as-of goes with a filter that asks for what is due, such as due=open; recorded and time are fields of the filter")
+	}
+	at, err := due.ParseAsOf(text, time.UTC)
+	if err != nil {
+		return at, badRequest("as-of: %v", err)
+	}
+	return at, nil
 }
 
 // postSearch answers POST /v1/searches: it keeps a filter that must not stand
@@ -123,21 +143,27 @@ func readSearch(body []byte) (p postedSearch, err error) {
 	for _, m := range v.Members {
 		switch {
 		case m.Value.Kind != canon.String:
-			return p, faultf(kindUnreadable, "the members of a search, filter and order, are strings")
+			return p, faultf(kindUnreadable, "the members of a search, filter, order and asOf, are strings")
 		case m.Name == "filter":
 			text = m.Value.Str
+		case m.Name == "asOf": // read below, with the filter
 		case m.Name == "order":
 			if p.oldest, err = isOldest(m.Value.Str); err != nil {
 				return p, err
 			}
 		default:
-			return p, faultf(kindUnreadable, "beside filter and order there is a member that is not known here")
+			return p, faultf(kindUnreadable, "beside filter, order and asOf there is a member that is not known here")
 		}
 	}
 	if v.Kind != canon.Object {
 		return p, faultf(kindUnreadable, `a search is an object such as {"filter": "party=P-77"}`)
 	}
-	p.filter, err = index.ParseFilter(text)
+	if p.filter, err = index.ParseFilter(text); err != nil {
+		return p, err
+	}
+	if at, ok := v.Get("asOf"); ok {
+		p.asOf, err = searchAsOf(p.filter, at.Str)
+	}
 	return p, err
 }
 
@@ -154,7 +180,7 @@ func (s *Server) getSearch(c *call) error {
 	if !ok {
 		return faultf(kindNotFound, "there is no such search, or none any more: they are kept for an hour; POST it to /v1/searches again")
 	}
-	return s.answerSearch(c, ledger.Query{Filter: p.filter, Oldest: p.oldest})
+	return s.answerSearch(c, ledger.Query{Filter: p.filter, Oldest: p.oldest, AsOf: p.asOf})
 }
 
 // answerSearch answers with a page of records, each as GET /v1/records/{index}
@@ -168,6 +194,15 @@ func (s *Server) answerSearch(c *call, q ledger.Query) error {
 		return err
 	}
 	q.Limit, q.Cursor = int(limit), c.Query("cursor")
+	gate := s.gates.reads
+	if q.Filter.Stories() {
+		gate = s.gates.bulk // a story can be long
+	}
+	leave, err := gate.enter(c.ctx())
+	if err != nil {
+		return err
+	}
+	defer leave()
 	page, err := s.ledger.Search(c.ctx(), q)
 	if err != nil {
 		return err
@@ -176,9 +211,10 @@ func (s *Server) answerSearch(c *call, q ledger.Query) error {
 		Size       int64     `json:"size"`
 		Root       tree.Hash `json:"root"`
 		Checkpoint string    `json:"checkpoint"`
+		AsOf       time.Time `json:"asOf,omitzero"`
 		Cursor     string    `json:"cursor,omitempty"`
 		Records    []string  `json:"records"`
-	}{page.Size, page.Root, string(page.Head.Note), page.Cursor, []string{}})
+	}{page.Size, page.Root, string(page.Head.Note), page.AsOf, page.Cursor, []string{}})
 	if err != nil {
 		return err
 	}

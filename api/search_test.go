@@ -15,6 +15,7 @@ import (
 type searchDoc struct {
 	Size       int64       `json:"size"`
 	Checkpoint string      `json:"checkpoint"`
+	AsOf       time.Time   `json:"asOf"`
 	Cursor     string      `json:"cursor"`
 	Records    []recordDoc `json:"records"`
 }
@@ -27,11 +28,16 @@ func (s *testServer) lookUp(path string, limit int) (indexes []int64) {
 	if strings.Contains(path, "?") {
 		sep = "&"
 	}
+	var asOf time.Time
 	for cursor := ""; ; {
 		d := decode[searchDoc](s.t, s.want(s.get(fmt.Sprintf("%s%slimit=%d%s", path, sep, limit, cursor)), http.StatusOK).body)
 		if len(d.Records) > limit {
 			s.t.Fatalf("a page has %d records", len(d.Records))
 		}
+		if cursor != "" && !d.AsOf.Equal(asOf) {
+			s.t.Fatalf("a page is as of %s, the first was as of %s", d.AsOf, asOf)
+		}
+		asOf = d.AsOf
 		for _, r := range d.Records {
 			r.Checkpoint = d.Checkpoint
 			s.verifyRecord(r, trust)
@@ -56,6 +62,12 @@ func TestSearch(t *testing.T) {
 		{"jurisdiction=US", "newest", []int64{0}},
 		{"type=restricted", "newest", []int64{9}},
 		{"type=decision.made not jurisdiction=US capture=late,live", "oldest", []int64{1, 2, 4, 6}},
+		{"due=breached", "oldest", []int64{0, 1}},
+		{"due=us.adverse-action.notice/met,us.adverse-action.notice/met-late", "newest", []int64{4, 2}},
+		{"due=any not due=met time<2026-02", "newest", []int64{4}},
+		{"finding=decline-reasons", "newest", []int64{4, 2, 1, 0}},
+		{"finding=any due=met-late", "newest", []int64{4}},
+		{"type=restricted due=any", "newest", nil},
 	} {
 		want := make([]int64, len(tc.want))
 		for i, n := range tc.want {
@@ -77,6 +89,8 @@ func TestSearch(t *testing.T) {
 		"caseKind=suspicious-report":                    nil,
 		"subject=case/K":                                nil,
 		"type=adverse-action.noticed decisionRef=c1,d1": {first + 5, first + 3},
+		"subject=file/D due=met-late":                   {first + 4},
+		"subject=file/E finding=decline-reasons":        nil,
 	} {
 		body := fmt.Sprintf(`{"filter":%q}`, filter)
 		a := s.do(http.MethodPost, "/v1/searches", strings.NewReader(body), "Content-Type", typeJSON)
@@ -94,6 +108,43 @@ func TestSearch(t *testing.T) {
 	}
 }
 
+// What is due is judged as of the time that is asked for, and a page says as of
+// which it was.
+func TestSearchAsOf(t *testing.T) {
+	s := owing(t, nil)
+	first := s.ledger.Head().Size - 10
+	for asOf, want := range map[string][]int64{
+		"2026-03-31":                    {first + 1},
+		"2026-04-01T00:00:00Z":          {first + 1, first},
+		"2026-04-01T02:30:00.5%2B02:00": {first + 1, first},
+		"2026-01-15":                    nil,
+	} {
+		path := "/v1/records?filter=due%3Dbreached&as-of=" + asOf
+		if got := s.lookUp(path, 1); !slices.Equal(got, want) {
+			t.Errorf("as of %s: %v, want %v", asOf, got, want)
+		}
+		body := fmt.Sprintf(`{"filter":"due=breached","asOf":%q}`, strings.ReplaceAll(asOf, "%2B", "+"))
+		posted := s.want(s.do(http.MethodPost, "/v1/searches", strings.NewReader(body), "Content-Type", typeJSON), http.StatusCreated)
+		if got := s.lookUp(decode[struct{ Path string }](t, posted.body).Path, 1); !slices.Equal(got, want) {
+			t.Errorf("posted, as of %s: %v, want %v", asOf, got, want)
+		}
+	}
+	page := func(query string) searchDoc {
+		return decode[searchDoc](t, s.want(s.get("/v1/records?limit=1&filter="+query), http.StatusOK).body)
+	}
+	d := page("due%3Dbreached&as-of=2026-04-01")
+	if want := time.Date(2026, 4, 1, 23, 59, 59, 999_999_999, time.UTC); !d.AsOf.Equal(want) || d.Cursor == "" {
+		t.Errorf("the page is as of %s, want %s, with a cursor: %q", d.AsOf, want, d.Cursor)
+	}
+	if next := page("due%3Dbreached&cursor=" + d.Cursor); !next.AsOf.Equal(d.AsOf) {
+		t.Errorf("the next page is as of %s, want %s", next.AsOf, d.AsOf)
+	}
+	s.wantProblem(s.get("/v1/records?limit=1&filter=due%3Dbreached&as-of=2026-04-02&cursor="+d.Cursor), kindBadRequest)
+	if d := page("finding%3Dany"); !d.AsOf.IsZero() {
+		t.Errorf("a search that asks for nothing due is as of %s", d.AsOf)
+	}
+}
+
 func TestSearchRefuses(t *testing.T) {
 	s := owing(t, nil)
 	for query, want := range map[string]kind{
@@ -102,6 +153,11 @@ func TestSearchRefuses(t *testing.T) {
 		"filter=" + url.QueryEscape("type=payment.received paymentId=SECRET"): kindFilter,
 		"filter=" + url.QueryEscape("type=SECRET"):                            kindFilter,
 		"filter=" + url.QueryEscape("outcome SECRET"):                         kindFilter,
+		"filter=" + url.QueryEscape("finding=SECRET"):                         kindFilter,
+		"filter=" + url.QueryEscape("due=any,SECRET"):                         kindFilter,
+		"filter=" + url.QueryEscape("due>2026"):                               kindFilter,
+		"as-of=2026-03-31":                                                    kindBadRequest,
+		"as-of=SECRET&filter=" + url.QueryEscape("due=any"):                   kindBadRequest,
 		"order=random": kindBadRequest,
 		"limit=0":      kindBadRequest,
 		"limit=1001":   kindBadRequest,
@@ -118,6 +174,9 @@ func TestSearchRefuses(t *testing.T) {
 		`{"filter":1}`:                   kindUnreadable,
 		`[]`:                             kindUnreadable,
 		`{"filter":"","limit":"1"}`:      kindUnreadable,
+		`{"filter":"due=any","asOf":""}`: kindBadRequest,
+		`{"asOf":"2026-03-31"}`:          kindBadRequest,
+		`{"filter":"due=SECRET"}`:        kindFilter,
 		`{"filter":"","order":"up"}`:     kindBadRequest,
 		`{"filter":"party=P" "x"`:        kindInvalid,
 		strings.Repeat(" ", maxSearch+1): kindTooLarge,

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 )
 
 // A Search asks for records.
@@ -17,6 +18,9 @@ type Search struct {
 	Filter string // in the language of docs/integrate.md; empty for all
 	Oldest bool   // the oldest come first; otherwise the newest
 	Page   int    // records that are asked for at a time, up to 1000; 0 for 100
+	// AsOf is the time as of which it is judged what is due; zero is now. It
+	// goes with a filter that asks for it.
+	AsOf time.Time
 }
 
 // A Found is a record that a search found.
@@ -25,6 +29,9 @@ type Found struct {
 	// Size is how many records were searched: as many as the ledger had when
 	// the search began.
 	Size int64
+	// AsOf is the time as of which it was judged what is due; zero where the
+	// filter does not ask for it.
+	AsOf time.Time
 }
 
 // Search yields the records that a filter wants. Each is verified as by
@@ -47,7 +54,7 @@ func (c *Client) search(ctx context.Context, s Search, yield func(Found, error) 
 	if s.Page <= 0 {
 		s.Page = 100
 	}
-	size, last := int64(-1), int64(-1)
+	size, last, asOf := int64(-1), int64(-1), s.AsOf
 	for cursor := ""; ; {
 		floor := c.Newest()
 		query := fmt.Sprintf("%s?limit=%d", path, s.Page)
@@ -61,6 +68,7 @@ func (c *Client) search(ctx context.Context, s Search, yield func(Found, error) 
 		var d struct {
 			Size       int64        `json:"size"`
 			Checkpoint string       `json:"checkpoint"`
+			AsOf       time.Time    `json:"asOf"`
 			Cursor     string       `json:"cursor"`
 			Records    []*recordDoc `json:"records"`
 		}
@@ -72,10 +80,12 @@ func (c *Client) search(ctx context.Context, s Search, yield func(Found, error) 
 			return lie(-1, "a page has more records than were asked for")
 		case size >= 0 && d.Size != size:
 			return lie(-1, "the pages of one search are of ledgers of different sizes")
+		case (size >= 0 || !asOf.IsZero()) && !d.AsOf.Equal(asOf):
+			return lie(-1, "a page of the search is as of another time")
 		case d.Cursor != "" && d.Cursor == cursor:
 			return lie(-1, "a page of the search follows itself")
 		}
-		size, cursor = d.Size, d.Cursor
+		size, cursor, asOf = d.Size, d.Cursor, d.AsOf
 		for _, rd := range d.Records {
 			if rd == nil {
 				return lie(-1, "the search cannot be read")
@@ -88,7 +98,7 @@ func (c *Client) search(ctx context.Context, s Search, yield func(Found, error) 
 				return lie(r.Index, "it is out of its order, or beyond what was searched")
 			}
 			last = r.Index
-			if !yield(Found{r, size}, nil) {
+			if !yield(Found{r, size, asOf}, nil) {
 				return nil
 			}
 		}
@@ -104,7 +114,11 @@ func (c *Client) postSearch(ctx context.Context, s Search) (string, error) {
 	if s.Oldest {
 		order = "oldest"
 	}
-	body, err := json.Marshal(map[string]string{"filter": s.Filter, "order": order})
+	search := map[string]string{"filter": s.Filter, "order": order}
+	if !s.AsOf.IsZero() {
+		search["asOf"] = s.AsOf.UTC().Format(time.RFC3339Nano)
+	}
+	body, err := json.Marshal(search)
 	if err != nil {
 		return "", fmt.Errorf("couldn't write the search: %w", err)
 	}
