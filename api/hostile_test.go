@@ -877,6 +877,8 @@ func TestBusy(t *testing.T) {
 		"events": func() answer { return s.post(typeEvent, decision(1)) },
 		"binary": func() answer { return s.binaryMode(decision(1)) },
 		"reads":  func() answer { return s.get("/v1/records/0") },
+		"search": func() answer { return s.get("/v1/records?filter=type%3Ddecision.made") },
+		"judged": func() answer { return s.get("/v1/records?filter=finding%3Dany") },
 		"tiles":  func() answer { return s.get("/log/tile/entries/000.p/1") },
 		"health": func() answer { return s.get("/livez") },
 	}
@@ -885,9 +887,9 @@ func TestBusy(t *testing.T) {
 		busy []string
 	}{
 		"streams": {s.gates.streams, []string{"streams"}},
-		"bulk":    {s.gates.bulk, []string{"bulk", "verify"}},
+		"bulk":    {s.gates.bulk, []string{"bulk", "verify", "judged"}},
 		"events":  {s.gates.events, []string{"events", "binary"}},
-		"reads":   {s.gates.reads, []string{"reads", "tiles"}},
+		"reads":   {s.gates.reads, []string{"reads", "tiles", "search"}},
 	} {
 		leave, err := c.gate.enter(t.Context())
 		if err != nil {

@@ -21,10 +21,10 @@ type limits struct {
 	// of them on a connection serves one request only, so that clients that
 	// keep theirs idle give way.
 	conns int
-	// streams, bulk (batches and documents to verify), scans (of the whole
-	// ledger), events, reads and followers are the requests of each sort under
-	// way at a time. Further ones wait for patience and are then told to come
-	// again.
+	// streams, bulk (batches, documents to verify and stories to judge), scans
+	// (of the whole ledger), events, reads and followers are the requests of
+	// each sort under way at a time. Further ones wait for patience and are then
+	// told to come again.
 	streams, bulk, scans, events, reads, followers int64
 	patience                                       time.Duration
 

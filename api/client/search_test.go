@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/lendlog/lendlog/api/client"
 )
@@ -28,6 +29,8 @@ func found(t *testing.T, c *client.Client, s client.Search) (subjects []string, 
 	return subjects, nil
 }
 
+func march(day int) time.Time { return time.Date(2026, 3, day, 12, 0, 0, 5, time.UTC) }
+
 func TestSearch(t *testing.T) {
 	s := serve(t)
 	declines(s)
@@ -41,6 +44,9 @@ func TestSearch(t *testing.T) {
 		{client.Search{Filter: "subject=file/C", Page: 2}, []string{"file/C", "file/C"}},
 		{client.Search{Filter: "decisionRef=c1"}, []string{"file/C"}},
 		{client.Search{Filter: "decisionRef=c2"}, nil},
+		{client.Search{Filter: "finding=decline-reasons", Page: 1}, []string{"file/C", "file/B", "file/A"}},
+		{client.Search{Filter: "due=met,us.adverse-action.notice/open", Oldest: true, Page: 1, AsOf: march(31)}, []string{"file/A", "file/B", "file/C"}},
+		{client.Search{Filter: "due=breached", AsOf: march(31).AddDate(0, 0, 1)}, []string{"file/A"}},
 	} {
 		if got, err := found(t, c, tc.Search); err != nil || !slices.Equal(got, tc.want) {
 			t.Errorf("%+v: %v, %v; want %v", tc.Search, got, err, tc.want)
@@ -71,6 +77,11 @@ func TestLiesAboutSearches(t *testing.T) {
 			r := records(d)[0].(map[string]any)
 			r["entry"] = strings.Replace(r["entry"].(string), "declined", "approved", 1)
 		},
+		"another time": func(d map[string]any) {
+			if _, ok := d["asOf"]; ok {
+				d["asOf"] = "2026-03-01T00:00:00Z"
+			}
+		},
 		"itself": func(d map[string]any) { d["cursor"], d["records"] = "x", []any{} },
 		"the path": func(d map[string]any) {
 			if _, ok := d["path"]; ok {
@@ -99,7 +110,7 @@ func TestLiesAboutSearches(t *testing.T) {
 		s.lie.Store(&f)
 		var lied *client.LieError
 		var p *client.Problem
-		got, err := found(t, c, client.Search{Filter: "type=decision.made"})
+		got, err := found(t, c, client.Search{Filter: "type=decision.made due=any", AsOf: march(31)})
 		if !errors.As(err, &lied) && !(name == "itself" && errors.As(err, &p)) {
 			t.Errorf("%s: %v, %v", name, got, err)
 		}

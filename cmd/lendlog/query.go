@@ -4,12 +4,14 @@ package main
 
 import (
 	"strconv"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/access"
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/console"
 	"github.com/lendlog/lendlog/ledger"
+	"github.com/lendlog/lendlog/ledger/due"
 	"github.com/lendlog/lendlog/ledger/index"
 	"github.com/lendlog/lendlog/ledger/tree"
 )
@@ -18,6 +20,7 @@ func newQuery(c *console.Console) *cobra.Command {
 	var t target
 	var limit int
 	var newest, oldest, explain bool
+	var asOf string
 	cmd := &cobra.Command{
 		Use:   "query FILTER",
 		Short: "Find records",
@@ -37,6 +40,10 @@ double quotes. Mind the quotes of your shell: < and > are its own.
   party       a person or firm in any role but those of the staff
   officer     a member of staff in any role
   id, source  of the event; an id goes with its source
+  finding     id of a rule, as "lendlog findings" names it, or any: the records at
+              fault and those that show it
+  due         what a record gives rise to: open, breached, met or met-late, the id of
+              an obligation as "lendlog due" names it, both as in ID/breached, or any
   anything    that "lendlog types show TYPE" lists: outcome=declined, amount>10000,
               amount.currency=EUR, reasonCodes=debt-to-income, dueDate<=2026-03; with
               data. before it where it has a name of those above
@@ -46,13 +53,19 @@ else, also where a member is absent or was erased. Of a list one item is enough.
 amount of money compares by its amount. Days are those of UTC. Restricted records are
 found as type=restricted, and by nothing that is sealed of them.
 
---explain says how many records the index leaves to be read, without reading them.
+What is found and what is due is computed from all records of a subject: add terms that
+leave few of them, or read the whole ledger with "lendlog findings" or "lendlog due".
+
+--explain says how many records the index leaves to be read, without reading them, and
+for which terms all records of their subjects are read besides.
 
 With --json, one line per record, of the form of "lendlog show --json"; with
 --explain: {"size", "first", "end", "by", "sources": [{"term", "candidates"}],
-"candidates", "read", "opened"}.`,
+"candidates", "read", "opened", "judged"}.`,
 		Example: `  lendlog query 'type=decision.made outcome=declined,referred recorded>=2026-01-01' --dir ledger
   lendlog query 'party=P-77 amount>10000 not capture=import' --dir ledger --oldest
+  lendlog query 'finding=decline-reasons recorded>=2026-03' --dir ledger
+  lendlog query 'due=breached type=complaint.opened' --dir ledger --as-of 2026-03-31
   lendlog query 'officer="staff 12" time>=2026-03 time<2026-04' --server http://127.0.0.1:8080 --json`,
 		Args: takes("FILTER"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -63,6 +76,17 @@ With --json, one line per record, of the form of "lendlog show --json"; with
 			if limit < 1 {
 				return usagef("--limit is a number from 1 on")
 			}
+			var at time.Time
+			switch {
+			case asOf != "" && !f.Due():
+				return usagef("--as-of goes with a filter that asks for what is due, such as due=open")
+			case asOf != "":
+				if at, err = due.ParseAsOf(asOf, time.UTC); err != nil {
+					return usagef("--as-of: %w", err)
+				}
+			case f.Due():
+				at = time.Now()
+			}
 			return t.with(cmd.Context(), c, func(l access.Ledger) error {
 				if explain {
 					e, err := l.Explain(cmd.Context(), f)
@@ -72,7 +96,7 @@ With --json, one line per record, of the form of "lendlog show --json"; with
 					printExplanation(c, e)
 					return c.Emit(explained(e))
 				}
-				return query(cmd, c, l, f, oldest, limit)
+				return query(cmd, c, l, f, oldest, limit, at)
 			})
 		},
 	}
@@ -80,16 +104,17 @@ With --json, one line per record, of the form of "lendlog show --json"; with
 	cmd.Flags().IntVar(&limit, "limit", 100, "how many records to show at most")
 	cmd.Flags().BoolVar(&newest, "newest", false, "the newest records first, which is the default")
 	cmd.Flags().BoolVar(&oldest, "oldest", false, "the oldest records first")
+	cmd.Flags().StringVar(&asOf, "as-of", "", "time or day at which to judge what is due; of a day, its end (default: now)")
 	cmd.Flags().BoolVar(&explain, "explain", false, "say how the records would be found")
 	cmd.MarkFlagsMutuallyExclusive("newest", "oldest")
 	return cmd
 }
 
-func query(cmd *cobra.Command, c *console.Console, l access.Ledger, f *index.Filter, oldest bool, limit int) error {
+func query(cmd *cobra.Command, c *console.Console, l access.Ledger, f *index.Filter, oldest bool, limit int, asOf time.Time) error {
 	var rows [][]string
 	var cp tree.Checkpoint
 	more := false
-	for r, err := range l.Search(cmd.Context(), f, oldest, min(limit+1, 1000)) {
+	for r, err := range l.Search(cmd.Context(), f, oldest, min(limit+1, 1000), asOf) {
 		if err != nil {
 			return err
 		}
@@ -109,16 +134,20 @@ func query(cmd *cobra.Command, c *console.Console, l access.Ledger, f *index.Fil
 			console.Cut(console.Clean(r.Gist()), gistWidth),
 		})
 	}
+	judged := ""
+	if !asOf.IsZero() {
+		judged = ", as of " + asOf.UTC().Format("2006-01-02 15:04:05 MST")
+	}
 	if len(rows) > 0 {
 		c.Table([]string{">RECORD", "RECORDED", "TYPE", "SUBJECT", "CAPTURE", "WHAT"}, rows)
 	}
 	switch {
 	case more:
-		c.Notef("the first %s; there are more, see --limit", console.Count(int64(limit)))
+		c.Notef("the first %s%s; there are more, see --limit", console.Count(int64(limit)), judged)
 	case len(rows) == 0:
-		c.Notef("nothing found")
+		c.Notef("nothing found%s", judged)
 	default:
-		c.Notef("%s, each verified, in the checkpoint of %s records", counted(len(rows), "record"), console.Count(cp.Size))
+		c.Notef("%s, each verified, in the checkpoint of %s records%s", counted(len(rows), "record"), console.Count(cp.Size), judged)
 	}
 	return nil
 }
@@ -142,6 +171,9 @@ func printExplanation(c *console.Console, e *ledger.Explanation) {
 	for _, term := range e.Opened {
 		c.Printf("opened  %s\n", console.Clean(term))
 	}
+	for _, term := range e.Judged {
+		c.Printf("judged  %s\n", console.Clean(term))
+	}
 }
 
 // explained is the stable machine form of an explanation.
@@ -159,7 +191,8 @@ func explained(e *ledger.Explanation) any {
 		Candidates int64    `json:"candidates"`
 		Read       []string `json:"read"`
 		Opened     []string `json:"opened"`
-	}{e.Size, e.First, e.End, e.By, []source{}, e.Candidates, append([]string{}, e.Read...), append([]string{}, e.Opened...)}
+		Judged     []string `json:"judged"`
+	}{e.Size, e.First, e.End, e.By, []source{}, e.Candidates, append([]string{}, e.Read...), append([]string{}, e.Opened...), append([]string{}, e.Judged...)}
 	for _, s := range e.Sources {
 		out.Sources = append(out.Sources, source(s))
 	}

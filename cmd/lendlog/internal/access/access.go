@@ -88,8 +88,9 @@ type Ledger interface {
 	// in their order.
 	Records(ctx context.Context, progress func(step string, done, total int64)) (checkpoint string, records iter.Seq2[*Record, error], err error)
 	// Search yields the records that a filter wants, the newest first or the
-	// oldest, and reads so many at a time.
-	Search(ctx context.Context, f *index.Filter, oldest bool, page int) iter.Seq2[*Record, error]
+	// oldest, and reads so many at a time. What is due it judges as of a time;
+	// zero is now.
+	Search(ctx context.Context, f *index.Filter, oldest bool, page int, asOf time.Time) iter.Seq2[*Record, error]
 	// Explain says how a search would find its records. Only a ledger of this
 	// machine does.
 	Explain(ctx context.Context, f *index.Filter) (*ledger.Explanation, error)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"time"
 
 	"github.com/lendlog/lendlog/api/client"
 	"github.com/lendlog/lendlog/ledger"
@@ -14,9 +15,9 @@ import (
 )
 
 // Search implements Ledger.
-func (l *local) Search(ctx context.Context, f *index.Filter, oldest bool, page int) iter.Seq2[*Record, error] {
+func (l *local) Search(ctx context.Context, f *index.Filter, oldest bool, page int, asOf time.Time) iter.Seq2[*Record, error] {
 	return func(yield func(*Record, error) bool) {
-		q := ledger.Query{Filter: f, Oldest: oldest, Limit: page}
+		q := ledger.Query{Filter: f, Oldest: oldest, Limit: page, AsOf: asOf}
 		for {
 			found, err := l.Ledger.Search(ctx, q)
 			if err != nil {
@@ -52,9 +53,9 @@ func (l *local) Explain(ctx context.Context, f *index.Filter) (*ledger.Explanati
 }
 
 // Search implements Ledger.
-func (r *remote) Search(ctx context.Context, f *index.Filter, oldest bool, page int) iter.Seq2[*Record, error] {
+func (r *remote) Search(ctx context.Context, f *index.Filter, oldest bool, page int, asOf time.Time) iter.Seq2[*Record, error] {
 	return func(yield func(*Record, error) bool) {
-		for found, err := range r.Client.Search(ctx, client.Search{Filter: f.String(), Oldest: oldest, Page: page}) {
+		for found, err := range r.Client.Search(ctx, client.Search{Filter: f.String(), Oldest: oldest, Page: page, AsOf: asOf}) {
 			if err != nil {
 				var p *client.Problem
 				if errors.As(err, &p) && p.Type == "urn:lendlog:problem:invalid-filter" {
