@@ -223,16 +223,18 @@ func (m *bundling) found(w io.Writer, f *index.Filter) error {
 	if err := m.begin(w); err != nil {
 		return err
 	}
-	q := Query{Filter: f, Oldest: true, Limit: 256}
+	// A bundle says of no other time than that of its newest record.
+	asOf, err := m.newest()
+	if err != nil {
+		return err
+	}
+	q := Query{Filter: f, Oldest: true, Limit: 256, Size: m.size, AsOf: asOf}
 	for {
 		page, err := m.l.Search(m.ctx, q)
 		if err != nil {
 			return err
 		}
 		for _, i := range page.Indexes {
-			if i >= m.size { // recorded after the checkpoint
-				return m.out.Close()
-			}
 			m.progress(i, m.size)
 			r, err := m.l.Record(m.ctx, i)
 			if err != nil {
@@ -246,4 +248,16 @@ func (m *bundling) found(w io.Writer, f *index.Filter) error {
 			return m.out.Close()
 		}
 	}
+}
+
+// newest returns when the last record under the checkpoint was recorded.
+func (m *bundling) newest() (at time.Time, err error) {
+	var lf leaf
+	for i := m.size - 1; err == nil && lf.Entry == nil; i-- { // record 0 has one
+		lf, err = m.l.leafAt(i)
+	}
+	if err == nil {
+		at = lf.Entry.Recorded
+	}
+	return at, err
 }

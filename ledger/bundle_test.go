@@ -301,6 +301,38 @@ func TestBundleQuery(t *testing.T) {
 	}
 }
 
+// What is found and what is due in a case file is so by the records under its
+// checkpoint, as of the last of them.
+func TestBundleQueryOfStories(t *testing.T) {
+	h := newHouse(t, ledger.CreateOptions{})
+	at := h.append(document("decision.made", "file/1", "d", `{"outcome":"declined"}`, map[string]any{"time": "2020-01-02T00:00:00Z"})).Receipt.Index
+	kept := h.l.Head().Note
+	h.append(document("adverse-action.noticed", "file/1", "n", `{"decisionRef":"d"}`, nil))
+	h.append(document("record.corrected", "file/1", "c", `{"target":"d","members":[{"pointer":"/data/reasonCodes","value":"[\"debt-to-income\"]"}]}`, nil))
+	for text, want := range map[string][2][]int64{
+		"due=breached":            {{at}, nil},
+		"due=met-late":            {nil, {at}},
+		"finding=decline-reasons": {{at}, nil},
+		"finding=decline-reasons due=any type=decision.made": {{at}, nil},
+	} {
+		for i, checkpoint := range [][]byte{kept, nil} {
+			var out bytes.Buffer
+			if err := h.l.WriteBundle(t.Context(), &out, ledger.Bundling{Filter: filter(t, text), Checkpoint: checkpoint}, nil); err != nil {
+				t.Fatalf("%s: %v", text, err)
+			}
+			var got []int64
+			for line := range bytes.Lines(out.Bytes()) {
+				if bytes.HasPrefix(line, []byte(`{"index":`)) {
+					got = append(got, int64(indexOf(t, line)))
+				}
+			}
+			if !slices.Equal(got, want[i]) {
+				t.Errorf("%s: the bundle has records %v, want %v", text, got, want[i])
+			}
+		}
+	}
+}
+
 // What cannot be asked for is refused before anything is written.
 func TestBundleRefusals(t *testing.T) {
 	b := newBundled(t)

@@ -33,6 +33,10 @@ type Query struct {
 	Oldest bool   // the oldest come first; otherwise the newest
 	Limit  int    // records of a page, at least 1
 	Cursor string // of the page before; empty for the first
+	// Size is how many of the ledger's records are searched, the first ones: as
+	// many as lie under a checkpoint. 0 is all, and for a cursor as many as at
+	// the first page.
+	Size int64
 	// AsOf is the time as of which it is judged what is due; zero is now, and
 	// for a cursor that of the first page. A filter that does not ask for it
 	// has no such time.
@@ -168,7 +172,9 @@ func (l *Ledger) newSearch(ctx context.Context, q Query) (*search, error) {
 	if s.bound, err = q.Filter.Bind(s.searched, q.Open); err != nil {
 		return nil, err
 	}
-	s.size = s.pub.view.Size
+	if s.size = s.pub.view.Size; q.Size > 0 {
+		s.size = min(s.size, q.Size)
+	}
 	at := int64(-1)
 	if q.Cursor != "" {
 		if at, err = s.resume(q.Cursor); err != nil {
@@ -392,7 +398,7 @@ func (s *search) resume(cursor string) (at int64, err error) {
 	s.size = int64(binary.BigEndian.Uint64(b))
 	at = int64(binary.BigEndian.Uint64(b[8:]))
 	asOf := time.Unix(int64(binary.BigEndian.Uint64(b[16:])), int64(binary.BigEndian.Uint32(b[24:]))).UTC()
-	if s.size > s.pub.view.Size || s.q.Filter.Due() && !s.q.AsOf.IsZero() && !s.q.AsOf.Equal(asOf) {
+	if s.size > s.pub.view.Size || s.q.Size > 0 && s.size > s.q.Size || s.q.Filter.Due() && !s.q.AsOf.IsZero() && !s.q.AsOf.Equal(asOf) {
 		return 0, ErrCursor
 	}
 	s.asOf = asOf

@@ -39,8 +39,9 @@ from those from --start up to, but without, --end. Let the auditor fetch the che
 first, give it with --checkpoint, and name the seed after that: dice, a lottery, a
 block's hash. Then the ledger cannot be arranged to suit the seed.
 
---filter: what "lendlog query" finds with the filter, as a case file. It does not show
-that nothing else matches; "lendlog prove --subject" does, of one subject.
+--filter: what "lendlog query" finds with the filter, as a case file; what is due is
+judged as of the last record under the checkpoint. It does not show that nothing else
+matches; "lendlog prove --subject" does, of one subject.
 
 --disclose takes JSON Pointers as "lendlog show" prints them; "all"; or "none", which
 is the default. What is not disclosed stays committed. --checkpoint is a checkpoint of

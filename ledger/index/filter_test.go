@@ -7,7 +7,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/lendlog/lendlog/ledger/due"
 	"github.com/lendlog/lendlog/ledger/index"
+	"github.com/lendlog/lendlog/ledger/rule"
 )
 
 func TestParseFilter(t *testing.T) {
@@ -27,6 +29,8 @@ func TestParseFilter(t *testing.T) {
 		"time=2026-01-31T09:00:00+01:00":     "time=2026-01-31T09:00:00+01:00",
 		"index<=9223372036854775807":         "index<=9223372036854775807",
 		"and=1 not=2":                        "and=1 not=2",
+		"finding=any due!=us.adverse-action.notice/met , open": "finding=any not due=us.adverse-action.notice/met,open",
+		"data.due>5 due.amount<7 due.currency=EUR":             "data.due>5 due.amount<7 due.currency=EUR",
 	} {
 		f, err := index.ParseFilter(text)
 		if err != nil {
@@ -57,6 +61,8 @@ func TestParseFilterRefuses(t *testing.T) {
 		"index=-1":                      "column 7: an index is a whole number",
 		"index=01":                      "column 7: an index is a whole number",
 		"recorded>yesterday":            "column 10: a time is a day",
+		"due<=2026-03":                  "column 4: due goes with = and != only; a member of data that is called so is data.due",
+		"a=1 finding>5":                 "column 12: finding goes with = and != only; a member of data that is called so is data.finding",
 		"time=2026-02-30":               "column 6: a time is a day",
 		"subject=F-1":                   "column 9: a subject is KIND/ID",
 		"搬=1":                           "column 1: a term begins",
@@ -74,12 +80,48 @@ func TestParseFilterRefuses(t *testing.T) {
 	}
 }
 
+// Whether a filter needs stories, and a time, is seen in it.
+func TestFilterOfStories(t *testing.T) {
+	for text, want := range map[string][2]bool{
+		"type=a":                  {},
+		"data.due=1 due.amount>5": {},
+		"not finding=any":         {true, false},
+		"type=a due=open":         {true, true},
+	} {
+		f, err := index.ParseFilter(text)
+		if err != nil || f.Stories() != want[0] || f.Due() != want[1] {
+			t.Errorf("%s: stories %t, due %t, want %v: %v", text, f.Stories(), f.Due(), want, err)
+		}
+	}
+}
+
+// No rule and no obligation has the name of what stands for several.
+func TestNamesAreNoWords(t *testing.T) {
+	rules, err := rule.Builtin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	obligations, err := due.Builtin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := rules.Rule("any"); ok {
+		t.Error("a rule is called any")
+	}
+	for _, word := range append([]due.State{"any"}, due.States...) {
+		if _, ok := obligations.Obligation(string(word)); ok {
+			t.Errorf("an obligation is called %s", word)
+		}
+	}
+}
+
 // What a filter is written as is read as the same filter, and no error holds a
 // value of it.
 func FuzzParseFilter(f *testing.F) {
 	for _, s := range []string{
 		"type=decision.made outcome=declined,referred recorded>=2026-01-01 amount>10000 party=P-77 not capture=import",
 		`a="\"\\" and b!="," index<5 time=2026`, "a.b.c<=1.50", `not x=""`, "subject=file/F 1", "id=1 source=urn:x",
+		"finding=any,decline-reasons not due=us.adverse-action.notice/met,open data.due>5",
 	} {
 		f.Add(s)
 	}
