@@ -265,7 +265,7 @@ func (t *teller) places(ctx context.Context, of [32]byte, size int64) (places []
 	t.l.chains.RUnlock()
 	for from := int64(1); from <= count; from += scanStep {
 		postings, err := t.l.store.Postings(of, from, min(scanStep, count-from+1))
-		if err != nil {
+		if err := errors.Join(err, ctx.Err()); err != nil {
 			return nil, err
 		}
 		for _, p := range postings {
@@ -273,7 +273,7 @@ func (t *teller) places(ctx context.Context, of [32]byte, size int64) (places []
 				return places, nil
 			}
 			lf, err := t.l.leafAt(p.Index)
-			if err = errors.Join(err, ctx.Err()); err == nil {
+			if err == nil {
 				err = placed(p, lf)
 			}
 			if err != nil {
