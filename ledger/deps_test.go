@@ -29,6 +29,8 @@ var rules = []struct {
 		"go-ethereum is large and LGPL; only the anchor may need it"},
 	{"cel.dev/…", []string{"ledger/policy"},
 		"replaying decisions is a subject of its own"},
+	{"github.com/parquet-go/…", []string{"ledger/export"},
+		"Parquet is one format of exports; whoever verifies evidence must not link it"},
 	{module + "api/…", []string{"api", "cmd/…"},
 		"the engine must not know who calls it"},
 	{module + "cmd/…", []string{"cmd/…"},
@@ -43,7 +45,7 @@ var rules = []struct {
 // hostile bytes and nothing else.
 var pure = []string{
 	"ledger/canon", "ledger/tree", "ledger/mpt", "ledger/term", "ledger/record", "ledger/seal", "ledger/proof",
-	"ledger/story", "ledger/rule", "ledger/due", "ledger/stats", "ledger/reconcile", "ledger/hmda", "ledger/lifecycle", "ledger/index",
+	"ledger/story", "ledger/rule", "ledger/due", "ledger/stats", "ledger/reconcile", "ledger/hmda", "ledger/lifecycle", "ledger/index", "ledger/export",
 }
 
 var impure = []string{"os", "os/exec", "net", "net/http", "database/sql", "syscall"}

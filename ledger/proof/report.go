@@ -90,6 +90,13 @@ func (r *Report) add(name string, index int64, res Result, format string, args .
 	r.Checks = append(r.Checks, Check{name, index, res, fmt.Sprintf(format, args...)})
 }
 
+// NewReport returns the report of checks that were made elsewhere, with the
+// verdict that follows from them.
+func NewReport(checks []Check, shown []Shown) Report {
+	r := Report{Checks: checks, Shown: shown}
+	return r.conclude()
+}
+
 // conclude returns the report with its verdict.
 func (r *Report) conclude() Report {
 	switch n := r.count(); {

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package index
+
+import (
+	"slices"
+	"strings"
+)
+
+// Fields returns the names of the fields that the filter asks for, in their
+// order and each once. Of a member of data it is the top one, because what
+// stands behind a dot may be a key of a free map, which is somebody's text.
+func (f *Filter) Fields() []string {
+	var names []string
+	for i := range f.terms {
+		name := f.terms[i].field
+		if f.terms[i].kind == member {
+			name, _, _ = strings.Cut(strings.TrimPrefix(name, "data."), ".")
+		}
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// Subject returns the one subject that all wanted records are of, if the filter
+// says so.
+func (f *Filter) Subject() (subject string, ok bool) {
+	for i := range f.terms {
+		if t := &f.terms[i]; t.kind == fieldSubject && !t.not && len(t.values) == 1 {
+			return t.values[0], true
+		}
+	}
+	return "", false
+}
