@@ -21,18 +21,22 @@ import (
 func newExport(c *console.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "export",
-		Short: "Write what a ledger holds in the form of an authority",
-		Long: `Write what a ledger holds in the form in which an authority wants it.
+		Short: "Write what a ledger holds as a table, or in the form of an authority",
+		Long: `Write records as a table, with a manifest that verifies, or what a ledger holds in
+the form in which an authority wants it.
 
-What is written is what the records say. Whether it is right, and all that the
+What is written is what the records say. Whether it is right, and all that an
 authority asks for, is for the lender to check.`,
-		Example: "  lendlog export hmda --year 2026 --dir ledger -o lar.txt",
-		Args:    cobra.NoArgs,
+		Example: `  lendlog export records --filter type=decision.made --actor staff-204 --purpose audit \
+    --dir ledger -o decisions.csv
+  lendlog export verify decisions.csv --trust trust.json
+  lendlog export hmda --year 2026 --dir ledger -o lar.txt`,
+		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			return usagef("say what to export: lendlog export hmda --year YYYY")
+			return usagef("say what to export: lendlog export records, or lendlog export hmda --year YYYY")
 		},
 	}
-	cmd.AddCommand(newExportHMDA(c))
+	cmd.AddCommand(newExportRecords(c), newExportVerify(c), newExportHMDA(c))
 	return cmd
 }
 

@@ -23,6 +23,7 @@ import (
 	"github.com/lendlog/lendlog/ledger/proof"
 	"github.com/lendlog/lendlog/ledger/record"
 	"github.com/lendlog/lendlog/ledger/story"
+	"github.com/lendlog/lendlog/ledger/tree"
 )
 
 // Errors that decide how the program ends.
@@ -91,6 +92,13 @@ type Ledger interface {
 	// oldest, and reads so many at a time. What is due it judges as of a time;
 	// zero is now.
 	Search(ctx context.Context, f *index.Filter, oldest bool, page int, asOf time.Time) iter.Seq2[*Record, error]
+	// Find yields the records that a filter wants and that lie under the
+	// checkpoint that is returned, the oldest first. What is due it judges as
+	// of a time.
+	Find(ctx context.Context, f *index.Filter, asOf time.Time, progress func(step string, done, total int64)) (checkpoint string, records iter.Seq2[*Record, error], err error)
+	// Consistency returns the proof that one signed checkpoint of the ledger
+	// continues another.
+	Consistency(ctx context.Context, older, newer string) ([]tree.Hash, error)
 	// Explain says how a search would find its records. Only a ledger of this
 	// machine does.
 	Explain(ctx context.Context, f *index.Filter) (*ledger.Explanation, error)

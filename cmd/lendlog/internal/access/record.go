@@ -46,6 +46,8 @@ type Record struct {
 	// Story is the record as a part of its subject's story; nil of an
 	// index-root.
 	Story *story.Record `json:"-"`
+	// Schema is what the members were validated with; nil where it is not known.
+	Schema *record.Schema `json:"-"`
 }
 
 // A Member is one member of the event that a record was made of.
@@ -61,7 +63,7 @@ type Member struct {
 func newRecord(index int64, entry []byte, leaf record.Leaf, schema *record.Schema, unreadable []string) *Record {
 	r := &Record{
 		Index: index, Entry: string(entry), LeafHash: tree.LeafHash(entry),
-		Members: []Member{}, Unreadable: unreadable,
+		Members: []Member{}, Unreadable: unreadable, Schema: schema,
 	}
 	e := leaf.Entry
 	if e == nil {

@@ -16,8 +16,11 @@ import (
 
 // Search implements Ledger.
 func (l *local) Search(ctx context.Context, f *index.Filter, oldest bool, page int, asOf time.Time) iter.Seq2[*Record, error] {
+	return l.search(ctx, ledger.Query{Filter: f, Oldest: oldest, Limit: page, AsOf: asOf})
+}
+
+func (l *local) search(ctx context.Context, q ledger.Query) iter.Seq2[*Record, error] {
 	return func(yield func(*Record, error) bool) {
-		q := ledger.Query{Filter: f, Oldest: oldest, Limit: page, AsOf: asOf}
 		for {
 			found, err := l.Ledger.Search(ctx, q)
 			if err != nil {
