@@ -70,10 +70,14 @@ func (c *Client) WriteBundle(ctx context.Context, w io.Writer, b Bundling) error
 
 func (c *Client) takeBundle(ctx context.Context, from io.Reader, w io.Writer, b Bundling, floor Checkpoint) error {
 	var note []byte
+	var end int64 // of the leaves that a sample is of
 	in := &tee{from: from, to: w}
 	report, err := proof.VerifyBundle(c.trust, in,
 		func(head *proof.Bundle) error {
 			note = head.Checkpoint
+			if head.Sample != nil {
+				end = head.Sample.End
+			}
 			return b.matches(head)
 		},
 		func(r *proof.Record) error { return atMost(r, b.Pointers) },
@@ -98,7 +102,11 @@ func (c *Client) takeBundle(ctx context.Context, from io.Reader, w io.Writer, b 
 			return lie(k.Record, "%s: %s", k.Name, k.Text).with(note)
 		}
 	}
-	_, err = c.accept(ctx, note, floor)
+	cp, err := c.accept(ctx, note, floor)
+	if err == nil && b.Sample != nil && b.Sample.End == 0 && end != cp.Size {
+		// Of fewer leaves the server would have a say in what is drawn.
+		err = lie(-1, "the bundle is of something else than was asked for: its sample is of %d leaves, and its checkpoint of %d", end, cp.Size).with(note)
+	}
 	return err
 }
 

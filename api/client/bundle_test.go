@@ -85,6 +85,7 @@ func TestLiesInBundles(t *testing.T) {
 	drawn := bundle(client.Bundling{Sample: &proof.Sample{Seed: "2", Count: 3}, Pointers: none})
 	fewer := bundle(client.Bundling{Sample: &proof.Sample{Seed: "1", Count: 2}, Pointers: none})
 	stale := bundle(client.Bundling{Checkpoint: old, Pointers: none})
+	narrow := bundle(client.Bundling{Sample: &proof.Sample{Seed: "1", Count: 3, End: 5}, Pointers: none})
 	lines := bytes.SplitAfter(all, []byte("\n"))
 	for _, x := range []struct {
 		name, says string
@@ -98,6 +99,7 @@ func TestLiesInBundles(t *testing.T) {
 		{"another claim", "something else", client.Bundling{Pointers: none}, drawn},
 		{"another seed", "something else", sample, drawn},
 		{"a smaller sample", "something else", sample, fewer},
+		{"a sample of fewer", "something else", sample, narrow},
 		{"no case file", "something else", client.Bundling{Filter: "type=payment.received", Pointers: none}, all},
 		{"more than asked for", "discloses more", client.Bundling{Pointers: none}, shown},
 		{"another checkpoint", "another checkpoint", client.Bundling{Checkpoint: old, Pointers: none}, all},
