@@ -128,7 +128,9 @@ func (l *Ledger) ClosePeriod(ctx context.Context, to time.Time, progress func(do
 	if err != nil {
 		return nil, err
 	}
-	r, err := own.Wait(ctx)
+	// Once it is queued it will be recorded, whether the caller waits or not; and
+	// the next period begins where this one ends.
+	r, err := own.Wait(context.WithoutCancel(ctx))
 	if err != nil {
 		return nil, err
 	}

@@ -3,10 +3,12 @@
 package ledger_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -146,5 +148,38 @@ func TestClosePeriodsAtOnce(t *testing.T) {
 	together.Wait()
 	if _, err := h.l.ClosePeriod(t.Context(), begun.Add(8*ledger.PeriodStep), nil); err != nil {
 		t.Error(err)
+	}
+}
+
+// A caller who goes away while the record of a period is queued leaves it to be
+// recorded, and whoever closes the next period, or the same one, goes on from
+// there.
+func TestClosePeriodLeft(t *testing.T) {
+	for _, next := range []int{1, 2} {
+		t.Run(fmt.Sprint(next), func(t *testing.T) {
+			h := newTimed(t)
+			quarter := func(n int) time.Time {
+				return h.l.Head().Recorded.Truncate(ledger.PeriodStep).Add(time.Duration(n) * ledger.PeriodStep)
+			}
+			one, other := quarter(1), quarter(next)
+			h.wait(time.Hour)
+			ctx, leave := context.WithCancel(t.Context())
+			var signed atomic.Int64
+			h.l.OnStep(func(step string, perform func() error) error {
+				// The newest leaf is an index-root, so that this is the record's.
+				if step == ledger.Steps[1] && signed.Add(1) == 1 {
+					leave()
+					time.Sleep(100 * time.Millisecond) // for the next to overtake it
+				}
+				return perform()
+			})
+			if p, err := h.l.ClosePeriod(ctx, one, nil); err != nil || ctx.Err() == nil {
+				t.Errorf("%+v, %v, and the caller is %v", p, err, ctx.Err())
+			}
+			p, err := h.l.ClosePeriod(t.Context(), other, nil)
+			if err != nil || p.Repeated != (next == 1) || next > 1 && !p.From.Equal(one) {
+				t.Errorf("the one after: %+v, %v", p, err)
+			}
+		})
 	}
 }
