@@ -183,3 +183,26 @@ func TestClosePeriodLeft(t *testing.T) {
 		})
 	}
 }
+
+// Nobody but the ledger appends what it knows its own periods by.
+func TestPeriodsAreTheLedgers(t *testing.T) {
+	h := newTimed(t)
+	to := h.l.Head().Recorded.Truncate(ledger.PeriodStep).Add(ledger.PeriodStep)
+	for at, doc := range map[string][]byte{
+		"/source": document("payment.received", "file/1", "period/"+to.Format(record.TimeLayout), payment(1),
+			map[string]any{"source": "urn:lendlog:ledger:" + origin}),
+		"/subject": document("access.occurred", "ledger/periods", "1", `{"actorKind": "system", "purpose": "servicing", "count": 1}`, nil),
+	} {
+		var found record.Violations
+		_, err := h.l.Append(t.Context(), h.event(doc), "key-1")
+		if !errors.As(err, &found) || found[0].Pointer != at {
+			t.Errorf("%s: %v", at, err)
+		}
+	}
+	h.wait(time.Hour)
+	for n := range 2 {
+		if _, err := h.l.ClosePeriod(t.Context(), to.Add(time.Duration(n)*ledger.PeriodStep), nil); err != nil {
+			t.Error(err)
+		}
+	}
+}

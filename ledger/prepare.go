@@ -50,13 +50,28 @@ type Pending struct {
 // and Submit in one. The event counts as submitted when Enqueue returns nil,
 // also when nobody calls Wait.
 func (l *Ledger) Enqueue(ctx context.Context, ev *record.Event, submitter string) (*Pending, error) {
-	if ev.Schema.Own {
-		return nil, errOwn
+	if err := l.admit(ev); err != nil {
+		return nil, err
 	}
 	return l.enqueue(ctx, ev, submitter)
 }
 
 var errOwn = errors.New("this type can be appended only by the ledger itself")
+
+// admit refuses others what is the ledger's own: by its source it knows its
+// records again, and in the chain of the periods each begins where the last
+// record of the chain says.
+func (l *Ledger) admit(ev *record.Event) error {
+	switch {
+	case ev.Schema.Own:
+		return errOwn
+	case ev.Source == l.ownSource():
+		return record.Violations{{Pointer: "/source", Code: record.CodeAttribute, Message: "is that of the ledger's own records; name the system that the event comes from"}}
+	case ev.Subject == periodSubject:
+		return record.Violations{{Pointer: "/subject", Code: record.CodeSubject, Message: "has records of the ledger itself only; name another subject"}}
+	}
+	return nil
+}
 
 func (l *Ledger) enqueue(ctx context.Context, ev *record.Event, submitter string) (*Pending, error) {
 	p, err := l.prepare(ctx, ev, submitter)
@@ -74,8 +89,8 @@ func (l *Ledger) enqueue(ctx context.Context, ev *record.Event, submitter string
 // record.NewEvent. Nothing of it is in the ledger before Submit; an event that is
 // never submitted keeps the keys that were made for it in memory.
 func (l *Ledger) Prepare(ctx context.Context, ev *record.Event, submitter string) (*Pending, error) {
-	if ev.Schema.Own {
-		return nil, errOwn
+	if err := l.admit(ev); err != nil {
+		return nil, err
 	}
 	return l.prepare(ctx, ev, submitter)
 }
