@@ -150,8 +150,9 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		DisableGeneralOptionsHandler: true,
 		ErrorLog:                     slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 	}
+	limited := s.limits.listen(ln)
 	ended := make(chan error, 1)
-	go func() { ended <- srv.Serve(s.limits.listen(ln)) }()
+	go func() { ended <- srv.Serve(limited) }()
 	select {
 	case err := <-ended:
 		return fmt.Errorf("couldn't serve: %w", err)
@@ -162,6 +163,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	defer cancel()
 	err := srv.Shutdown(drain)
 	if err != nil {
+		limited.hurry.Store(true) // Close closes one after the other
 		err = errors.Join(fmt.Errorf("couldn't wait for all requests to end: %w", err), srv.Close())
 	}
 	<-ended

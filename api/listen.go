@@ -22,10 +22,11 @@ type listener struct {
 	open   context.Context // ends with Close
 	close  context.CancelFunc
 	linger time.Duration
+	hurry  atomic.Bool // no connection lingers any more
 }
 
 // listen has ln accept no more connections than may be open.
-func (l limits) listen(ln net.Listener) net.Listener {
+func (l limits) listen(ln net.Listener) *listener {
 	open, cancel := context.WithCancel(context.Background())
 	return &listener{Listener: ln, room: semaphore.NewWeighted(int64(l.conns)), open: open, close: cancel, linger: l.linger}
 }
@@ -39,7 +40,7 @@ func (l *listener) Accept() (net.Conn, error) {
 		l.room.Release(1)
 		return nil, err
 	}
-	return &conn{Conn: c, leave: sync.OnceFunc(func() { l.room.Release(1) }), linger: l.linger}, nil
+	return &conn{Conn: c, leave: sync.OnceFunc(func() { l.room.Release(1) }), linger: l.linger, hurry: &l.hurry}, nil
 }
 
 func (l *listener) Close() error {
@@ -59,6 +60,7 @@ type conn struct {
 	leave     func()
 	linger    time.Duration
 	lingering atomic.Bool
+	hurry     *atomic.Bool
 }
 
 // lingerAtEnd has the next Close wait for the client. A Close after that, which
@@ -76,7 +78,7 @@ func (c *conn) CloseWrite() error {
 
 func (c *conn) Close() error {
 	defer c.leave()
-	if c.lingering.CompareAndSwap(true, false) && c.CloseWrite() == nil {
+	if c.lingering.CompareAndSwap(true, false) && !c.hurry.Load() && c.CloseWrite() == nil {
 		if c.SetReadDeadline(time.Now().Add(c.linger)) == nil {
 			_, _ = io.Copy(io.Discard, c.Conn)
 		}
