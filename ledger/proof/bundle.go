@@ -468,6 +468,7 @@ func (v *bundleVerifier) schema(o *object) {
 	text := []byte(o.text("schema"))
 	hash := sha256.Sum256(text)
 	if _, twice := v.schemas[hash]; twice {
+		o.fail("schema", "stands there twice")
 		return
 	}
 	if v.schemaBytes += len(text); len(v.schemas) == maxBundleSchemas || v.schemaBytes > maxSchemaBytes {
@@ -482,6 +483,8 @@ func (v *bundleVerifier) schema(o *object) {
 func (v *bundleVerifier) add(rec *Record, line int64) error {
 	v.lines++
 	switch {
+	case v.Sample != nil && v.lines > MaxSample, v.lines > v.checkpoint.Size:
+		return formError{fmt.Errorf("line %d is of one record more than there can be", line)}
 	case v.contiguous && rec.Index != v.last+1:
 		return formError{fmt.Errorf("line %d is of record %d, and record %d should follow", line, rec.Index, v.last+1)}
 	case v.contiguous && rec.Index >= v.Period.End:

@@ -266,6 +266,48 @@ func (zeros) Read(b []byte) (int, error) {
 	return len(b), nil
 }
 
+// A file of which every line is one that may stand there is given up all the
+// same, before it fills a disk.
+func TestEndlessBundle(t *testing.T) {
+	w := later(t)
+	for name, head := range map[string]*proof.Bundle{
+		"sample": {Sample: &proof.Sample{Seed: "4 5 6", Count: 2, End: 6}},
+		"query":  {Query: &proof.Query{Filter: "subject=file/L-1"}},
+	} {
+		first, _, _ := bytes.Cut(w.bundle(head, w.evidence(map[int][]string{1: nil})), []byte("\n"))
+		for kind, line := range map[string]func(n int) string{
+			"records": func(n int) string { return fmt.Sprintf(`{"index":%d,"entry":"{}","proof":[],"disclosures":[]}`, n) },
+			"schemas": func(int) string { return `{"schema":"{}"}` },
+		} {
+			t.Run(name+" of "+kind, func(t *testing.T) {
+				in := io.MultiReader(bytes.NewReader(first), &lines{line: line})
+				r, err := proof.VerifyBundle(&w.trust, in, nil, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				wantVerdict(t, r, proof.Invalid, "format", map[string]string{"records": "more than there can be", "schemas": "twice"}[kind])
+			})
+		}
+	}
+}
+
+// lines is a file of numbered lines without an end.
+type lines struct {
+	line func(n int) string
+	n    int
+	left []byte
+}
+
+func (l *lines) Read(b []byte) (int, error) {
+	if len(l.left) == 0 {
+		l.left = []byte("\n" + l.line(l.n))
+		l.n++
+	}
+	n := copy(b, l.left)
+	l.left = l.left[n:]
+	return n, nil
+}
+
 // FuzzVerifyBundle wants no bundle to be VALID that has other leaves than the
 // golden ledger, and every report to be printable.
 func FuzzVerifyBundle(f *testing.F) {
