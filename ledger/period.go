@@ -45,8 +45,8 @@ type TypeCount struct {
 // closed, or from the beginning, up to a moment, and appends a record that says
 // so. The audit counts again: the ledger, which commits to the numbers, cannot
 // have others later. The moment is a multiple of PeriodStep that lies behind the
-// ledger's clock, its tolerance included; else it is ErrPeriod. The ledger must
-// be running.
+// ledger's clock, twice its tolerance included; else it is ErrPeriod. The ledger
+// must be running.
 func (l *Ledger) ClosePeriod(ctx context.Context, to time.Time, progress func(done, total int64)) (*Period, error) {
 	if progress == nil {
 		progress = func(int64, int64) {}
@@ -65,7 +65,9 @@ func (l *Ledger) ClosePeriod(ctx context.Context, to time.Time, progress func(do
 	} else if ok {
 		return l.closedPeriod(ctx, at.Index)
 	}
-	if over := to.Add(clockTolerance); l.opt.Now().Before(over) {
+	// The clock may be ahead by its tolerance now, and behind by as much when the
+	// record is numbered.
+	if over := to.Add(2 * clockTolerance); l.opt.Now().Before(over) {
 		return nil, fmt.Errorf("%w: it is not over; it can be closed from %s on", ErrPeriod, over.Format(time.RFC3339))
 	}
 	c := &Period{To: to}

@@ -184,6 +184,29 @@ func TestClosePeriodLeft(t *testing.T) {
 	}
 }
 
+// A clock that is ahead by what it may be, and then behind by it, closes no
+// period before its end.
+func TestClosePeriodClock(t *testing.T) {
+	h := newHouse(t, ledger.CreateOptions{})
+	if err := h.close(); err != nil {
+		t.Fatal(err)
+	}
+	to := time.Now().Truncate(ledger.PeriodStep).Add(5 * ledger.PeriodStep)
+	offset := to.Sub(time.Now()) - time.Second
+	var jump atomic.Int64
+	h.opt.Now = func() time.Time { return time.Now().Add(offset + time.Duration(jump.Load())) }
+	h.run()
+	h.append(document("payment.received", "file/1", "1", payment(1), nil))
+	for h.opt.Now().Before(to.Add(200 * time.Millisecond)) {
+		time.Sleep(10 * time.Millisecond)
+	}
+	jump.Store(int64(4900 * time.Millisecond))
+	back := func(int64, int64) { jump.Store(int64(-4900 * time.Millisecond)) }
+	if p, err := h.l.ClosePeriod(t.Context(), to, back); !errors.Is(err, ledger.ErrPeriod) {
+		t.Errorf("%+v, %v", p, err) // and the audit says the rest
+	}
+}
+
 // Nobody but the ledger appends what it knows its own periods by.
 func TestPeriodsAreTheLedgers(t *testing.T) {
 	h := newTimed(t)
