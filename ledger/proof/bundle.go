@@ -475,7 +475,7 @@ func (v *bundleVerifier) schema(o *object) {
 		o.fail("schema", "is one too many: a bundle has at most 4,096 schemas, and 64 MiB of them")
 		return
 	}
-	s, err := record.ParseSchema(text)
+	s, err := record.ParseShape(text)
 	v.schemas[hash] = schema{s, err}
 }
 

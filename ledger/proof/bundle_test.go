@@ -5,9 +5,11 @@ package proof_test
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -307,6 +309,45 @@ func (l *lines) Read(b []byte) (int, error) {
 	l.left = l.left[n:]
 	return n, nil
 }
+
+// Schemas whose patterns take hundreds of times their size are not kept with
+// them.
+func TestBundleOfPatterns(t *testing.T) {
+	w := later(t)
+	first, _, _ := bytes.Cut(w.bundles()["bundle-query.ndjson"], []byte("\n"))
+	in := io.MultiReader(bytes.NewReader(first), io.LimitReader(&lines{line: func(n int) string {
+		text := fmt.Sprintf(`{"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"urn:lendlog:schema:a.b%d.v1","title":"t",`+
+			`"description":"d","type":"object","x-subject":"file","additionalProperties":false,"properties":{`, n)
+		for i := range 8 {
+			text += fmt.Sprintf(`"a%d":{"type":"string","title":"t","description":"d","pattern":"^[b-y%d]{1000}$","x-key":"party"},`, i, 8*n+i)
+		}
+		line, err := json.Marshal(map[string]string{"schema": strings.TrimSuffix(text, ",") + "}}"})
+		if err != nil {
+			t.Error(err)
+		}
+		return string(line)
+	}}, 128<<10))
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	in = io.MultiReader(in, readerFunc(func() {
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+	}))
+	r, err := proof.VerifyBundle(&w.trust, in, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantVerdict(t, r, proof.Invalid, "format", "cut off")
+	if after.HeapAlloc > before.HeapAlloc+4<<20 {
+		t.Errorf("schemas of 128 KiB take %d KiB", (after.HeapAlloc-before.HeapAlloc)>>10)
+	}
+}
+
+// A readerFunc is an empty file that calls the function when it is read.
+type readerFunc func()
+
+func (f readerFunc) Read([]byte) (int, error) { f(); return 0, io.EOF }
 
 // FuzzVerifyBundle wants no bundle to be VALID that has other leaves than the
 // golden ledger, and every report to be printable.

@@ -99,7 +99,7 @@ func Verify(t *Trust, e *Evidence, receipts ...*Receipt) Report {
 			v.leaves = map[int64]tree.Hash{}
 		}
 		for _, text := range e.Schemas {
-			s, err := record.ParseSchema(text)
+			s, err := record.ParseShape(text)
 			v.schemas[sha256.Sum256(text)] = schema{s, err}
 		}
 		for i := range e.Complete {

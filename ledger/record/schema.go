@@ -167,6 +167,18 @@ func ParseSchema(text []byte) (*Schema, error) {
 	return parseSchema(text, make(map[string]*pattern))
 }
 
+// ParseShape is ParseSchema for who never calls Check: it returns the schema
+// without its text, its examples and what data is checked with, which can take
+// hundreds of times the memory of the text.
+func ParseShape(text []byte) (*Schema, error) {
+	s, err := ParseSchema(text)
+	if err != nil {
+		return nil, err
+	}
+	s.Text, s.Examples, s.root, s.only = nil, nil, nil, nil
+	return s, nil
+}
+
 // parseSchema remembers patterns that it compiled, which schemas may share.
 func parseSchema(text []byte, patterns map[string]*pattern) (*Schema, error) {
 	c := compiler{patterns: patterns}
