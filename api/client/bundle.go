@@ -80,7 +80,12 @@ func (c *Client) takeBundle(ctx context.Context, from io.Reader, w io.Writer, b 
 			}
 			return b.matches(head)
 		},
-		func(r *proof.Record) error { return atMost(r, b.Pointers) },
+		func(r *proof.Record) error {
+			if r.Subject != nil && b.Pointers != nil && !slices.Contains(b.Pointers, "/subject") {
+				return lie(r.Index, "the bundle discloses more than was asked for: whose record it is")
+			}
+			return atMost(r, b.Pointers)
+		},
 	)
 	var lied *LieError
 	switch {

@@ -5,6 +5,7 @@ package client_test
 import (
 	"bytes"
 	"errors"
+	"regexp"
 	"testing"
 	"time"
 
@@ -87,6 +88,8 @@ func TestLiesInBundles(t *testing.T) {
 	stale := bundle(client.Bundling{Checkpoint: old, Pointers: none})
 	narrow := bundle(client.Bundling{Sample: &proof.Sample{Seed: "1", Count: 3, End: 5}, Pointers: none})
 	lines := bytes.SplitAfter(all, []byte("\n"))
+	disclosed := regexp.MustCompile(`"disclosures":\[.+?\}\]`)
+	named := disclosed.ReplaceAll(bundle(client.Bundling{Pointers: []string{"/subject"}}), []byte(`"disclosures":[]`))
 	for _, x := range []struct {
 		name, says string
 		ask        client.Bundling
@@ -102,6 +105,7 @@ func TestLiesInBundles(t *testing.T) {
 		{"a sample of fewer", "something else", sample, narrow},
 		{"no case file", "something else", client.Bundling{Filter: "type=payment.received", Pointers: none}, all},
 		{"more than asked for", "discloses more", client.Bundling{Pointers: none}, shown},
+		{"a subject that was not asked for", "discloses more", client.Bundling{Pointers: none}, named},
 		{"another checkpoint", "another checkpoint", client.Bundling{Checkpoint: old, Pointers: none}, all},
 		{"an old answer", "", client.Bundling{Pointers: none}, stale},
 		{"no bundle", "no bundle", client.Bundling{Pointers: none}, []byte("{}\n")},
