@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tree
+
+import (
+	"crypto/ed25519"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/mod/sumdb/note"
+)
+
+// What stands in a verifier key and in a signature line of C2SP
+// tlog-cosignature, Ed25519.
+const (
+	algCosignature  = 0x04
+	cosignatureSize = 8 + ed25519.SignatureSize // be64 of the time ‖ signature
+)
+
+// A Cosigner verifies the cosignatures of one witness (C2SP tlog-cosignature,
+// Ed25519): what it signs is the checkpoint and the time of signing. It is a
+// [note.Verifier].
+type Cosigner struct {
+	name string
+	hash uint32
+	key  ed25519.PublicKey
+}
+
+// NewCosigner reads a verifier key, NAME+ID+KEY, of a witness.
+func NewCosigner(vkey string) (*Cosigner, error) {
+	name, rest, _ := strings.Cut(vkey, "+")
+	id, text, _ := strings.Cut(rest, "+")
+	key, err := base64.StdEncoding.Strict().DecodeString(text)
+	switch {
+	case name == "" || !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsSpace):
+		return nil, errors.New("the key of a witness begins with the name of the witness, which has no spaces")
+	case err != nil || len(key) != 1+ed25519.PublicKeySize || base64.StdEncoding.EncodeToString(key) != text:
+		return nil, errors.New("the key of a witness is NAME+ID+KEY, and KEY is base64 of 33 bytes")
+	case key[0] != algCosignature:
+		return nil, errors.New("it is not the key of a witness that cosigns with Ed25519: the first byte of a witness' key is 4; that of a log's own key is another")
+	}
+	h := sha256.Sum256(append([]byte(name+"\n"), key...))
+	hash := binary.BigEndian.Uint32(h[:4])
+	if n, err := strconv.ParseUint(id, 16, 32); err != nil || len(id) != 8 || uint32(n) != hash {
+		return nil, errors.New("the id in the key of the witness is not that of its name and key: a letter of it was changed")
+	}
+	return &Cosigner{name: name, hash: hash, key: key[1:]}, nil
+}
+
+// Name returns the name of the witness.
+func (c *Cosigner) Name() string { return c.name }
+
+// KeyHash returns the id of its key.
+func (c *Cosigner) KeyHash() uint32 { return c.hash }
+
+// Key returns the public key: whoever holds two names for it is one witness.
+func (c *Cosigner) Key() [ed25519.PublicKeySize]byte { return [ed25519.PublicKeySize]byte(c.key) }
+
+// Verify reports whether sig is a cosignature of the text of a checkpoint.
+func (c *Cosigner) Verify(msg, sig []byte) bool {
+	if _, err := ParseCheckpoint(string(msg)); err != nil || len(sig) != cosignatureSize {
+		return false
+	}
+	at := binary.BigEndian.Uint64(sig)
+	return ed25519.Verify(c.key, fmt.Appendf(nil, "cosignature/v1\ntime %d\n%s", at, msg), sig[8:])
+}
+
+// CosignedAt returns the time of a cosignature that a [Cosigner] verified.
+func CosignedAt(s note.Signature) (time.Time, error) {
+	b, err := base64.StdEncoding.DecodeString(s.Base64)
+	if err != nil || len(b) != 4+cosignatureSize {
+		return time.Time{}, errors.New("it is not a cosignature")
+	}
+	at := binary.BigEndian.Uint64(b[4:])
+	if at > math.MaxInt32*64 { // the year 6325: time.Time would go wrong far beyond
+		return time.Time{}, errors.New("the time of the cosignature is not one")
+	}
+	return time.Unix(int64(at), 0).UTC(), nil
+}
+
+// SplitNote returns the text of a signed note, and its signature lines.
+func SplitNote(signed []byte) (text, lines string, ok bool) {
+	i := strings.LastIndex(string(signed), "\n\n")
+	if i < 0 || !strings.HasSuffix(string(signed), "\n") {
+		return "", "", false
+	}
+	return string(signed[:i+1]), string(signed[i+2:]), true
+}
