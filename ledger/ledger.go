@@ -121,15 +121,16 @@ type Ledger struct {
 	keys   vault.Keys
 	params params // of the genesis record
 
-	signer   note.Signer
-	store    *store.Store
-	mirror   *store.Mirror
-	headFile *store.HeadFile
-	ballast  *store.Ballast // owned by Run
-	short    bool           // the store was opened with too little free space
-	tiles    *tileCache
-	keyring  *keyring
-	terms    *term.Cache
+	signer    note.Signer
+	store     *store.Store
+	mirror    *store.Mirror
+	headFile  *store.HeadFile
+	witnessed *store.Witnessed
+	ballast   *store.Ballast // owned by Run
+	short     bool           // the store was opened with too little free space
+	tiles     *tileCache
+	keyring   *keyring
+	terms     *term.Cache
 
 	catalogue   atomic.Pointer[record.Catalogue] // what may be submitted
 	registering *semaphore.Weighted              // of 1: held while the catalogue changes
@@ -143,6 +144,7 @@ type Ledger struct {
 	stopped   chan struct{}         // closed when Run has ended
 	running   atomic.Bool           // Run was called
 	closed    atomic.Bool           // no more intake
+	held      atomic.Bool           // no intake before a quorum of witnesses has answered
 	refuse    atomic.Pointer[error] // why appends are refused now; nil when they are not
 
 	// state belongs to the sequencer: to Open until it returns, then to Run.
@@ -191,14 +193,18 @@ type Info struct {
 	VerifierKeys []string  // C2SP verifier keys of checkpoints
 	PublicLog    bool      // tiles may be read by anybody
 	LateAfter    time.Duration
-	Paths        Paths
+	// WitnessInterval is the longest time that is promised between two
+	// checkpoints that witnesses cosigned.
+	WitnessInterval time.Duration
+	Paths           Paths
 }
 
 // Info returns what the ledger is.
 func (l *Ledger) Info() Info {
 	return Info{
 		Origin: l.conf.Origin, Genesis: l.params.genesis, VerifierKeys: l.params.checkpointKeys,
-		PublicLog: l.conf.PublicLog, LateAfter: l.params.lateAfter, Paths: l.conf.Paths,
+		PublicLog: l.conf.PublicLog, LateAfter: l.params.lateAfter,
+		WitnessInterval: l.params.witnessInterval, Paths: l.conf.Paths,
 	}
 }
 
@@ -244,6 +250,9 @@ func (l *Ledger) Writable() error {
 	if !l.running.Load() || l.closed.Load() {
 		return ErrStopped
 	}
+	if l.held.Load() {
+		return ErrUnwitnessed
+	}
 	err := l.refuse.Load()
 	switch {
 	case err == nil:
@@ -268,7 +277,7 @@ func (l *Ledger) Append(ctx context.Context, ev *record.Event, submitter string)
 func (l *Ledger) Close() error {
 	var err error
 	l.closing.Do(func() {
-		err = errors.Join(l.store.Close(), l.mirror.Close(), l.headFile.Close())
+		err = errors.Join(l.store.Close(), l.mirror.Close(), l.witnessed.Close(), l.headFile.Close())
 	})
 	return err
 }

@@ -25,6 +25,9 @@ type params struct {
 	genesis        tree.Hash
 	checkpointKeys []string
 	lateAfter      time.Duration
+	// witnessInterval is the longest time that is promised between two
+	// checkpoints that witnesses cosigned.
+	witnessInterval time.Duration
 }
 
 // Open opens the ledger in dir and checks it before it answers anything:
@@ -103,6 +106,9 @@ func openFiles(dir string, o Options) (l *Ledger, err error) {
 	if l.mirror, err = openMirror(conf.Paths.Mirror); err != nil {
 		return nil, errors.Join(err, l.store.Close(), l.headFile.Close())
 	}
+	if l.witnessed, err = store.OpenWitnessed(filepath.Join(dir, witnessedFile)); err != nil {
+		return nil, errors.Join(err, l.mirror.Close(), l.store.Close(), l.headFile.Close())
+	}
 	l.tiles = newTileCache(l.store)
 	return l, nil
 }
@@ -170,6 +176,9 @@ func (l *Ledger) check(ctx context.Context) error {
 		return err
 	} else if root != seen.Root {
 		return fmt.Errorf("the store does not continue the published checkpoint %d: it is a fork of this ledger, or another one; put the right store back or run `lendlog repair`", seen.Size)
+	}
+	if err := l.checkWitnessed(view); err != nil {
+		return err
 	}
 	l.state.edge, l.state.head = view.Edge, head
 	l.show(&published{view: view, root: cp.Root, head: head})
@@ -271,7 +280,11 @@ func (l *Ledger) takeParams(lf leaf) error {
 	}
 	late, _ := open.Get("lateAfterSeconds")
 	keys, _ := open.Get("checkpointKeys")
-	l.params = params{genesis: tree.LeafHash(lf.bytes), lateAfter: time.Duration(late.Int) * time.Second}
+	interval, _ := open.Get("witnessIntervalSeconds")
+	l.params = params{
+		genesis: tree.LeafHash(lf.bytes), lateAfter: time.Duration(late.Int) * time.Second,
+		witnessInterval: time.Duration(interval.Int) * time.Second,
+	}
 	for _, k := range keys.Items {
 		l.params.checkpointKeys = append(l.params.checkpointKeys, k.Str)
 	}

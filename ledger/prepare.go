@@ -100,6 +100,10 @@ func (l *Ledger) Prepare(ctx context.Context, ev *record.Event, submitter string
 // when it returns nil.
 func (p *Pending) Submit(ctx context.Context) error {
 	l := p.ledger
+	if l.held.Load() {
+		l.keyring.giveBack(p.keys)
+		return ErrUnwitnessed
+	}
 	err := l.submit(ctx, p)
 	if err != nil {
 		l.keyring.giveBack(p.keys)

@@ -207,6 +207,10 @@ func (l *Ledger) answer(first question) error {
 	}
 	refuse := func(err error) { reply(func(question) mapping { return mapping{err: err} }) }
 	if l.state.head.IndexRoot != l.state.head.Size-1 {
+		if l.held.Load() {
+			refuse(ErrUnwitnessed)
+			return nil
+		}
 		if err := l.enoughSpace(); err != nil {
 			refuse(err)
 			return nil

@@ -102,8 +102,12 @@ func (l *Ledger) makeRoom() error {
 }
 
 // lastIndexRoot appends the index-root with which a ledger closes. It is left
-// out when there is no space even without ballast: opening can do without it.
+// out when there is no space even without ballast, and while appends wait for
+// witnesses: opening can do without it.
 func (l *Ledger) lastIndexRoot() error {
+	if l.held.Load() {
+		return nil
+	}
 	if l.enoughSpace() != nil {
 		l.dropBallast()
 		for dir, floor := range l.floors() {

@@ -76,6 +76,13 @@ func (l *Ledger) Stop() {
 	})
 }
 
+// Stopped is Stop, and returns the directory.
+func (l *Ledger) Stopped() (dir string) {
+	l.t.Helper()
+	l.Stop()
+	return l.Dir
+}
+
 // Submit appends events in their order, many in flight, and requires of each
 // the outcome that it wants. It returns the results of those that were not in
 // conflict.
