@@ -36,6 +36,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/lendlog/lendlog/ledger"
+	"github.com/lendlog/lendlog/ledger/anchor/witness"
 )
 
 // Config says what to serve, and how.
@@ -49,6 +50,10 @@ type Config struct {
 	// this machine are refused.
 	Remote  bool
 	Version string // of the program; shown in /metrics
+	// Witnesses are those that cosign the ledger's checkpoints, if there are any:
+	// /metrics shows how they do, and /log/checkpoint what they cosigned. Whoever
+	// made the group runs it.
+	Witnesses *witness.Group
 	// DrainTimeout bounds how long Serve waits for requests to end; 0 means
 	// 30 s.
 	DrainTimeout time.Duration

@@ -4,6 +4,7 @@ package api
 
 import (
 	_ "embed"
+	"fmt"
 	"net/http"
 )
 
@@ -24,7 +25,14 @@ func (s *Server) readyz(c *call) error {
 	if why != nil {
 		return faultf(kindNotReady, "%s; reading and verifying go on", problemOf(why).Title)
 	}
-	c.bytes(http.StatusOK, typeText, []byte("ok\n"))
+	// Events are taken all the same: an append never waits for a witness.
+	text := "ok\n"
+	if g := s.conf.Witnesses; g != nil {
+		if status := g.Status(); status.Overdue {
+			text += fmt.Sprintf("no quorum of the witnesses has cosigned within the promised %v; see lendlog_witness_failing and the log\n", status.Promise)
+		}
+	}
+	c.bytes(http.StatusOK, typeText, []byte(text))
 	return nil
 }
 

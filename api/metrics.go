@@ -80,10 +80,7 @@ func newMetrics(conf Config) (*metrics, error) {
 			return time.Since(l.Head().Recorded).Seconds()
 		}),
 		gauge("lendlog_writable", "1 while the ledger takes events, 0 while it does not.", func() float64 {
-			if l.Writable() != nil {
-				return 0
-			}
-			return 1
+			return flag(l.Writable() == nil)
 		}),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "lendlog_build_info", Help: "The version of the program; always 1.",
@@ -91,6 +88,11 @@ func newMetrics(conf Config) (*metrics, error) {
 		}, func() float64 { return 1 }),
 	} {
 		if err := conf.Registry.Register(c); err != nil {
+			return nil, err
+		}
+	}
+	if conf.Witnesses != nil {
+		if err := conf.Registry.Register(newWitnessing(conf.Witnesses)); err != nil {
 			return nil, err
 		}
 	}

@@ -46,6 +46,7 @@ var (
 	kindClock       = kind{"clock", 503, "The ledger's clock is not to be trusted"}
 	kindSigner      = kind{"signer", 503, "The checkpoint could not be signed"}
 	kindNoSpace     = kind{"no-space", 507, "There is too little free space"}
+	kindUnwitnessed = kind{"unwitnessed", 503, "The ledger waits for its witnesses"}
 	kindNotReady    = kind{"not-ready", 503, "The server takes no events now"}
 	kindBusy        = kind{"busy", 503, "The server has enough to do"}
 	kindSlow        = kind{"too-slow", 408, "The client was too slow"}
@@ -146,6 +147,8 @@ func problemOf(err error) *problem {
 		return newProblem(kindNoSpace, "nothing was appended; the operator has to free some space, then send the same event again").retry(30)
 	case errors.Is(err, ledger.ErrStopped):
 		return newProblem(kindStopped, "the ledger has stopped and has to be opened again; then send the same event again").retry(30)
+	case errors.Is(err, ledger.ErrUnwitnessed):
+		return newProblem(kindUnwitnessed, "nothing was appended; once a quorum of the ledger's witnesses has answered, or the operator has decided to go on without, send the same event again").retry(30)
 	case errors.Is(err, ledger.ErrClock):
 		return newProblem(kindClock, "nothing was appended; the operator has to set the clock right, then send the same event again").retry(30)
 	case errors.Is(err, ledger.ErrSigner):

@@ -292,8 +292,7 @@ func (s *Server) getSubject(c *call) error {
 	return w.Flush()
 }
 
-// getCheckpoint answers GET /v1/checkpoint and GET /log/checkpoint with the
-// newest checkpoint.
+// getCheckpoint answers GET /v1/checkpoint with the newest checkpoint.
 func (s *Server) getCheckpoint(c *call) error {
 	c.bytes(http.StatusOK, typeText, s.ledger.Head().Note)
 	return nil

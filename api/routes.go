@@ -36,6 +36,8 @@ func (s *Server) routes() []route {
 		{get, "/v1/stats", "getStats", nil, s.getStats},
 		{get, "/v1/events", "getEvents", []string{"from", "view"}, s.getEvents},
 		{get, "/v1/checkpoint", "getCheckpoint", nil, read(s.getCheckpoint)},
+		{get, "/v1/checkpoints", "listCheckpoints", []string{"from", "limit"}, read(s.listCheckpoints)},
+		{get, "/v1/checkpoints/newest", "newestCheckpoint", nil, read(s.newestCheckpoint)},
 		{get, "/v1/consistency", "getConsistency", []string{"from", "to"}, read(s.getConsistency)},
 		{get, "/v1/trust", "getTrust", nil, read(s.getTrust)},
 		{post, "/v1/verify", "verify", nil, s.gates.bulk.through(s.verify)},
@@ -44,7 +46,7 @@ func (s *Server) routes() []route {
 		{get, "/v1/types/:type", "getType", nil, read(s.getType)},
 		{get, "/v1/schemas/:hash", "getSchema", nil, read(s.getSchema)},
 
-		{get, "/log/checkpoint", "logCheckpoint", nil, read(s.getCheckpoint)},
+		{get, "/log/checkpoint", "logCheckpoint", nil, read(s.logCheckpoint)},
 		{get, "/log/tile/entries/*path", "logEntries", nil, read(s.logEntries)},
 		{get, "/log/tile/:level/*path", "logTile", nil, read(s.logTile)},
 

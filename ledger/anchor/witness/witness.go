@@ -60,8 +60,9 @@ type Group struct {
 	witnesses []*asked      // owned by Run
 	now       func() time.Time
 
-	mu     sync.Mutex // guards status
+	mu     sync.Mutex // guards all below
 	status Status
+	newest []byte // the checkpoint of status.Size, with its cosignatures
 }
 
 // Status is how witnessing goes.
@@ -117,7 +118,7 @@ func New(conf Config) (*Group, error) {
 	}
 	if newest, ok := conf.Ledger.Witnessed(); ok {
 		if at, ok := conf.Policy.Cosigned(newest.Note); ok {
-			g.status.Size, g.status.At = newest.Size, at
+			g.status.Size, g.status.At, g.newest = newest.Size, at, newest.Note
 		}
 	}
 	return g, nil
@@ -131,6 +132,14 @@ func (g *Group) Status() Status {
 	s.Witnesses = slices.Clone(s.Witnesses)
 	s.Overdue = g.now().Sub(s.At) > g.promise
 	return s
+}
+
+// Newest returns the newest checkpoint that a quorum cosigned, signed and with
+// the cosignatures; nil when there is none. It must not be changed.
+func (g *Group) Newest() []byte {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.newest
 }
 
 // Run asks until ctx ends; then it returns nil.
@@ -286,7 +295,7 @@ func (g *Group) keep(ctx context.Context, head ledger.Head, sigs []note.Signatur
 	}
 	g.mu.Lock()
 	overdue := !g.status.At.IsZero() && g.now().Sub(g.status.At) > g.promise
-	g.status.Size, g.status.At = head.Size, at
+	g.status.Size, g.status.At, g.newest = head.Size, at, signed
 	g.mu.Unlock()
 	if overdue {
 		g.log.InfoContext(ctx, "a quorum of the witnesses cosigns again", "size", head.Size)
