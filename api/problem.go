@@ -180,10 +180,11 @@ func isGone(err error) bool {
 }
 
 // isDefect reports whether an operator has to look into an error. That the
-// server stops they know, and whoever asks whether it is ready is told why not.
+// server stops, or waits for its witnesses, they know, and whoever asks whether
+// it is ready is told why not.
 func isDefect(err error) bool {
 	var f *fault
-	if errors.Is(err, errStopping) || errors.As(err, &f) && f.kind == kindNotReady {
+	if errors.Is(err, errStopping) || errors.Is(err, ledger.ErrUnwitnessed) || errors.As(err, &f) && f.kind == kindNotReady {
 		return false
 	}
 	return problemOf(err).Status >= http.StatusInternalServerError

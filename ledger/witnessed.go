@@ -4,9 +4,12 @@ package ledger
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 
+	"github.com/lendlog/lendlog/ledger/canon"
+	"github.com/lendlog/lendlog/ledger/record"
 	"github.com/lendlog/lendlog/ledger/term"
 	"github.com/lendlog/lendlog/ledger/tree"
 )
@@ -130,6 +133,41 @@ func (l *Ledger) checkWitnessed(view tree.View) error {
 // only answers until a quorum of its witnesses has answered too. It must be
 // called before Run.
 func (l *Ledger) Hold() { l.held.Store(true) }
+
+// witnessSubject is the subject of decisions to go on without witnesses.
+const witnessSubject = "ledger/witnesses"
+
+// Override records an operator's decision to go on although no quorum of the
+// witnesses has answered, with a code for the reason, and then has the ledger take appends again. The ledger
+// must be running.
+func (l *Ledger) Override(ctx context.Context, reason string) error {
+	if _, ok := l.Catalogue().Type(record.TypeOverridden); !ok {
+		return errors.New("the ledger has no type to record this with, because an older program made it: stop it, and run `lendlog types add --builtin --dir DIR` first")
+	}
+	ev, err := l.own(ownEvent{
+		typ: record.TypeOverridden, subject: witnessSubject, id: "override/" + rand.Text(),
+		data: canon.Map(
+			canon.Member{Name: "size", Value: canon.Number(l.Head().Size)},
+			canon.Member{Name: "reason", Value: canon.Text(reason)},
+		),
+	})
+	if err != nil {
+		return fmt.Errorf("couldn't record the decision to go on without witnesses: %w", err)
+	}
+	p, err := l.prepare(ctx, ev, ownSubmitter)
+	if err != nil {
+		return err
+	}
+	if err := l.submit(ctx, p); err != nil { // past the hold
+		l.keyring.giveBack(p.keys)
+		return err
+	}
+	if _, err := p.Wait(ctx); err != nil {
+		return fmt.Errorf("couldn't record the decision to go on without witnesses: %w", err)
+	}
+	l.Release()
+	return nil
+}
 
 // Release has the ledger take appends again after Hold.
 func (l *Ledger) Release() { l.held.Store(false) }

@@ -5,9 +5,11 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/http"
 	"os"
@@ -17,6 +19,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -26,6 +29,8 @@ import (
 
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/console"
 	"github.com/lendlog/lendlog/ledger"
+	"github.com/lendlog/lendlog/ledger/ledgertest"
+	"github.com/lendlog/lendlog/ledger/proof"
 	"github.com/lendlog/lendlog/ledger/record"
 )
 
@@ -62,6 +67,8 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "serve": serveInBackground, "terminate": stopServer, "post": post, "change": change, "same-records": sameRecords, "older-ledger": olderLedger, "aged-ledger": agedLedger,
+			"witness": func(ts *testscript.TestScript, neg bool, args []string) { startWitness(t, ts, neg, args) }, "witness-policy": witnessPolicy,
+			"witness-down": witnessDown, "witness-up": witnessUp, "becomes": becomes,
 			"follow": followInBackground, "arrives": arrives, "interrupt": interrupt,
 		},
 		RequireExplicitExec: true,
@@ -217,16 +224,92 @@ func interrupt(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// towers are the witnesses of a script, by their names.
+var towers sync.Map // of *testscript.TestScript and name to *ledgertest.Witness
+
+type tower struct {
+	ts   *testscript.TestScript
+	name string
+}
+
+// startWitness starts a witness of a ledger and sets NAME_KEY to the key of its
+// cosignatures: witness NAME DIR.
+func startWitness(t *testing.T, ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: witness NAME DIR")
+	}
+	b, err := os.ReadFile(filepath.Join(ts.MkAbs(args[1]), "trust.json"))
+	ts.Check(err)
+	trust, err := proof.ParseTrust(b)
+	ts.Check(err)
+	sum := sha256.Sum256([]byte(args[0]))
+	w := ledgertest.NewWitness(t, "witness.example/"+args[0], sum[0], trust.Keys[0].Key)
+	towers.Store(tower{ts, args[0]}, w)
+	ts.Setenv(args[0]+"_KEY", w.Key)
+}
+
+func towerOf(ts *testscript.TestScript, name string) *ledgertest.Witness {
+	w, ok := towers.Load(tower{ts, name})
+	if !ok {
+		ts.Fatalf("there is no witness %s", name)
+	}
+	return w.(*ledgertest.Witness)
+}
+
+// witnessPolicy writes a policy of witnesses: witness-policy FILE QUORUM NAME...
+func witnessPolicy(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 3 {
+		ts.Fatalf("usage: witness-policy FILE QUORUM NAME...")
+	}
+	quorum, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	var all []*ledgertest.Witness
+	for _, name := range args[2:] {
+		all = append(all, towerOf(ts, name))
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), ledgertest.Policy(quorum, all...), 0o600))
+}
+
+// witnessDown has a witness answer 503, and witnessUp has it answer again:
+// witness-down NAME.
+func witnessDown(ts *testscript.TestScript, _ bool, args []string) {
+	towerOf(ts, args[0]).Fail(func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusServiceUnavailable) })
+}
+
+func witnessUp(ts *testscript.TestScript, _ bool, args []string) { towerOf(ts, args[0]).Fail(nil) }
+
+// becomes asks the server until its answer matches: becomes PATH PATTERN.
+func becomes(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: becomes PATH PATTERN, after serve")
+	}
+	re, err := regexp.Compile(args[1])
+	ts.Check(err)
+	var body []byte
+	for range 6000 {
+		resp, err := http.Get(ts.Getenv("SERVER") + args[0])
+		ts.Check(err)
+		body, err = io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		ts.Check(err)
+		if re.Match(body) {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	ts.Fatalf("%s does not become %s:\n%s", args[0], args[1], body)
+}
+
 // post submits the event in a file to the server, in plain HTTP, and wants it
-// accepted: post FILE.
+// accepted, or, negated, refused: post FILE.
 func post(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 1 {
+	if len(args) != 1 {
 		ts.Fatalf("usage: post FILE, after serve")
 	}
 	resp, err := http.Post(ts.Getenv("SERVER")+"/v1/records", "application/cloudevents+json", strings.NewReader(ts.ReadFile(args[0])))
 	ts.Check(err)
 	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusCreated {
+	if (resp.StatusCode == http.StatusCreated) == neg {
 		ts.Fatalf("%s", resp.Status)
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
+	"regexp"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -19,10 +21,12 @@ import (
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/access"
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/console"
 	"github.com/lendlog/lendlog/ledger"
+	anchor "github.com/lendlog/lendlog/ledger/anchor/witness"
 )
 
 func newServe(c *console.Console) *cobra.Command {
-	var dir, listen, logFormat string
+	var o serving
+	var logFormat string
 	var remote bool
 	cmd := &cobra.Command{
 		Use:   "serve --dir DIR",
@@ -35,31 +39,97 @@ There is no access control yet: whoever reaches the address can read every recor
 and submit new ones. So only loopback addresses are served unless --allow-remote
 says that something in front of it decides who may come in.
 
+With --witnesses, the C2SP witnesses of a policy file (c2sp.org/tlog-policy: lines of
+witness NAME KEY URL, group and quorum) are asked to cosign the newest checkpoint,
+after it was published; no event waits for them. What a quorum cosigned is kept in
+DIR/witnessed, served, and put into evidence. When none has for longer than the genesis
+record promises, the log, /metrics and /readyz say so. After a start, events are taken
+once a quorum has cosigned what the ledger has, so that a ledger that was rolled back
+takes none; until then it only answers. --without-quorum takes events at once and
+records that with a code for the reason, such as witness-outage.
+
 With --json, one line once it listens: {"url", "origin", "records"}. The log goes
 to standard error.`,
 		Example: `  lendlog serve --dir ledger
-  lendlog serve --dir ledger --listen 127.0.0.1:9000 --log json`,
+  lendlog serve --dir ledger --listen 127.0.0.1:9000 --log json
+  lendlog serve --dir ledger --witnesses witnesses.policy
+  lendlog serve --dir ledger --witnesses witnesses.policy --without-quorum witness-outage`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			logger, err := newLogger(c, logFormat)
 			if err != nil {
 				return err
 			}
-			reachable, err := checkListen(listen, remote)
+			reachable, err := checkListen(o.listen, remote)
 			if err != nil {
 				return err
 			}
-			if reachable {
-				c.Warnf("%s can be reached from other machines, without access control: whoever reaches it can read every record and submit new ones", listen)
+			o.reachable, o.logger = reachable, logger
+			if err := o.readPolicy(); err != nil {
+				return err
 			}
-			return serve(cmd.Context(), c, dir, listen, reachable, logger)
+			if reachable {
+				c.Warnf("%s can be reached from other machines, without access control: whoever reaches it can read every record and submit new ones", o.listen)
+			}
+			return serve(cmd.Context(), c, o)
 		},
 	}
-	dirFlag(cmd, &dir)
-	cmd.Flags().StringVar(&listen, "listen", "127.0.0.1:8080", "address to listen on; port 0 takes any free one")
-	cmd.Flags().BoolVar(&remote, "allow-remote", false, "serve addresses that others can reach, without access control")
-	cmd.Flags().StringVar(&logFormat, "log", "text", "form of the log: text or json")
+	dirFlag(cmd, &o.dir)
+	f := cmd.Flags()
+	f.StringVar(&o.listen, "listen", "127.0.0.1:8080", "address to listen on; port 0 takes any free one")
+	f.BoolVar(&remote, "allow-remote", false, "serve addresses that others can reach, without access control")
+	f.StringVar(&logFormat, "log", "text", "form of the log: text or json")
+	f.StringVar(&o.policyFile, "witnesses", "", "C2SP tlog-policy of the witnesses to ask, each with its URL")
+	_ = cmd.MarkFlagFilename("witnesses")
+	f.DurationVar(&o.every, "witness-every", 30*time.Second, "pause between two checkpoints that witnesses are asked for")
+	f.StringVar(&o.override, "without-quorum", "", "take events although no quorum of the witnesses has answered yet, and record it with this reason")
 	return cmd
+}
+
+// serving says what to serve, and how.
+type serving struct {
+	dir, listen string
+	reachable   bool // by other machines
+	logger      *slog.Logger
+
+	policyFile string
+	policy     *anchor.Policy // nil for no witnesses
+	every      time.Duration
+	override   string // the reason for not waiting for a quorum; "" to wait
+}
+
+// reasonCode is what the schema of the record of an override takes.
+var reasonCode = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+
+// readPolicy reads the policy of witnesses.
+func (o *serving) readPolicy() error {
+	switch {
+	case o.policyFile == "" && o.override != "":
+		return usagef("--without-quorum goes with --witnesses")
+	case o.override != "" && !reasonCode.MatchString(o.override):
+		return usagef("--without-quorum takes a code such as witness-outage, which stands openly in the ledger")
+	case o.policyFile == "":
+		return nil
+	case o.every < time.Second:
+		return usagef("--witness-every is at least 1s: each checkpoint costs the ledger a leaf, and its witnesses a request")
+	}
+	b, err := os.ReadFile(o.policyFile)
+	if err != nil {
+		return err
+	}
+	if o.policy, err = anchor.ParsePolicy(b); err != nil {
+		return usagef("%s: %w", o.policyFile, err)
+	}
+	return nil
+}
+
+// witnesses returns the group that is to be run beside the ledger, nil for none.
+func (o *serving) witnesses(l *ledger.Ledger) (*anchor.Group, error) {
+	if o.policy == nil {
+		return nil, nil
+	}
+	l.Hold()
+	return anchor.New(anchor.Config{Ledger: l, Policy: o.policy, Logger: o.logger, Every: o.every})
 }
 
 func newLogger(c *console.Console, format string) (*slog.Logger, error) {
@@ -95,12 +165,13 @@ func checkListen(listen string, remote bool) (reachable bool, err error) {
 // serve runs the ledger and the server together: when one ends, the other
 // does. The sequencer outlives the server, so that every request that was
 // taken is answered.
-func serve(ctx context.Context, c *console.Console, dir, listen string, reachable bool, logger *slog.Logger) (err error) {
-	if _, _, err := ledger.Locate(dir); err != nil {
+func serve(ctx context.Context, c *console.Console, o serving) (err error) {
+	logger := o.logger
+	if _, _, err := ledger.Locate(o.dir); err != nil {
 		return usagef("%w", err)
 	}
 	progress := c.Progress()
-	l, err := access.Open(ctx, dir, ledger.Options{Logger: logger, Progress: progress.Set})
+	l, err := access.Open(ctx, o.dir, ledger.Options{Logger: logger, Progress: progress.Set})
 	progress.Done()
 	if err != nil {
 		return err
@@ -108,13 +179,17 @@ func serve(ctx context.Context, c *console.Console, dir, listen string, reachabl
 	defer func() { err = errors.Join(err, l.Close()) }()
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	server, err := api.New(api.Config{Ledger: l, Logger: logger, Registry: registry, Remote: reachable, Version: version})
+	witnesses, err := o.witnesses(l)
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", listen)
+	server, err := api.New(api.Config{Ledger: l, Logger: logger, Registry: registry, Remote: o.reachable, Version: version, Witnesses: witnesses})
 	if err != nil {
-		return usagef("couldn't listen on %s: %w; choose another with --listen", listen, errors.Unwrap(err))
+		return err
+	}
+	listener, err := net.Listen("tcp", o.listen)
+	if err != nil {
+		return usagef("couldn't listen on %s: %w; choose another with --listen", o.listen, errors.Unwrap(err))
 	}
 
 	missing, err := l.Unregistered()
@@ -127,7 +202,7 @@ func serve(ctx context.Context, c *console.Console, dir, listen string, reachabl
 	if len(missing) > 0 {
 		logger.Info("the ledger does not take all types that come with this program; lendlog types add --builtin registers them", "types", len(missing))
 	}
-	if reachable {
+	if o.reachable {
 		c.Warnf("there is no access control yet: whoever reaches this address reads every record and submits new ones")
 	} else {
 		c.Notef("There is no access control yet, so only this machine can reach it.")
@@ -153,10 +228,28 @@ func serve(ctx context.Context, c *console.Console, dir, listen string, reachabl
 		defer stop()
 		return server.Serve(serving, listener)
 	})
+	if witnesses != nil {
+		group.Go(func() error { return witnesses.Run(serving) })
+		group.Go(func() error { return o.wait(serving, c, l) })
+	}
 	began := time.Now()
 	if err := group.Wait(); err != nil {
 		return err
 	}
 	logger.Info("stopped", "after", time.Since(began).Round(time.Second), "records", l.Head().Size)
+	return nil
+}
+
+// wait tells the operator that events are taken once a quorum of the witnesses
+// has answered, or records that they do not want to wait for that.
+func (o *serving) wait(ctx context.Context, c *console.Console, l *ledger.Ledger) error {
+	if o.override == "" {
+		c.Notef("Events are taken once a quorum of the witnesses has cosigned what the ledger has.")
+		return nil
+	}
+	if err := l.Override(ctx, o.override); err != nil && ctx.Err() == nil {
+		return err
+	}
+	c.Warnf("events are taken without a quorum of the witnesses; the ledger has a record of that")
 	return nil
 }

@@ -22,6 +22,7 @@ const (
 	TypeSchemaRegistered = "org.lendlog.schema.registered.v1"
 	TypeConflicted       = "org.lendlog.submission.conflicted.v1"
 	TypePeriodClosed     = "org.lendlog.period.closed.v1"
+	TypeOverridden       = "org.lendlog.witness.overridden.v1"
 	TypeRestricted       = "org.lendlog.restricted.v1"
 	TypeIndexRoot        = "org.lendlog.index-root.v1"
 )

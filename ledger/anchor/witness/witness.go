@@ -233,7 +233,7 @@ func (g *Group) round(ctx context.Context, head ledger.Head) (cosigned bool) {
 			answers <- answer{i, c, err}
 		}()
 	}
-	var sigs []note.Signature
+	sigs := make([]note.Signature, len(g.witnesses)) // in the order of the policy
 	for ; asking > 0; asking-- {
 		a := <-answers
 		hurried := a.err != nil && ctx.Err() != nil
@@ -241,14 +241,14 @@ func (g *Group) round(ctx context.Context, head ledger.Head) (cosigned bool) {
 		if a.err != nil {
 			continue
 		}
-		sigs = append(sigs, a.sig)
+		sigs[a.number] = a.sig
 		if _, ok := g.conf.Policy.Quorum(sigs); ok && !cosigned {
 			cosigned = true
 			time.AfterFunc(late, cancel)
 		}
 	}
 	if cosigned {
-		cosigned = g.keep(ctx, head, sigs)
+		g.keep(ctx, head, slices.DeleteFunc(sigs, func(s note.Signature) bool { return s.Name == "" }))
 	}
 	return cosigned
 }
@@ -283,7 +283,7 @@ func (g *Group) tell(ctx context.Context, a answer, hurried bool) {
 
 // keep archives a checkpoint with the cosignatures of a quorum. The ledger takes
 // events from then on, if it has waited for that.
-func (g *Group) keep(ctx context.Context, head ledger.Head, sigs []note.Signature) bool {
+func (g *Group) keep(ctx context.Context, head ledger.Head, sigs []note.Signature) {
 	at, _ := g.conf.Policy.Quorum(sigs)
 	signed := bytes.Clone(head.Note)
 	for _, s := range sigs {
@@ -301,7 +301,6 @@ func (g *Group) keep(ctx context.Context, head ledger.Head, sigs []note.Signatur
 		g.log.InfoContext(ctx, "a quorum of the witnesses cosigns again", "size", head.Size)
 	}
 	g.conf.Ledger.Release()
-	return true
 }
 
 // alarm says, once each time, that the newest cosigned checkpoint is older than
