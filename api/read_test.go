@@ -379,18 +379,18 @@ func TestVerify(t *testing.T) {
 		doc  []byte
 		want string
 	}{
-		"evidence":                     {evidence, "VALID"},
-		"evidence in a member":         {fmt.Appendf(nil, `{"evidence":%s}`, evidence), "VALID"},
-		"evidence and its trust":       {with(evidence, trust), "VALID"},
-		"evidence and another trust":   {with(evidence, strangers), "INVALID"},
-		"evidence altered":             {altered, "INVALID"},
-		"evidence with a new section":  {bytes.Replace(evidence, []byte("{"), []byte(`{"anchors":[],`), 1), "INCOMPLETE"},
-		"evidence, witnesses demanded": {with(evidence, bytes.Replace(trust, []byte("{"), []byte(`{"witnesses":[],`), 1)), "INCOMPLETE"},
-		"receipt":                      {receipt, "VALID"},
-		"receipt and its trust":        {with(receipt, trust), "VALID"},
-		"receipt and another trust":    {with(receipt, strangers), "INVALID"},
-		"missing members":              {[]byte(`{"v":"lendlog-evidence/1"}`), "INVALID"},
-		"a strange member":             {bytes.Replace(receipt, []byte("{"), []byte(`{"`+strings.Repeat("x", 1<<20)+`":1,`), 1), "INVALID"},
+		"evidence":                    {evidence, "VALID"},
+		"evidence in a member":        {fmt.Appendf(nil, `{"evidence":%s}`, evidence), "VALID"},
+		"evidence and its trust":      {with(evidence, trust), "VALID"},
+		"evidence and another trust":  {with(evidence, strangers), "INVALID"},
+		"evidence altered":            {altered, "INVALID"},
+		"evidence with a new section": {bytes.Replace(evidence, []byte("{"), []byte(`{"anchors":[],`), 1), "INCOMPLETE"},
+		"evidence, chains demanded":   {with(evidence, bytes.Replace(trust, []byte("{"), []byte(`{"chains":[],`), 1)), "INCOMPLETE"},
+		"receipt":                     {receipt, "VALID"},
+		"receipt and its trust":       {with(receipt, trust), "VALID"},
+		"receipt and another trust":   {with(receipt, strangers), "INVALID"},
+		"missing members":             {[]byte(`{"v":"lendlog-evidence/1"}`), "INVALID"},
+		"a strange member":            {bytes.Replace(receipt, []byte("{"), []byte(`{"`+strings.Repeat("x", 1<<20)+`":1,`), 1), "INVALID"},
 	} {
 		if got := s.verdict(c.doc); got != c.want {
 			t.Errorf("%s is %s, want %s", name, got, c.want)

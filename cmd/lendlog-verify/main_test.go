@@ -107,7 +107,7 @@ func TestExitCodes(t *testing.T) {
 		{"invalid", []string{trust, invalid}, 3, "INVALID: 1 of"},
 		{"incomplete", []string{trust, incomplete}, 4, "INCOMPLETE"},
 		{"malformed", []string{trust, malformed}, 3, "/records/0/later is not a member"},
-		{"policy with demands", []string{"--trust=" + altered(t, "trust.json", `"v": `, `"witnesses": [], "v": `), valid}, 4, "witnesses"},
+		{"policy with demands", []string{"--trust=" + altered(t, "trust.json", `"v": `, `"chains": [], "v": `), valid}, 4, "chains"},
 		{"another ledger's policy", []string{"--trust=" + altered(t, "trust.json", `"genesis": "`, `"genesis": "AAAA`), valid}, 2, "/genesis is not 32 bytes"},
 
 		{"valid and valid", []string{trust, valid, receipt}, 0, "evidence.json\n✓"},

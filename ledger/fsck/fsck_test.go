@@ -825,7 +825,7 @@ func TestTrustPolicy(t *testing.T) {
 		{"the right one", func(*proof.Trust) {}, "", proof.Valid},
 		{"another genesis", func(t *proof.Trust) { t.Genesis[0] ^= 1 }, fsck.Genesis, proof.Invalid},
 		{"a key for fewer records", func(t *proof.Trust) { t.Keys[0].To = 10 }, fsck.Signature, proof.Invalid},
-		{"witnesses", func(t *proof.Trust) { t.Unsupported = []string{"witnesses"} }, "", proof.Incomplete},
+		{"chains", func(t *proof.Trust) { t.Unsupported = []string{"chains"} }, "", proof.Incomplete},
 	} {
 		trust := trustOf(t, p)
 		tc.edit(trust)

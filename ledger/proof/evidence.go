@@ -39,6 +39,7 @@ type Evidence struct {
 	Schemas    [][]byte // exact bytes
 	Records    []Record
 	Complete   []Complete
+	Witnessed  []Witnessed
 
 	// Sections lists members that this verifier does not know. Bytes does not
 	// write them. A verdict that ignores them is at best INCOMPLETE.
@@ -141,6 +142,16 @@ func ParseEvidence(b []byte) (*Evidence, error) {
 				o.fail("completeness", "is not of one to 1,024 subjects; leave it out, or make several files")
 			}
 		}
+		if v, ok := o.take("witnesses", canon.Array); ok {
+			for i, item := range v.Items {
+				w := open(item, fmt.Sprintf("/witnesses/%d", i), o.err)
+				e.Witnessed = append(e.Witnessed, Witnessed{Checkpoint: []byte(w.text("checkpoint")), Proof: w.hashes("proof")})
+				w.end()
+			}
+			if n := len(e.Witnessed); n == 0 || n > maxWitnessed {
+				o.fail("witnesses", "is not of one to 2,048 checkpoints; leave it out, or make several files")
+			}
+		}
 		for _, m := range o.Members {
 			if !o.taken[m.Name] {
 				e.Sections = append(e.Sections, m.Name)
@@ -206,6 +217,13 @@ func (e *Evidence) Bytes() []byte {
 			}})
 		}
 		members = append(members, member("completeness", list))
+	}
+	if len(e.Witnessed) > 0 {
+		list := canon.Value{Kind: canon.Array}
+		for _, w := range e.Witnessed {
+			list.Items = append(list.Items, canon.Map(member("checkpoint", canon.Text(string(w.Checkpoint))), member("proof", encodeHashes(w.Proof))))
+		}
+		members = append(members, member("witnesses", list))
 	}
 	return document(members...)
 }

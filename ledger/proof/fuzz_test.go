@@ -33,7 +33,7 @@ func FuzzParseEvidence(f *testing.F) {
 	for _, l := range w.leaves {
 		leaves[string(l)] = true
 	}
-	for _, name := range []string{"evidence", "evidence-plain", "evidence-signed", "evidence-restricted", "evidence-complete"} {
+	for _, name := range []string{"evidence", "evidence-plain", "evidence-signed", "evidence-restricted", "evidence-complete", "evidence-witnessed"} {
 		f.Add(read(f, "testdata/"+name+".json"))
 	}
 	f.Add([]byte(`{"v":"lendlog-evidence/1","checkpoint":"","genesis":{"entry":"","proof":[]},"schemas":[],"records":[{"index":0,"entry":"","proof":[],"disclosures":[]}]}`))
@@ -46,6 +46,7 @@ func FuzzParseEvidence(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		printable(t, proof.Verify(w.witnessedTrust(2), e))
 		r := proof.Verify(&w.trust, e)
 		sections := e.Sections
 		e.Sections = nil
@@ -130,6 +131,7 @@ func FuzzParseReceipt(f *testing.F) {
 func FuzzParseTrust(f *testing.F) {
 	f.Add(read(f, "testdata/trust.json"))
 	f.Add(read(f, "testdata/trust-submitters.json"))
+	f.Add(read(f, "testdata/trust-witnesses.json"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		p, err := proof.ParseTrust(b)
 		if err != nil {

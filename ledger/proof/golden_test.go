@@ -332,6 +332,8 @@ func (w *world) files() map[string][]byte {
 	return map[string][]byte{
 		"trust.json":               w.trust.Bytes(),
 		"trust-submitters.json":    w.signedTrust().Bytes(),
+		"trust-witnesses.json":     w.witnessedTrust(2).Bytes(),
+		"evidence-witnessed.json":  w.cosignedEvidence().Bytes(),
 		"checkpoint.txt":           w.checkpoint(),
 		"evidence.json":            w.evidence(map[int][]string{2: shown}).Bytes(),
 		"evidence-plain.json":      w.evidence(map[int][]string{1: nil, 4: nil}).Bytes(),

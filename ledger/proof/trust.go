@@ -36,6 +36,8 @@ type Trust struct {
 	VRF        term.PublicKey
 	Submitters []SubmitterKey // when not empty, signatures of events are demanded
 
+	Witnesses *Witnesses // nil demands none
+
 	// Unsupported lists demands of the policy that this verifier cannot
 	// check; they make every verdict at best INCOMPLETE.
 	Unsupported []string
@@ -103,7 +105,10 @@ func ParseTrust(b []byte) (*Trust, error) {
 				t.Submitters = append(t.Submitters, k)
 			}
 		}
-		for _, name := range []string{"chains", "maxAgeSeconds", "witnesses"} {
+		if v, ok := o.take("witnesses", canon.Object); ok {
+			t.Witnesses = parseWitnesses(open(v, "/witnesses", o.err))
+		}
+		for _, name := range []string{"chains", "maxAgeSeconds"} {
 			o.taken[name] = true
 			if _, ok := o.Get(name); ok {
 				t.Unsupported = append(t.Unsupported, name)
@@ -147,42 +152,67 @@ func (t *Trust) Bytes() []byte {
 		}
 		members = append(members, member("submitters", list))
 	}
+	if t.Witnesses != nil {
+		members = append(members, member("witnesses", t.Witnesses.document()))
+	}
 	return document(members...)
 }
 
 // OpenCheckpoint verifies a signed checkpoint under the policy: its origin,
-// and a signature of a key that may sign that size.
+// and a signature of a key that may sign that size. That witnesses cosigned it
+// is not asked for.
 func (t *Trust) OpenCheckpoint(signed []byte) (tree.Checkpoint, error) {
+	h, err := t.openHead(signed)
+	return h.Checkpoint, err
+}
+
+// openHead is OpenCheckpoint, and returns when witnesses of the policy cosigned.
+// A cosignature of one of them that is wrong is an error.
+func (t *Trust) openHead(signed []byte) (head, error) {
 	var known, distinct []note.Verifier // a key may have several ranges
 	for _, k := range t.Keys {
 		v, err := note.NewVerifier(k.Key)
 		if err != nil {
-			return tree.Checkpoint{}, fmt.Errorf("the policy's key is not a verifier key: %w", err)
+			return head{}, fmt.Errorf("the policy's key is not a verifier key: %w", err)
 		}
 		if !slices.ContainsFunc(known, func(o note.Verifier) bool { return o.Name() == v.Name() && o.KeyHash() == v.KeyHash() }) {
 			distinct = append(distinct, v)
 		}
 		known = append(known, v)
 	}
+	cosigners, err := t.cosigners()
+	if err != nil {
+		return head{}, err
+	}
+	for _, c := range cosigners {
+		if !slices.ContainsFunc(distinct, func(o note.Verifier) bool { return o.Name() == c.Name() && o.KeyHash() == c.KeyHash() }) {
+			distinct = append(distinct, c)
+		}
+	}
 	cp, n, err := tree.OpenCheckpoint(signed, note.VerifierList(distinct...))
 	if origin, _, _ := strings.Cut(string(signed), "\n"); origin != t.Origin && (err == nil || errors.Is(err, tree.ErrUnsigned)) {
-		return tree.Checkpoint{}, fmt.Errorf("the checkpoint says that it is of %s, another ledger than %s of the trust file: one of the two files is the wrong one", clip(origin), t.Origin)
+		return head{}, fmt.Errorf("the checkpoint says that it is of %s, another ledger than %s of the trust file: one of the two files is the wrong one", clip(origin), t.Origin)
 	}
 	if err != nil {
-		return tree.Checkpoint{}, err
+		return head{}, err
 	}
-	inRange := slices.ContainsFunc(n.Sigs, func(s note.Signature) bool {
+	own, inRange := false, false
+	for _, s := range n.Sigs {
 		for i, k := range t.Keys {
-			if known[i].KeyHash() == s.Hash && known[i].Name() == s.Name && cp.Size >= k.From && (k.To == 0 || cp.Size <= k.To) {
-				return true
+			if known[i].KeyHash() == s.Hash && known[i].Name() == s.Name {
+				own = true
+				inRange = inRange || cp.Size >= k.From && (k.To == 0 || cp.Size <= k.To)
 			}
 		}
-		return false
-	})
-	if !inRange {
-		return tree.Checkpoint{}, fmt.Errorf("the key that signed checkpoint %d may not sign this size", cp.Size)
 	}
-	return cp, nil
+	switch {
+	case !own:
+		return head{}, tree.ErrUnsigned // by witnesses only
+	case !inRange:
+		return head{}, fmt.Errorf("the key that signed checkpoint %d may not sign this size", cp.Size)
+	}
+	h := head{Checkpoint: cp}
+	return h, h.times(cosigners, n.Sigs)
 }
 
 // submitter returns the keys of a submitter; there are several while one takes

@@ -285,11 +285,13 @@ func makeVectors(t *testing.T) *vectorMaker {
 
 	m.completeness(all{1: {"/subject"}, 2: shown, 4: nil})
 
-	m.add(incomplete, "policy", "policy-witnesses", "the policy asks for witnesses, which this version cannot check",
-		policy("trust-witnesses.json", func(*proof.Trust) {}), w.evidence(two).Bytes())
-	asks := m.other["trust-witnesses.json"]
-	replace(&asks, `"v":`, `"witnesses": {}, "v":`)
-	m.other["trust-witnesses.json"] = asks
+	m.withWitnesses()
+
+	m.add(incomplete, "policy", "policy-chains", "the policy asks for chains, which this version cannot check",
+		policy("trust-chains.json", func(*proof.Trust) {}), w.evidence(two).Bytes())
+	asks := m.other["trust-chains.json"]
+	replace(&asks, `"v":`, `"chains": {}, "v":`)
+	m.other["trust-chains.json"] = asks
 	m.text(incomplete, "sections", "sections-later", "a section of a later version", `"v":`, `"later": true, "v":`)
 	return m
 }

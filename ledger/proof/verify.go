@@ -92,9 +92,10 @@ func Verify(t *Trust, e *Evidence, receipts ...*Receipt) Report {
 		r.add("format", -1, Fail, "the evidence holds no record")
 	}
 	// Of a checkpoint that is not signed nothing more can be said.
-	if cp, ok := r.checkpoint(t, e.Checkpoint); ok {
+	if h, ok := r.checkpoint(t, e.Checkpoint); ok {
+		cp := h.Checkpoint
 		r.genesis(t, e.Genesis, cp)
-		v := verifier{Report: &r, trust: t, checkpoint: cp, schemas: map[[32]byte]schema{}, subjects: map[term.Term]string{}}
+		v := verifier{Report: &r, trust: t, checkpoint: cp, heads: []head{h}, schemas: map[[32]byte]schema{}, subjects: map[term.Term]string{}}
 		if len(receipts) > 0 {
 			v.leaves = map[int64]tree.Hash{}
 		}
@@ -102,6 +103,7 @@ func Verify(t *Trust, e *Evidence, receipts ...*Receipt) Report {
 			s, err := record.ParseShape(text)
 			v.schemas[sha256.Sum256(text)] = schema{s, err}
 		}
+		v.witnesses(e.Witnessed)
 		for i := range e.Complete {
 			v.claim(&e.Complete[i])
 		}
@@ -109,6 +111,7 @@ func Verify(t *Trust, e *Evidence, receipts ...*Receipt) Report {
 			v.record(&e.Records[i])
 		}
 		v.chains()
+		v.times()
 		for _, c := range v.whole {
 			v.complete(c)
 		}
@@ -131,19 +134,19 @@ func (r *Report) claims(t *Trust) {
 	if len(t.Submitters) == 0 {
 		r.add("submitter", -1, Note, "the policy lists no submitters' keys, so who submitted is the operator's claim")
 	}
-	if !slices.Contains(t.Unsupported, "witnesses") {
+	if t.Witnesses == nil {
 		r.add("time", -1, Note, "the policy names no witnesses, so when it was recorded is the operator's clock")
 	}
 }
 
-func (r *Report) checkpoint(t *Trust, signed []byte) (tree.Checkpoint, bool) {
-	cp, err := t.OpenCheckpoint(signed)
+func (r *Report) checkpoint(t *Trust, signed []byte) (head, bool) {
+	h, err := t.openHead(signed)
 	if err != nil {
 		r.add("checkpoint", -1, Fail, "%v", err)
-		return tree.Checkpoint{}, false
+		return head{}, false
 	}
-	r.add("checkpoint", -1, Pass, "%s at %d records, signed by a trusted key", cp.Origin, cp.Size)
-	return cp, true
+	r.add("checkpoint", -1, Pass, "%s at %d records, signed by a trusted key", h.Origin, h.Size)
+	return h, true
 }
 
 func (r *Report) genesis(t *Trust, g Genesis, cp tree.Checkpoint) {
@@ -204,7 +207,8 @@ type verifier struct {
 	*Report
 	trust      *Trust
 	checkpoint tree.Checkpoint
-	contiguous bool // the records have no proofs of their own: they are all leaves of a range
+	contiguous bool   // the records have no proofs of their own: they are all leaves of a range
+	heads      []head // the checkpoint, and those under witnesses that go with it
 	schemas    map[[32]byte]schema
 	whole      []*claim             // claims of completeness, whose subjects are proved
 	subjects   map[term.Term]string // the subjects of claims
@@ -542,14 +546,16 @@ func (r *Report) show(index int64, e *record.Entry, d disclosed) {
 // inclusion is checked and the report says so.
 func VerifyReceipt(t *Trust, rc *Receipt, ev *record.Event) Report {
 	var r Report
-	if cp, ok := r.checkpoint(t, rc.Checkpoint); ok {
-		r.receipt(t, rc, ev, cp)
+	if h, ok := r.checkpoint(t, rc.Checkpoint); ok {
+		r.receipt(t, rc, ev, h)
 	}
 	r.claims(t)
 	return r.conclude()
 }
 
-func (r *Report) receipt(t *Trust, rc *Receipt, ev *record.Event, cp tree.Checkpoint) {
+func (r *Report) receipt(t *Trust, rc *Receipt, ev *record.Event, h head) {
+	cp := h.Checkpoint
+	witnessed := t.Witnesses != nil && r.cosigned(t.Witnesses, h.cosigned)
 	leaf, ok := r.entry(rc.Index, rc.Entry)
 	switch {
 	case !ok:
@@ -566,6 +572,9 @@ func (r *Report) receipt(t *Trust, rc *Receipt, ev *record.Event, cp tree.Checkp
 		return
 	}
 	e := leaf.Entry
+	if witnessed {
+		r.receivedBy(t.Witnesses, rc.Index, e.Recorded, h)
+	}
 	id := e.Submitter
 	switch {
 	case rc.Restricted == nil:

@@ -63,7 +63,7 @@ func TestVerify(t *testing.T) {
 	for policy, want := range map[*proof.Trust][]string{
 		&w.trust:        {"disclosure", "submitter", "time"},
 		w.signedTrust(): {"disclosure", "time"},
-		{Origin: w.trust.Origin, Keys: w.trust.Keys, Genesis: w.trust.Genesis, VRF: w.trust.VRF, Unsupported: []string{"witnesses"}}: {"disclosure", "submitter"},
+		{Origin: w.trust.Origin, Keys: w.trust.Keys, Genesis: w.trust.Genesis, VRF: w.trust.VRF, Witnesses: w.witnesses(1)}: {"disclosure", "submitter"},
 	} {
 		var got []string
 		for _, c := range proof.Verify(policy, w.evidence(map[int][]string{2: nil})).Checks {
@@ -382,7 +382,7 @@ func TestVerifyPolicy(t *testing.T) {
 		{"another origin", func(p *proof.Trust) { p.Origin = "ledger.example/other" }, proof.Invalid, "checkpoint", "another ledger"},
 		{"another genesis", func(p *proof.Trust) { p.Genesis = tree.LeafHash(w.leaves[1]) }, proof.Invalid, "genesis", "another ledger"},
 		{"another VRF key", func(p *proof.Trust) { p.VRF = term.GenerateKey().Public() }, proof.Invalid, "genesis", "VRF key"},
-		{"witnesses", func(p *proof.Trust) { p.Unsupported = []string{"witnesses"} }, proof.Incomplete, "policy", "witnesses"},
+		{"chains", func(p *proof.Trust) { p.Unsupported = []string{"chains"} }, proof.Incomplete, "policy", "chains"},
 		{"a maximum age", func(p *proof.Trust) { p.Unsupported = []string{"maxAgeSeconds"} }, proof.Incomplete, "policy", "maxAgeSeconds"},
 		{"an empty policy", func(p *proof.Trust) { *p = proof.Trust{} }, proof.Invalid, "checkpoint", ""},
 	}
@@ -772,6 +772,19 @@ func TestBits(t *testing.T) {
 			})
 		})
 	}
+	// Of evidence under witnesses every part that the policy needs.
+	t.Run("witnesses", func(t *testing.T) {
+		policy, e := w.witnessedTrust(2), w.cosignedEvidence()
+		e.Witnessed, e.Records, e.Schemas = e.Witnessed[:1], w.evidence(map[int][]string{2: nil}).Records, nil
+		doc := e.Bytes()
+		wantVerdict(t, proof.Verify(policy, e), proof.Valid, "", "")
+		flips(doc, func(changed []byte, bit int) {
+			r, err := proof.VerifyDocument(policy, changed, nil)
+			if err == nil && r.Verdict == proof.Valid {
+				t.Errorf("VALID with bit %d changed: …%q…", bit, changed[max(0, bit/8-20):min(len(changed), bit/8+20)])
+			}
+		})
+	})
 	t.Run("checkpoint.txt", func(t *testing.T) {
 		signed := read(t, "testdata/checkpoint.txt")
 		if _, err := w.trust.OpenCheckpoint(signed); err != nil {

@@ -532,7 +532,17 @@ type trust struct {
 	genesis, vrf []byte
 	keys         []key
 	submitters   map[string][]object
+	witnesses    []key // from and to mean nothing
+	quorum       int   // 0 where no witnesses are asked for
+	tolerance    int64 // seconds
 	reserved     bool
+}
+
+// A head is a checkpoint, with the seconds at which witnesses cosigned it.
+type head struct {
+	size  int64
+	root  []byte
+	times []int64
 }
 
 func parseTrust(b []byte) trust {
@@ -566,7 +576,27 @@ func parseTrust(b []byte) trust {
 			done(s)
 		}
 	}
-	for _, name := range []string{"witnesses", "chains", "maxAgeSeconds"} {
+	if has(o, "witnesses") {
+		w := get[object](o, "witnesses")
+		distinct := map[string]bool{}
+		for _, item := range get[[]any](w, "keys") {
+			parts := strings.SplitN(item.(string), "+", 3)
+			check(len(parts) == 3, "verifier key of a witness")
+			b := unbase64(parts[2], 33)
+			h := sha256.Sum256([]byte(parts[0] + "\n" + string(b)))
+			check(b[0] == 4 && parts[0] != "" && fmt.Sprintf("%x", h[:4]) == strings.ToLower(parts[1]), "verifier key of a witness")
+			t.witnesses = append(t.witnesses, key{name: parts[0], hash: h[:4], public: b[1:]})
+			distinct[string(b[1:])] = true
+		}
+		t.quorum, t.tolerance = int(number(w, "quorum")), 300
+		check(t.quorum >= 1 && t.quorum <= len(distinct), "quorum")
+		if has(w, "toleranceSeconds") {
+			t.tolerance = number(w, "toleranceSeconds")
+			check(t.tolerance >= 1, "tolerance")
+		}
+		done(w)
+	}
+	for _, name := range []string{"chains", "maxAgeSeconds"} {
 		t.reserved = t.reserved || has(o, name)
 		delete(o, name)
 	}
@@ -575,7 +605,10 @@ func parseTrust(b []byte) trust {
 }
 
 // open verifies a signed note (C2SP signed-note) that holds a checkpoint.
-func (t trust) open(note string) (size int64, root []byte) {
+func (t trust) open(note string) (h head) {
+	var size int64
+	var root []byte
+	cosigned := map[string]bool{}
 	i := strings.LastIndex(note, "\n\n")
 	check(i >= 0 && strings.HasSuffix(note, "\n"), "not a signed note")
 	text, inRange := note[:i+1], false
@@ -597,9 +630,64 @@ func (t trust) open(note string) (size int64, root []byte) {
 			root = unbase64(lines[2], 32)
 			inRange = inRange || size >= k.from && size <= k.to
 		}
+		for _, w := range t.witnesses {
+			if name != w.name || !bytes.Equal(b[:4], w.hash) {
+				continue
+			}
+			check(len(b) == 4+8+64 && base64.StdEncoding.EncodeToString(b) == sig, "cosignature")
+			at := binary.BigEndian.Uint64(b[4:])
+			check(at < 1<<40 && ed25519.Verify(w.public, fmt.Appendf(nil, "cosignature/v1\ntime %d\n%s", at, text), b[12:]), "the cosignature is wrong")
+			if !cosigned[string(w.public)] {
+				h.times = append(h.times, int64(at))
+			}
+			cosigned[string(w.public)] = true
+		}
 	}
 	check(inRange, "no key of the policy signed this size")
-	return size, root
+	slices.Sort(h.times)
+	h.size, h.root = size, root
+	return h
+}
+
+// prefix verifies as RFC 9162, section 2.1.4.2 says that the smaller of two
+// trees is a prefix of the larger.
+func prefix(older, newer head, proof [][]byte) bool {
+	if older.size == newer.size || older.size == 0 {
+		return len(proof) == 0 && (older.size == 0 || bytes.Equal(older.root, newer.root))
+	}
+	if older.size&(older.size-1) == 0 {
+		proof = append([][]byte{older.root}, proof...)
+	}
+	if len(proof) == 0 {
+		return false
+	}
+	fn, sn := older.size-1, newer.size-1
+	for fn&1 == 1 {
+		fn, sn = fn>>1, sn>>1
+	}
+	fr, sr := proof[0], proof[0]
+	for _, c := range proof[1:] {
+		if sn == 0 {
+			return false
+		}
+		if fn&1 == 1 || fn == sn {
+			fr, sr = nodeHash(c, fr), nodeHash(c, sr)
+			for fn&1 == 0 && fn != 0 {
+				fn, sn = fn>>1, sn>>1
+			}
+		} else {
+			sr = nodeHash(sr, c)
+		}
+		fn, sn = fn>>1, sn>>1
+	}
+	return sn == 0 && bytes.Equal(fr, older.root) && bytes.Equal(sr, newer.root)
+}
+
+// milliseconds returns a time of recording in milliseconds since 1970.
+func milliseconds(recorded string) int64 {
+	at, err := time.Parse(time.RFC3339, recorded)
+	check(err == nil, "recorded")
+	return at.UnixMilli()
 }
 
 // Section 7 and 10: evidence.
@@ -617,7 +705,25 @@ type verified struct {
 func verify(t trust, doc []byte) verified {
 	o := parse(doc).(object)
 	check(get[string](o, "v") == "lendlog-evidence/1", "version")
-	size, root := t.open(get[string](o, "checkpoint"))
+	own := t.open(get[string](o, "checkpoint"))
+	size, root := own.size, own.root
+	heads, cosigned := []head{own}, len(own.times) >= t.quorum
+	if has(o, "witnesses") {
+		list := get[[]any](o, "witnesses")
+		check(len(list) > 0 && len(list) <= 2048, "none or too many witnessed checkpoints")
+		for _, item := range list {
+			w := item.(object)
+			h := t.open(get[string](w, "checkpoint"))
+			older, newer := h, own
+			if older.size > newer.size {
+				older, newer = newer, older
+			}
+			check(prefix(older, newer, hashes(get[[]any](w, "proof"))), "a witnessed checkpoint is of another tree")
+			done(w)
+			heads = append(heads, h)
+			cosigned = cosigned || h.size >= own.size && len(h.times) >= t.quorum
+		}
+	}
 	g := get[object](o, "genesis")
 	first := []byte(get[string](g, "entry"))
 	check(bytes.Equal(leafHash(first), t.genesis) && included(t.genesis, 0, size, hashes(get[[]any](g, "proof")), root), "genesis")
@@ -691,6 +797,25 @@ func verify(t trust, doc []byte) verified {
 		}
 		mapHas(file.mapped, []byte(of), value, lookup)
 	}
+	for i, e := range entries {
+		after, before := int64(-1), int64(-1)
+		for _, h := range heads {
+			switch n := len(h.times); {
+			case t.quorum == 0 || n < t.quorum:
+			case h.size <= i:
+				after = max(after, h.times[n-t.quorum])
+			case before < 0 || h.times[t.quorum-1] < before:
+				before = h.times[t.quorum-1]
+			}
+		}
+		at := milliseconds(e.recorded)
+		check(after < 0 || at >= 1000*(after-t.tolerance), "dated back")
+		check(before < 0 || at <= 1000*(before+t.tolerance), "dated forward")
+		if t.quorum > 0 && (after < 0 || before < 0) {
+			missing = "a witnessed checkpoint before or after"
+		}
+	}
+	need(cosigned, "a quorum of witnesses")
 	need(missing == "", missing)
 	need(len(o) == 0, "unknown sections")
 	need(!t.reserved, "the policy")
@@ -755,7 +880,8 @@ func mapHas(root, key, value, proof []byte) {
 func against(t trust, file verified, doc []byte) {
 	o := parse(doc).(object)
 	check(get[string](o, "v") == "lendlog-receipt/1", "version")
-	size, root := t.open(get[string](o, "checkpoint"))
+	h := t.open(get[string](o, "checkpoint"))
+	size, root := h.size, h.root
 	index, b := number(o, "index"), []byte(get[string](o, "entry"))
 	e := parseLeaf(b, index)
 	check(e != nil, "an index-root")
@@ -883,12 +1009,16 @@ func signed(t trust, e *entry, s schema, values map[string]any) {
 func verifyReceipt(t trust, doc, eventDoc, schemaText []byte) {
 	o := parse(doc).(object)
 	check(get[string](o, "v") == "lendlog-receipt/1", "version")
-	size, root := t.open(get[string](o, "checkpoint"))
+	signed := t.open(get[string](o, "checkpoint"))
 	index, b := number(o, "index"), []byte(get[string](o, "entry"))
 	e := parseLeaf(b, index)
 	check(e != nil, "an index-root")
 	need(has(o, "proof"), "proof")
-	check(included(leafHash(b), index, size, hashes(get[[]any](o, "proof")), root), "inclusion")
+	check(included(leafHash(b), index, signed.size, hashes(get[[]any](o, "proof")), signed.root), "inclusion")
+	cosigned := len(signed.times) >= t.quorum
+	if t.quorum > 0 && cosigned {
+		check(milliseconds(e.recorded) <= 1000*(signed.times[t.quorum-1]+t.tolerance), "dated forward")
+	}
 	seeds := map[string][]byte{}
 	for group, v := range get[object](o, "seeds") {
 		seeds[group] = unbase64(v.(string), 32)
@@ -936,6 +1066,7 @@ func verifyReceipt(t trust, doc, eventDoc, schemaText []byte) {
 		check(slices.Contains(slices.Collect(maps.Values(s.groups)), group), "a seed of no group")
 	}
 	check(bytes.Equal(sealed(s, values, seeds), e.sealed), "sealed")
+	need(cosigned, "a quorum of witnesses")
 }
 
 func read(t *testing.T, name string) []byte {
