@@ -139,8 +139,15 @@ func (a *audit) genesis(entry []byte, err error) *record.Entry {
 	return leaf.Entry
 }
 
-// outside opens the checkpoints that the auditor brought.
+// outside opens the checkpoints that the auditor brought. Where the trust file
+// asks for witnesses, one of them has to be cosigned.
 func (a *audit) outside() []tree.Checkpoint {
+	cosigned := a.policy == nil || a.policy.Witnesses == nil
+	defer func() {
+		if !cosigned {
+			a.skip(Outside, "the trust file asks for witnesses, and no checkpoint that as many of them cosigned was given: take the newest from /v1/checkpoints/newest, or from the file witnessed, and give it with --checkpoint")
+		}
+	}()
 	if len(a.opt.Checkpoints) == 0 {
 		a.note(Outside, "no checkpoint from outside was given, so another ledger signed with the same keys would not be told apart")
 		return nil
@@ -157,6 +164,10 @@ func (a *audit) outside() []tree.Checkpoint {
 			continue
 		}
 		out = append(out, cp)
+		if !cosigned {
+			_, _, err := a.policy.OpenWitnessed(signed)
+			cosigned = err == nil
+		}
 	}
 	return out
 }

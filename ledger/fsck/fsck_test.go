@@ -839,6 +839,39 @@ func TestTrustPolicy(t *testing.T) {
 	}
 }
 
+// Where the trust file asks for witnesses, a checkpoint that as many of them
+// cosigned has to be given.
+func TestWitnesses(t *testing.T) {
+	p := copyOf(t)
+	one, two := ledgertest.NewWitness(t, "witness.example/1", 1), ledgertest.NewWitness(t, "witness.example/2", 2)
+	trust := trustOf(t, p)
+	trust.Witnesses = &proof.Witnesses{Quorum: 2, Keys: []string{one.Key, two.Key}}
+	signed, err := os.ReadFile(filepath.Join(p.Head, "checkpoint"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cp, err := trust.OpenCheckpoint(signed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	alone := append(bytes.Clone(signed), one.Cosign(cp, time.Now())...)
+	both := append(bytes.Clone(alone), two.Cosign(cp, time.Now())...)
+	for _, tt := range []struct {
+		name  string
+		given [][]byte
+		want  proof.Verdict
+	}{
+		{"none", nil, proof.Incomplete},
+		{"one that nobody cosigned", [][]byte{signed}, proof.Incomplete},
+		{"one that one of two cosigned", [][]byte{alone}, proof.Incomplete},
+		{"one that both cosigned", [][]byte{signed, both}, proof.Valid},
+	} {
+		if r := audit(t, p, fsck.Options{Trust: trust, Checkpoints: tt.given}); r.Verdict != tt.want {
+			t.Errorf("with %s: want %v:\n%s", tt.name, tt.want, text(r))
+		}
+	}
+}
+
 // Where the trust file lists submitters' keys, every event has to be signed.
 func TestSubmitters(t *testing.T) {
 	public, private, err := ed25519.GenerateKey(nil)
