@@ -52,7 +52,7 @@ func (l *Ledger) WriteBundle(ctx context.Context, w io.Writer, b Bundling, progr
 	}
 	pub := l.published.Load()
 	m := &bundling{l: l, ctx: ctx, pub: pub, size: pub.view.Size, pointers: b.Pointers, progress: progress}
-	e, err := l.evidence(pub)
+	e, err := l.evidence(l.basisOf(pub))
 	if err != nil {
 		return err
 	}

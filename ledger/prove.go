@@ -11,6 +11,7 @@ import (
 	"github.com/lendlog/lendlog/ledger/proof"
 	"github.com/lendlog/lendlog/ledger/record"
 	"github.com/lendlog/lendlog/ledger/term"
+	"github.com/lendlog/lendlog/ledger/tree"
 )
 
 // What ProveSubject takes into one file, which is made in memory.
@@ -22,11 +23,17 @@ const (
 // ErrTooMany means that what was asked for does not go into one file.
 var ErrTooMany = errors.New("there is too much for one file")
 
-// Prove makes evidence of one record under the newest published checkpoint.
-// It discloses those sealed members for which disclose returns true; nil
-// discloses all. The subject is proved when its member is disclosed.
+// Prove makes evidence of one record under the newest checkpoint that witnesses
+// cosigned, with the nearest ones before and after the record; until one of them
+// covers it, under the newest published checkpoint. It discloses those sealed
+// members for which disclose returns true; nil discloses all. The subject is
+// proved when its member is disclosed.
 func (l *Ledger) Prove(ctx context.Context, index int64, disclose func(pointer string) bool) (*proof.Evidence, error) {
 	pub := l.published.Load()
+	base := basis{pub.view, pub.view.Size, pub.head.Note}
+	if w, ok := l.Witnessed(); ok && w.Size > index && w.Size <= base.size {
+		base.size, base.note = w.Size, w.Note
+	}
 	r, err := l.Record(ctx, index)
 	if err != nil {
 		return nil, err
@@ -34,12 +41,15 @@ func (l *Ledger) Prove(ctx context.Context, index int64, disclose func(pointer s
 	if r.Leaf.Entry != nil && r.event == nil && disclose == nil {
 		return nil, fmt.Errorf("record %d: %w; prove it without disclosures", index, ErrErased)
 	}
-	e, err := l.evidence(pub)
+	e, err := l.evidence(base)
 	if err != nil {
 		return nil, err
 	}
-	disclosed, err := l.prove(e, pub, r, disclose)
+	disclosed, err := l.prove(e, base, r, disclose)
 	if err != nil {
+		return nil, err
+	}
+	if err := l.addWitnessed(e, base); err != nil {
 		return nil, err
 	}
 	if slices.Contains(disclosed, "/subject") {
@@ -70,7 +80,8 @@ func (l *Ledger) ProveSubject(ctx context.Context, kind, id string, disclose fun
 	if m.count > maxComplete {
 		return nil, fmt.Errorf("the subject has %d records, and a file takes %d: %w; prove those that are asked for one by one", m.count, maxComplete, ErrTooMany)
 	}
-	e, err := l.evidence(m.pub)
+	base := l.basisOf(m.pub)
+	e, err := l.evidence(base)
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +100,7 @@ func (l *Ledger) ProveSubject(ctx context.Context, kind, id string, disclose fun
 		if err := placed(at, leaf{r.Leaf, r.Entry}); err != nil {
 			return nil, err
 		}
-		if _, err := l.prove(e, m.pub, r, disclose); err != nil {
+		if _, err := l.prove(e, base, r, disclose); err != nil {
 			return nil, err
 		}
 		if size += weight(e.Records[len(e.Records)-1]); size > maxCompleteBytes {
@@ -100,31 +111,51 @@ func (l *Ledger) ProveSubject(ctx context.Context, kind, id string, disclose fun
 	if err != nil {
 		return nil, err
 	}
-	_, err = l.prove(e, m.pub, root, nil)
-	return e, err
+	if _, err = l.prove(e, base, root, nil); err != nil {
+		return nil, err
+	}
+	return e, l.addWitnessed(e, base)
 }
 
-// evidence begins a file of evidence under a published checkpoint.
-func (l *Ledger) evidence(pub *published) (*proof.Evidence, error) {
+// A basis is the checkpoint that a file of evidence is made under: of a size
+// that the view has.
+type basis struct {
+	view tree.View
+	size int64
+	note []byte
+}
+
+// basisOf returns the checkpoint of a published state, with what witnesses
+// cosigned of it.
+func (l *Ledger) basisOf(pub *published) basis {
+	b := basis{pub.view, pub.view.Size, pub.head.Note}
+	if w, ok := l.Witnessed(); ok && w.Size == b.size {
+		b.note = w.Note
+	}
+	return b
+}
+
+// evidence begins a file of evidence.
+func (l *Ledger) evidence(under basis) (*proof.Evidence, error) {
 	genesis, err := l.leafAt(0)
 	if err != nil {
 		return nil, err
 	}
-	e := &proof.Evidence{Checkpoint: pub.head.Note}
+	e := &proof.Evidence{Checkpoint: under.note}
 	e.Genesis.Entry = genesis.bytes
-	if e.Genesis.Proof, err = pub.view.ProveInclusion(0, pub.view.Size); err != nil {
+	if e.Genesis.Proof, err = under.view.ProveInclusion(0, under.size); err != nil {
 		return nil, l.outOfRange(err)
 	}
 	return e, nil
 }
 
 // prove adds a record to evidence, and returns the pointers it disclosed.
-func (l *Ledger) prove(e *proof.Evidence, pub *published, r *Record, disclose func(pointer string) bool) (disclosed []string, err error) {
+func (l *Ledger) prove(e *proof.Evidence, under basis, r *Record, disclose func(pointer string) bool) (disclosed []string, err error) {
 	if disclosed, err = l.disclose(e, r, disclose); err != nil {
 		return nil, err
 	}
 	rec := &e.Records[len(e.Records)-1]
-	if rec.Proof, err = pub.view.ProveInclusion(r.Index, pub.view.Size); err != nil {
+	if rec.Proof, err = under.view.ProveInclusion(r.Index, under.size); err != nil {
 		return nil, l.outOfRange(err)
 	}
 	return disclosed, nil
@@ -149,6 +180,32 @@ func (l *Ledger) disclose(e *proof.Evidence, r *Record, disclose func(pointer st
 	}
 	e.Records = append(e.Records, rec)
 	return disclosed, nil
+}
+
+// addWitnessed adds to evidence the nearest witnessed checkpoints before and
+// after each of its records, as far as there are any and they go into one file.
+func (l *Ledger) addWitnessed(e *proof.Evidence, under basis) error {
+	added := map[string]bool{string(under.note): true}
+	add := func(w WitnessedHead, ok bool) error {
+		if !ok || added[string(w.Note)] || w.Size > under.view.Size || len(e.Witnessed) == proof.MaxWitnessed {
+			return nil
+		}
+		p, err := under.view.ProveConsistency(min(w.Size, under.size), max(w.Size, under.size))
+		if err != nil {
+			return err
+		}
+		added[string(w.Note)] = true
+		e.Witnessed = append(e.Witnessed, proof.Witnessed{Checkpoint: w.Note, Proof: p})
+		return nil
+	}
+	for _, r := range e.Records {
+		for _, near := range []func(int64) (WitnessedHead, bool){l.WitnessedBefore, l.WitnessedAfter} {
+			if err := add(near(r.Index)); err != nil {
+				return l.outOfRange(err)
+			}
+		}
+	}
+	return nil
 }
 
 // weight is about how many bytes a record takes in a file.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/lendlog/lendlog/ledger"
 	"github.com/lendlog/lendlog/ledger/ledgertest"
+	"github.com/lendlog/lendlog/ledger/proof"
 	"github.com/lendlog/lendlog/ledger/tree"
 )
 
@@ -146,4 +147,88 @@ func TestStoreAgainstWitnessed(t *testing.T) {
 		}
 	}
 	ledgertest.Check(t, dir)
+}
+
+// Evidence carries what witnesses cosigned around each record, and is VALID
+// under a policy of them once they have cosigned it, with what is appended
+// meanwhile and without.
+func TestEvidenceIsWitnessed(t *testing.T) {
+	l := ledgertest.New(t)
+	one, two := ledgertest.NewWitness(t, "witness.example/1", 1), ledgertest.NewWitness(t, "witness.example/2", 2)
+	trust := l.Trust()
+	trust.Witnesses = &proof.Witnesses{Quorum: 2, Keys: []string{one.Key, two.Key}}
+	both := func() {
+		t.Helper()
+		h := witnessHead(t, l, one)
+		cp := tree.Checkpoint{Origin: l.Info().Origin, Size: h.Size, Root: h.Root}
+		if err := l.AddWitnessed([]byte(string(h.Note) + one.Cosign(cp, time.Now()) + two.Cosign(cp, time.Now()))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	events := ledgertest.NewEvents(1)
+	verdict := func(what string, e *proof.Evidence, err error, want proof.Verdict, missing string) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		read, err := proof.ParseEvidence(e.Bytes())
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := proof.Verify(trust, read)
+		var b strings.Builder
+		_ = r.WriteText(&b)
+		if r.Verdict != want || missing != "" && !strings.Contains(b.String(), missing) {
+			t.Errorf("%s: want %v with %q:\n%s", what, want, missing, &b)
+		}
+		if r := proof.Verify(l.Trust(), read); r.Verdict != proof.Valid {
+			t.Errorf("%s: without a policy of witnesses it is %v", what, r.Verdict)
+		}
+	}
+	first := l.Submit(events.Take(1)...)[0].Receipt.Index
+	e, err := l.Prove(t.Context(), first, nil)
+	verdict("a fresh record", e, err, proof.Incomplete, "0 of the 2 witnesses")
+	both()
+	e, err = l.Prove(t.Context(), first, nil)
+	verdict("the first record", e, err, proof.Incomplete, "no checkpoint before the record")
+	second := l.Submit(events.Take(1)...)[0].Receipt.Index
+	e, err = l.Prove(t.Context(), second, nil)
+	verdict("a record after the witnessed ones", e, err, proof.Incomplete, "0 of the 2 witnesses")
+	witnessHead(t, l, one)
+	e, err = l.Prove(t.Context(), second, nil)
+	verdict("a record that one witness saw", e, err, proof.Incomplete, "1 of the 2 witnesses")
+	both()
+	e, err = l.Prove(t.Context(), second, nil)
+	verdict("a record between witnessed ones", e, err, proof.Valid, "")
+	l.Submit(events.Take(30)...)
+	e, err = l.Prove(t.Context(), second, nil)
+	verdict("it, with newer records", e, err, proof.Valid, "")
+	if cp, err := trust.OpenCheckpoint(e.Checkpoint); err != nil || cp.Size >= l.Head().Size {
+		t.Errorf("it is proved under %d: %v", cp.Size, err)
+	}
+	// All records of a subject need the newest index-root, which witnesses have
+	// not seen yet.
+	r, err := l.Record(t.Context(), second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kind, id, _ := strings.Cut(memberOf(t, r, "/subject"), "/")
+	e, err = l.ProveSubject(t.Context(), kind, id, nil)
+	verdict("a subject", e, err, proof.Incomplete, "0 of the 2 witnesses")
+	both()
+	e, err = l.ProveSubject(t.Context(), kind, "none", nil)
+	verdict("the absence of a subject", e, err, proof.Valid, "there is no record of")
+	ledgertest.Check(t, l.Stopped())
+}
+
+// memberOf returns a text of a record.
+func memberOf(t *testing.T, r *ledger.Record, pointer string) string {
+	t.Helper()
+	for _, m := range r.Members {
+		if m.Pointer == pointer {
+			return m.Value.Str
+		}
+	}
+	t.Fatalf("the record has no %s", pointer)
+	return ""
 }

@@ -51,16 +51,17 @@ import (
 // A Client talks to the server of one ledger. Its methods may be called
 // concurrently.
 type Client struct {
-	base     string // without a slash at the end
-	http     *http.Client
-	trust    *proof.Trust
-	firstUse bool
-	memory   Memory
-	retries  int
-	stall    time.Duration // after which a silent stream is given up
-	sleep    func(context.Context, time.Duration) error
-	builtin  *record.Catalogue
-	schemas  sync.Map // of [32]byte to *record.Schema, checked by their hash
+	base      string // without a slash at the end
+	http      *http.Client
+	trust     *proof.Trust
+	firstUse  bool
+	witnessed bool // receipts are upgraded before Submit returns
+	memory    Memory
+	retries   int
+	stall     time.Duration // after which a silent stream is given up
+	sleep     func(context.Context, time.Duration) error
+	builtin   *record.Catalogue
+	schemas   sync.Map // of [32]byte to *record.Schema, checked by their hash
 
 	newest   atomic.Pointer[Checkpoint]
 	turn     chan struct{}              // one at a time holds a checkpoint against the newest
@@ -167,8 +168,14 @@ func (c *Client) fetchTrust(ctx context.Context) (*proof.Trust, error) {
 	return t, nil
 }
 
-// identify has the server show that it holds the ledger of the policy.
+// identify has the server show that it holds the ledger of the policy, and goes
+// on from the checkpoint that is remembered.
 func (c *Client) identify(ctx context.Context) error {
+	if c.Newest().Note != nil {
+		if _, err := c.Checkpoint(ctx); err != nil {
+			return err
+		}
+	}
 	_, err := c.Prove(ctx, 0, []string{})
 	return err
 }

@@ -34,9 +34,9 @@ func declines(s *server) {
 	)
 }
 
-func dial(t *testing.T, s *server) *client.Client {
+func dial(t *testing.T, s *server, options ...client.Option) *client.Client {
 	t.Helper()
-	c, err := client.Dial(t.Context(), s.url, client.WithRetries(0))
+	c, err := client.Dial(t.Context(), s.url, append(options, client.WithRetries(0))...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,6 +30,9 @@ type Result struct {
 // which was accepted. The ledger's word are the submitter, the time of
 // recording, the place in the chain of its subject, and refs.
 //
+// With [WithWitnessedReceipts] the receipt is upgraded too; where that fails,
+// the result comes with the error, for the event is recorded all the same.
+//
 // A refusal is [record.Violations] where it was found before anything was
 // sent, else a [*Problem].
 func (c *Client) Submit(ctx context.Context, event []byte) (*Result, error) {
@@ -54,7 +57,13 @@ func (c *Client) Submit(ctx context.Context, event []byte) (*Result, error) {
 	if _, err := c.included(ctx, r.Index, r.Entry, r.Proof, r.Checkpoint, floor); err != nil {
 		return nil, err
 	}
-	return &Result{Receipt: r, Repeated: status == http.StatusOK}, nil
+	result := &Result{Receipt: r, Repeated: status == http.StatusOK}
+	if c.witnessed {
+		if err := c.AwaitUpgrade(ctx, r); err != nil {
+			return result, err
+		}
+	}
+	return result, nil
 }
 
 // parse reads the document of an event. What it sends is its canonical form,

@@ -373,6 +373,7 @@ type bundleVerifier struct {
 	last        int64       // index of the last line
 	lines       int64
 	recorded    time.Time // of the last entry
+	latest      time.Time // that an entry may be of, by the witnesses' clocks; zero where none are asked for
 	inside      int64     // lines that lie within the period
 	after       bool      // the last line lies behind it
 	drawn       []int64   // of a Sample: what is still to come
@@ -391,9 +392,15 @@ func (v *bundleVerifier) verify(t *Trust, r *bundleReader, head func(*Bundle) er
 			return err
 		}
 	}
-	cp, ok := v.total.checkpoint(t, v.Checkpoint)
+	h, ok := v.total.checkpoint(t, v.Checkpoint)
 	if !ok {
 		return nil // of a checkpoint that is not signed nothing more can be said
+	}
+	cp := h.Checkpoint
+	if p := t.Witnesses; p != nil && v.total.cosigned(p, h.cosigned) {
+		by, _ := h.by(p.Quorum)
+		v.latest = by.Add(p.tolerance())
+		v.total.add("time", -1, Note, "witnesses cosigned the ledger with these records by %s; that each was not there long before shows evidence", by.UTC().Format(record.TimeLayout))
 	}
 	v.total.genesis(t, v.Genesis, cp)
 	v.verifier = verifier{Report: &v.one, trust: t, checkpoint: cp, schemas: map[[32]byte]schema{}, subjects: map[term.Term]string{}}
@@ -505,6 +512,9 @@ func (v *bundleVerifier) add(rec *Record, line int64) error {
 			v.one.add("time", rec.Index, Fail, "it was recorded before a record that lies before it")
 		}
 		v.recorded = e.Recorded
+		if !v.latest.IsZero() && e.Recorded.After(v.latest) {
+			v.one.add("time", rec.Index, Fail, "it says that it was recorded at %s, but witnesses had cosigned the ledger with it: it was dated forward", e.Recorded.Format(record.TimeLayout))
+		}
 	}
 	switch {
 	case v.Period != nil:

@@ -148,7 +148,7 @@ func ParseEvidence(b []byte) (*Evidence, error) {
 				e.Witnessed = append(e.Witnessed, Witnessed{Checkpoint: []byte(w.text("checkpoint")), Proof: w.hashes("proof")})
 				w.end()
 			}
-			if n := len(e.Witnessed); n == 0 || n > maxWitnessed {
+			if n := len(e.Witnessed); n == 0 || n > MaxWitnessed {
 				o.fail("witnesses", "is not of one to 2,048 checkpoints; leave it out, or make several files")
 			}
 		}

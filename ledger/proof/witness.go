@@ -16,11 +16,12 @@ import (
 	"github.com/lendlog/lendlog/ledger/tree"
 )
 
+// MaxWitnessed bounds the cosigned checkpoints of a file: two for each of a
+// thousand records.
+const MaxWitnessed = 2048
+
 const (
-	// maxPolicyWitnesses bounds the witnesses of a policy, and maxWitnessed the
-	// cosigned checkpoints of a file: two for each of a thousand records.
 	maxPolicyWitnesses = 32
-	maxWitnessed       = 2048
 	// defaultTolerance is what clocks of witnesses and ledger may differ by, and
 	// what passes between publishing a checkpoint and its being cosigned.
 	defaultTolerance = 5 * time.Minute

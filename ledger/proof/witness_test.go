@@ -62,8 +62,8 @@ func (w *world) witnessedTrust(quorum int, numbers ...int) *proof.Trust {
 	return &t
 }
 
-// minute is a time of the golden day, on which record i was recorded at minute i.
-func minute(m float64) time.Time {
+// atMinute is a time of the golden day, on which record i was recorded at minute i.
+func atMinute(m float64) time.Time {
 	return time.Date(2026, 1, 31, 9, 0, 0, 0, time.UTC).Add(time.Duration(m * float64(time.Minute)))
 }
 
@@ -89,7 +89,7 @@ func (w *world) head(size int, minutes ...float64) []byte {
 	}
 	for i, m := range minutes {
 		if m != absent {
-			signed = append(signed, cosign(cp, i+1, minute(m))...)
+			signed = append(signed, cosign(cp, i+1, atMinute(m))...)
 		}
 	}
 	return signed
@@ -229,7 +229,7 @@ func TestWitnessQuorum(t *testing.T) {
 			if !errors.Is(err, proof.ErrUnwitnessed) {
 				t.Errorf("%s: %v", tt.name, err)
 			}
-		case err != nil || cp.Size != 5 || !at.Equal(minute(tt.by)):
+		case err != nil || cp.Size != 5 || !at.Equal(atMinute(tt.by)):
 			t.Errorf("%s: by %v: %v", tt.name, at, err)
 		}
 	}

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package client_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/lendlog/lendlog/api/client"
+	"github.com/lendlog/lendlog/ledger/anchor/witness"
+	"github.com/lendlog/lendlog/ledger/ledgertest"
+	"github.com/lendlog/lendlog/ledger/proof"
+)
+
+// watched has two witnesses watch the ledger of a server, and returns a policy
+// that asks for both. round has them asked once.
+func watched(t *testing.T, s *server) (trust *proof.Trust, one, two *ledgertest.Witness, run func()) {
+	t.Helper()
+	key := s.ledger.Info().VerifierKeys[0]
+	one, two = ledgertest.NewWitness(t, "witness.example/1", 1, key), ledgertest.NewWitness(t, "witness.example/2", 2, key)
+	trust = s.ledger.Trust()
+	trust.Witnesses = &proof.Witnesses{Quorum: 2, Keys: []string{one.Key, two.Key}}
+	p, err := witness.ParsePolicy(ledgertest.Policy(2, one, two))
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := witness.New(witness.Config{Ledger: s.ledger.Ledger, Policy: p, Every: 20 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return trust, one, two, func() {
+		ctx, cancel := context.WithCancel(context.Background())
+		done := make(chan error, 1)
+		go func() { done <- g.Run(ctx) }()
+		t.Cleanup(func() {
+			cancel()
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// paid is a payment of some subject.
+func paid(id, subject string) []byte {
+	return fmt.Appendf(nil, `{"specversion":"1.0","id":%q,"source":"urn:test","type":"org.lendlog.payment.received.v1","subject":%q,"party":"C-1","time":"2026-03-01T10:00:00Z","data":{"amount":{"amount":"10.00","currency":"EUR"}}}`, id, subject)
+}
+
+// A fresh receipt is INCOMPLETE under a policy of witnesses, and VALID once it
+// is upgraded; so is evidence.
+func TestUpgrade(t *testing.T) {
+	s := serve(t)
+	trust, _, _, run := watched(t, s)
+	c := dial(t, s, client.WithTrust(trust))
+	result, err := c.Submit(t.Context(), paid("p-1", "file/A"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := result.Receipt
+	fresh := r.Bytes()
+	if v := proof.VerifyReceipt(trust, r, nil).Verdict; v != proof.Incomplete {
+		t.Errorf("a fresh receipt is %v", v)
+	}
+	if err := c.Upgrade(t.Context(), r); !errors.Is(err, client.ErrUnwitnessed) || !bytes.Equal(r.Bytes(), fresh) {
+		t.Errorf("without cosignatures it is upgraded: %v", err)
+	}
+	ended, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	if err := c.AwaitUpgrade(ended, r); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("waiting ended with %v", err)
+	}
+	e, err := c.ProveSubject(t.Context(), "file", "A", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.UpgradeEvidence(t.Context(), e); !errors.Is(err, client.ErrUnwitnessed) {
+		t.Errorf("without cosignatures evidence is upgraded: %v", err)
+	}
+	run()
+	if err := c.AwaitUpgrade(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	if v := proof.VerifyReceipt(trust, r, nil).Verdict; v != proof.Valid {
+		t.Errorf("the upgraded receipt is %v", v)
+	}
+	if v := proof.VerifyReceipt(s.ledger.Trust(), r, nil).Verdict; v != proof.Valid {
+		t.Errorf("to whoever asks for no witnesses it is %v", v)
+	}
+	// Another record, upgraded by the client itself.
+	own := dial(t, s, client.WithTrust(trust), client.WithWitnessedReceipts())
+	result, err = own.Submit(t.Context(), paid("p-2", "file/A"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v := proof.VerifyReceipt(trust, result.Receipt, nil).Verdict; v != proof.Valid {
+		t.Errorf("the receipt that was waited for is %v", v)
+	}
+	index := result.Receipt.Index
+	if e, err = c.Prove(t.Context(), index, nil); err != nil {
+		t.Fatal(err)
+	}
+	if r := proof.Verify(trust, e); r.Verdict != proof.Valid {
+		var b strings.Builder
+		_ = r.WriteText(&b)
+		t.Errorf("evidence of the second record:\n%s", &b)
+	}
+	// Of a busy ledger the evidence of a subject is upgraded later.
+	if e, err = c.ProveSubject(t.Context(), "file", "A", nil); err != nil {
+		t.Fatal(err)
+	}
+	for range 6000 {
+		if err = c.UpgradeEvidence(t.Context(), e); !errors.Is(err, client.ErrUnwitnessed) {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	report := proof.Verify(trust, e)
+	for _, k := range report.Checks {
+		if k.Name == "witnesses" && k.Result != proof.Pass || k.Result == proof.Fail {
+			t.Errorf("upgraded evidence: %s: %s", k.Name, k.Text)
+		}
+	}
+	if err != nil {
+		t.Error(err)
+	}
+	n := len(e.Witnessed)
+	if err := c.UpgradeEvidence(t.Context(), e); err != nil || len(e.Witnessed) != n {
+		t.Errorf("it is upgraded again: %v", err)
+	}
+	plain := dial(t, s, client.WithTrust(s.ledger.Trust()))
+	if err := plain.Upgrade(t.Context(), r); !errors.Is(err, client.ErrUnwitnessed) || !strings.Contains(err.Error(), "names no witnesses") {
+		t.Errorf("under a policy without witnesses: %v", err)
+	}
+}
+
+// A server that answers an upgrade with something else is found out, and the
+// receipt stays as it was.
+func TestUpgradeLies(t *testing.T) {
+	s := serve(t)
+	trust, _, _, run := watched(t, s)
+	run()
+	c := dial(t, s, client.WithTrust(trust))
+	result, err := c.Submit(t.Context(), paid("p-1", "file/A"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := result.Receipt
+	whole := proof.Receipt{Index: r.Index, Entry: r.Entry, Seeds: r.Seeds, Proof: r.Proof, Checkpoint: r.Checkpoint}
+	if err := c.AwaitUpgrade(t.Context(), &whole); err != nil {
+		t.Fatal(err)
+	}
+	older, ok := s.ledger.WitnessedBefore(r.Index)
+	if !ok {
+		t.Fatal("nothing was cosigned before")
+	}
+	list := func(note string) func([]byte) []byte {
+		return func([]byte) []byte {
+			b, _ := json.Marshal(map[string]any{"checkpoints": []any{map[string]any{"size": 1, "checkpoint": note}}})
+			return b
+		}
+	}
+	cosigned := string(whole.Checkpoint)
+	for _, tt := range []struct {
+		name, path string
+		answer     func([]byte) []byte
+		want       string
+	}{
+		{"no list", "/v1/checkpoints", func([]byte) []byte { return []byte("[]") }, "list of checkpoints cannot be read"},
+		{"an older checkpoint", "/v1/checkpoints", list(string(older.Note)), "were asked for"},
+		{"an altered cosignature", "/v1/checkpoints", list(cosigned[:len(cosigned)-8] + "AAAA==\n"), ""},
+		{"an altered checkpoint", "/v1/checkpoints", list("x" + cosigned), "is wrong"},
+		{"no proof", "/proof", func([]byte) []byte { return []byte(`{"proof":7}`) }, "proof cannot be read"},
+		{"a proof of another record", "/proof", func([]byte) []byte { return []byte(`{"proof":[]}`) }, "not at this place"},
+	} {
+		var f = func(req *http.Request, _ *http.Response, body []byte) []byte {
+			if strings.Contains(req.URL.Path, tt.path) {
+				return tt.answer(body)
+			}
+			return body
+		}
+		s.lie.Store(&f)
+		before := string(r.Bytes())
+		err := c.Upgrade(t.Context(), r)
+		var lie *client.LieError
+		if !errors.As(err, &lie) || !strings.Contains(err.Error(), tt.want) || string(r.Bytes()) != before {
+			t.Errorf("%s: %v, want a LieError about %q", tt.name, err, tt.want)
+		}
+	}
+}
