@@ -57,8 +57,18 @@ func (c *Client) Upgrade(ctx context.Context, r *proof.Receipt) error {
 
 // AwaitUpgrade is Upgrade, and waits for such a checkpoint until ctx ends.
 func (c *Client) AwaitUpgrade(ctx context.Context, r *proof.Receipt) error {
+	return c.await(ctx, func() error { return c.Upgrade(ctx, r) })
+}
+
+// AwaitUpgradeEvidence is UpgradeEvidence, and waits for such a checkpoint until
+// ctx ends.
+func (c *Client) AwaitUpgradeEvidence(ctx context.Context, e *proof.Evidence) error {
+	return c.await(ctx, func() error { return c.UpgradeEvidence(ctx, e) })
+}
+
+func (c *Client) await(ctx context.Context, upgrade func() error) error {
 	for wait := upgradeWait; ; wait = min(2*wait, upgradeRest) {
-		err := c.Upgrade(ctx, r)
+		err := upgrade()
 		if !errors.Is(err, ErrUnwitnessed) {
 			return err
 		}

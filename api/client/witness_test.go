@@ -115,12 +115,7 @@ func TestUpgrade(t *testing.T) {
 	if e, err = c.ProveSubject(t.Context(), "file", "A", nil); err != nil {
 		t.Fatal(err)
 	}
-	for range 6000 {
-		if err = c.UpgradeEvidence(t.Context(), e); !errors.Is(err, client.ErrUnwitnessed) {
-			break
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
+	err = c.AwaitUpgradeEvidence(t.Context(), e)
 	report := proof.Verify(trust, e)
 	for _, k := range report.Checks {
 		if k.Name == "witnesses" && k.Result != proof.Pass || k.Result == proof.Fail {

@@ -223,7 +223,7 @@ an outsider being able to prove it, offline.
 		}
 	}
 	group("keep", newInit(c), newServe(c), newRepair(c), newTrust(c))
-	group("use", newSubmit(c), newImport(c), newShow(c), newTimeline(c), newQuery(c), newTail(c), newProve(c), newBundle(c), newClose(c), newDue(c), newFindings(c), newStats(c), newTypes(c), newExport(c))
+	group("use", newSubmit(c), newImport(c), newShow(c), newTimeline(c), newQuery(c), newTail(c), newProve(c), newReceipt(c), newBundle(c), newClose(c), newDue(c), newFindings(c), newStats(c), newTypes(c), newExport(c))
 	group("check", newVerify(c), newAudit(c), newReconcile(c), newDemo(c), newGenerate(c), newBench(c))
 	root.AddCommand(newVersion(c))
 	root.InitDefaultCompletionCmd(root.CommandPath())

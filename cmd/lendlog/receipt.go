@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lendlog/lendlog/cmd/lendlog/internal/access"
+	"github.com/lendlog/lendlog/cmd/lendlog/internal/console"
+	"github.com/lendlog/lendlog/ledger/proof"
+	"github.com/lendlog/lendlog/ledger/store"
+)
+
+func newReceipt(c *console.Console) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "receipt",
+		Short: "Upgrade receipts with the cosignatures of witnesses",
+		Long: `Upgrade receipts with the cosignatures of witnesses, so that what they prove does
+not rest on the lender's signature alone.`,
+		Example: "  lendlog receipt upgrade receipts/receipt-22.json --server http://127.0.0.1:8080 --trust trust.json",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return usagef("say what to do with receipts; see `lendlog receipt --help`")
+		},
+	}
+	cmd.AddCommand(newReceiptUpgrade(c))
+	return cmd
+}
+
+func newReceiptUpgrade(c *console.Console) *cobra.Command {
+	var server, trustFile string
+	var wait time.Duration
+	cmd := &cobra.Command{
+		Use:   "upgrade FILE... --server URL --trust TRUST",
+		Short: "Upgrade receipts and evidence with cosigned checkpoints",
+		Long: `Upgrade receipts and evidence: a receipt gets the proof of its record under the
+first checkpoint that covers it and that as many witnesses cosigned as the trust file
+asks for; evidence gets such a checkpoint, with the proof that it continues its own.
+Each file is replaced once what the server sent was verified, and is left as it is
+otherwise. --wait waits so long for the witnesses.
+
+Exit code 4 when a file is INCOMPLETE all the same: under a trust file without
+witnesses there is nothing to upgrade to, and a record that was there before any
+witness had cosigned has no checkpoint before it.
+
+With --json, one line per file: {"file", "upgraded", "verdict"}.`,
+		Example: `  lendlog receipt upgrade receipts/receipt-22.json --server http://127.0.0.1:8080 --trust trust.json
+  lendlog receipt upgrade file.evidence.json --wait 1m --server http://127.0.0.1:8080 --trust trust.json`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			b, err := os.ReadFile(trustFile)
+			if err != nil {
+				return err
+			}
+			trust, err := proof.ParseTrust(b)
+			switch {
+			case err != nil:
+				return usagef("%s: %w", trustFile, err)
+			case trust.Witnesses == nil:
+				return usagef("%s names no witnesses; write one that does with lendlog trust --witness", trustFile)
+			}
+			u, err := access.Upgrader(cmd.Context(), server, b)
+			if err != nil {
+				return err
+			}
+			defer u.Close()
+			ctx, cancel := context.WithTimeout(cmd.Context(), max(wait, 0))
+			if wait <= 0 {
+				ctx, cancel = cmd.Context(), func() {}
+			}
+			defer cancel()
+			worst := exitOK
+			for _, name := range args {
+				code, err := upgrade(ctx, c, u, trust, name, wait > 0)
+				if err != nil {
+					return fmt.Errorf("%s: %w", name, err)
+				}
+				worst = worse(worst, code)
+			}
+			return exit(worst)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&server, "server", "", "URL of the server of the ledger, such as http://127.0.0.1:8080")
+	f.StringVar(&trustFile, "trust", "", "trust file that names the witnesses, pinned outside the ledger")
+	f.DurationVar(&wait, "wait", 0, "how long to wait for the witnesses")
+	_ = cmd.MarkFlagRequired("server")
+	_ = cmd.MarkFlagRequired("trust")
+	_ = cmd.MarkFlagFilename("trust", "json")
+	return cmd
+}
+
+// upgrade upgrades a file, and returns the exit code of its verdict.
+func upgrade(ctx context.Context, c *console.Console, u *access.Upgrades, trust *proof.Trust, name string, wait bool) (code int, err error) {
+	old, err := os.ReadFile(name)
+	if err != nil {
+		return 0, err
+	}
+	kind, err := proof.KindOf(old)
+	if err != nil {
+		return 0, usagef("%w", err)
+	}
+	fresh, err := old, error(nil)
+	if kind == proof.ReceiptFormat {
+		var r *proof.Receipt
+		if r, err = proof.ParseReceipt(old); err == nil && !witnessed(trust, r.Checkpoint) {
+			if err = u.Receipt(ctx, r, wait); err == nil {
+				fresh = r.Bytes()
+			}
+		}
+	} else {
+		var e *proof.Evidence
+		n := 0
+		if e, err = proof.ParseEvidence(old); err == nil && len(e.Sections) > 0 {
+			err = fmt.Errorf("it has a section %q that this program does not know and would lose: use a newer one", e.Sections[0])
+		}
+		if err == nil {
+			n = len(e.Witnessed)
+			err = u.Evidence(ctx, e, wait)
+		}
+		if err == nil && len(e.Witnessed) > n {
+			fresh = e.Bytes()
+		}
+	}
+	if err != nil && !errors.Is(err, proof.ErrUnwitnessed) {
+		return 0, err
+	}
+	upgraded := string(fresh) != string(old)
+	if upgraded {
+		if err := store.WriteFile(name, fresh, 0o600); err != nil {
+			return 0, err
+		}
+	}
+	report, err := proof.VerifyDocument(trust, fresh, nil)
+	if err != nil {
+		return 0, err
+	}
+	words := "it was upgraded"
+	switch {
+	case !upgraded && report.Verdict == proof.Incomplete:
+		words = "as many witnesses as the trust file asks for have not cosigned it yet; try again later, or with --wait"
+	case !upgraded:
+		words = "it needs no upgrade"
+	case report.Verdict == proof.Incomplete:
+		words = "it was upgraded, and lacks something else; lendlog verify says what"
+	}
+	c.Printf("%s: %v: %s\n", name, report.Verdict, words)
+	return report.Verdict.ExitCode(), c.Emit(struct {
+		File     string `json:"file"`
+		Upgraded bool   `json:"upgraded"`
+		Verdict  string `json:"verdict"`
+	}{name, upgraded, report.Verdict.String()})
+}
+
+// witnessed reports whether a checkpoint is cosigned as a policy asks for.
+func witnessed(trust *proof.Trust, signed []byte) bool {
+	_, _, err := trust.OpenWitnessed(signed)
+	return err == nil
+}
