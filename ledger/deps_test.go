@@ -35,6 +35,8 @@ var rules = []struct {
 		"the engine must not know who calls it"},
 	{module + "cmd/…", []string{"cmd/…"},
 		"main wires; nothing may depend on it"},
+	{module + "ledger/anchor/…", []string{"api", "cmd/…"},
+		"an append never waits for who is asked after it"},
 	{module + "ledger/ledgertest", nil,
 		"it is for tests"},
 	{"testing", []string{"ledger/ledgertest"},

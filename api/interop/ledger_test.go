@@ -88,9 +88,9 @@ func (l *ledger) run(args ...string) []byte {
 }
 
 // serve serves the ledger until it is stopped or the test ends.
-func (l *ledger) serve() {
+func (l *ledger) serve(flags ...string) {
 	l.t.Helper()
-	cmd := exec.Command(filepath.Join(bin, "lendlog"), "serve", "--json", "--dir", l.dir, "--listen", "127.0.0.1:0")
+	cmd := exec.Command(filepath.Join(bin, "lendlog"), append([]string{"serve", "--json", "--dir", l.dir, "--listen", "127.0.0.1:0"}, flags...)...)
 	var log bytes.Buffer
 	cmd.Stderr = &log
 	out, err := cmd.StdoutPipe()
@@ -177,10 +177,26 @@ func (l *ledger) size() int64 {
 	return size
 }
 
-// get returns what an address answers with 200.
+// get returns what an address answers with 200, and getJSON what it answers to
+// whoever accepts JSON.
 func (l *ledger) get(path string) []byte {
 	l.t.Helper()
-	resp, err := http.Get(l.url + path)
+	return l.answer(path, "*/*")
+}
+
+func (l *ledger) getJSON(path string) []byte {
+	l.t.Helper()
+	return l.answer(path, "application/json")
+}
+
+func (l *ledger) answer(path, accept string) []byte {
+	l.t.Helper()
+	req, err := http.NewRequest(http.MethodGet, l.url+path, nil)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	req.Header.Set("Accept", accept)
+	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		l.t.Fatal(err)
 	}

@@ -9,9 +9,12 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"filippo.io/torchwood"
 	f_note "github.com/transparency-dev/formats/note"
@@ -151,4 +154,78 @@ func TestWitnesses(t *testing.T) {
 			t.Errorf("%s answers the ledger with %d after it saw a fork", w.name, status)
 		}
 	}
+}
+
+// A served ledger asks two witnesses itself. What it serves as the log's
+// checkpoint satisfies a policy of both, receipts are upgraded, and once they
+// know a fork's other history, they cosign it no more, and it takes no events.
+func TestServeAsksWitnesses(t *testing.T) {
+	l := create(t)
+	one, two := watch(t, "witness.one.example", l.key), watch(t, "witness.two.example", l.key)
+	lines := fmt.Sprintf("witness one %s %s\nwitness two %s %s\ngroup both all one two\nquorum both\n", one.key, one.url, two.key, two.url)
+	file := filepath.Join(t.TempDir(), "witnesses.policy")
+	if err := os.WriteFile(file, []byte(lines), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	policy, err := torchwood.ParsePolicy([]byte("log " + l.key + "\n" + lines))
+	if err != nil {
+		t.Fatal(err)
+	}
+	flags := []string{"--witnesses", file, "--witness-every", "1s"}
+	l.serve(flags...)
+	cosigned := func(from int64) torchwood.Checkpoint {
+		t.Helper()
+		for range 6000 {
+			cp, _, err := torchwood.VerifyCheckpoint(l.get("/log/checkpoint"), policy)
+			if err == nil && cp.N >= from {
+				return cp
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		t.Fatal("the witnesses do not cosign")
+		return torchwood.Checkpoint{}
+	}
+	for range 3 {
+		cosigned(1)
+		l.submit(10)
+		cp := cosigned(l.size())
+		index := cp.N - 2
+		var r struct {
+			Entry string `json:"entry"`
+		}
+		if err := json.Unmarshal(l.get(fmt.Sprintf("/v1/records/%d", index)), &r); err != nil {
+			t.Fatal(err)
+		}
+		var p struct {
+			Proof []tlog.Hash `json:"proof"`
+		}
+		if err := json.Unmarshal(l.getJSON(fmt.Sprintf("/v1/records/%d/proof?size=%d", index, cp.N)), &p); err != nil {
+			t.Fatal(err)
+		}
+		proof := torchwood.FormatProof(index, p.Proof, l.get("/log/checkpoint"))
+		if err := torchwood.VerifyProof(policy, tlog.RecordHash([]byte(r.Entry)), proof); err != nil {
+			t.Errorf("record %d: %v", index, err)
+		}
+	}
+	l.stop()
+	// A copy from before, which grows, does not get their cosignatures, and so
+	// takes no events.
+	fork := &ledger{t: t, dir: filepath.Join(t.TempDir(), "ledger"), key: l.key}
+	l.copy(l.young, fork.dir)
+	fork.serve(flags...)
+	for range 100 {
+		resp, err := http.Get(fork.url + "/readyz")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if resp.StatusCode != http.StatusServiceUnavailable {
+			t.Fatalf("a ledger that was rolled back takes events: %s", resp.Status)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	fork.stop()
+	// The true one goes on.
+	l.serve(flags...)
+	cosigned(l.size())
 }
