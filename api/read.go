@@ -142,7 +142,12 @@ func (s *Server) getProof(c *call) error {
 	if err != nil {
 		return err
 	}
-	newest := size == head.Size
+	note := head.Note
+	if w, ok := s.ledger.WitnessedAfter(size - 1); ok && w.Size == size {
+		note = w.Note
+	} else if size != head.Size {
+		note = nil
+	}
 	hashes, err := s.ledger.InclusionProof(c.ctx(), index, size)
 	if err != nil {
 		return err
@@ -155,15 +160,13 @@ func (s *Server) getProof(c *call) error {
 			Proof      []tree.Hash `json:"proof"`
 			Checkpoint string      `json:"checkpoint,omitempty"`
 		}{Index: index, Size: size, Proof: list(hashes)}
-		if newest {
-			d.Checkpoint = string(head.Note)
-		}
+		d.Checkpoint = string(note)
 		return c.json(http.StatusOK, d)
 	}
-	if !newest {
-		return badRequest("a tlog-proof ends with its checkpoint, and only the newest one, of size %d, is kept; leave size out, or send Accept: application/json for the hashes alone", head.Size)
+	if note == nil {
+		return badRequest("a tlog-proof ends with its checkpoint, and only the newest one, of size %d, is kept, and those that witnesses cosigned, which GET /v1/checkpoints lists; leave size out, or send Accept: application/json for the hashes alone", head.Size)
 	}
-	p := tree.LogProof{Index: index, Hashes: hashes, Checkpoint: head.Note}
+	p := tree.LogProof{Index: index, Hashes: hashes, Checkpoint: note}
 	c.bytes(http.StatusOK, typeText, p.Format())
 	return nil
 }

@@ -89,6 +89,9 @@ func TestWitnessed(t *testing.T) {
 		}
 		d := decode[struct{ Proof []tree.Hash }](t, s.want(s.get(fmt.Sprintf("/v1/records/%d/proof?size=%d", r.Index, cp.N), "Accept", typeJSON), http.StatusOK).body)
 		file := torchwood.FormatProof(r.Index, d.Proof, signed)
+		if got := s.want(s.get(fmt.Sprintf("/v1/records/%d/proof?size=%d", r.Index, cp.N)), http.StatusOK); string(got.body) != string(file) {
+			t.Errorf("the proof is %q, want %q", got.body, file)
+		}
 		if err := torchwood.VerifyProof(policy, tlog.RecordHash(r.Entry), file); err != nil {
 			t.Errorf("record %d: %v", r.Index, err)
 		}
@@ -101,6 +104,18 @@ func TestWitnessed(t *testing.T) {
 		if newest := s.want(s.get("/v1/checkpoint"), http.StatusOK); strings.Contains(string(newest.body), one.ID) {
 			t.Error("the newest checkpoint is a cosigned one")
 		}
+	}
+	// Evidence comes with what was cosigned around the record.
+	trust := s.ledger.Trust()
+	trust.Witnesses = &proof.Witnesses{Quorum: 2, Keys: []string{one.Key, two.Key}}
+	r := s.submit(decision(10))
+	s.covers(r.Index)
+	e, err := proof.ParseEvidence(s.want(s.get(fmt.Sprintf("/v1/records/%d/evidence", r.Index)), http.StatusOK).body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v := proof.Verify(trust, e).Verdict; v != proof.Valid || len(e.Witnessed) == 0 {
+		t.Errorf("with %d cosigned checkpoints it is %v", len(e.Witnessed), v)
 	}
 	all := decode[struct{ Checkpoints []witnessedDoc }](t, s.want(s.get("/v1/checkpoints?limit=1000"), http.StatusOK).body)
 	for i, c := range all.Checkpoints {
