@@ -171,7 +171,7 @@ func TestWitnessesOverdue(t *testing.T) {
 func TestHeld(t *testing.T) {
 	s := serve(t, ledger.CreateOptions{}, nil)
 	s.submit(decision(1))
-	s.ledger.Hold()
+	s.ledger.Hold(ledger.ErrUnwitnessed)
 	a := s.post(typeEvent, decision(2))
 	s.wantProblem(a, kindUnwitnessed)
 	if a.header.Get("Retry-After") == "" {

@@ -144,7 +144,7 @@ type Ledger struct {
 	stopped   chan struct{}         // closed when Run has ended
 	running   atomic.Bool           // Run was called
 	closed    atomic.Bool           // no more intake
-	held      atomic.Bool           // no intake before a quorum of witnesses has answered
+	held      atomic.Pointer[error] // why there is no intake until Release; nil when there is
 	refuse    atomic.Pointer[error] // why appends are refused now; nil when they are not
 
 	// state belongs to the sequencer: to Open until it returns, then to Run.
@@ -250,8 +250,8 @@ func (l *Ledger) Writable() error {
 	if !l.running.Load() || l.closed.Load() {
 		return ErrStopped
 	}
-	if l.held.Load() {
-		return ErrUnwitnessed
+	if held := l.held.Load(); held != nil {
+		return *held
 	}
 	err := l.refuse.Load()
 	switch {

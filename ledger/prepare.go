@@ -100,9 +100,9 @@ func (l *Ledger) Prepare(ctx context.Context, ev *record.Event, submitter string
 // when it returns nil.
 func (p *Pending) Submit(ctx context.Context) error {
 	l := p.ledger
-	if l.held.Load() {
+	if held := l.held.Load(); held != nil {
 		l.keyring.giveBack(p.keys)
-		return ErrUnwitnessed
+		return *held
 	}
 	err := l.submit(ctx, p)
 	if err != nil {

@@ -264,8 +264,8 @@ func (l *Ledger) answer(first question) error {
 	}
 	refuse := func(err error) { reply(func(question) mapping { return mapping{err: err} }) }
 	if l.state.head.IndexRoot != l.state.head.Size-1 {
-		if l.held.Load() {
-			refuse(ErrUnwitnessed)
+		if held := l.held.Load(); held != nil {
+			refuse(*held)
 			return nil
 		}
 		if err := l.enoughSpace(); err != nil {

@@ -105,7 +105,7 @@ func (l *Ledger) makeRoom() error {
 // out when there is no space even without ballast, and while appends wait for
 // witnesses: opening can do without it.
 func (l *Ledger) lastIndexRoot() error {
-	if l.held.Load() {
+	if l.held.Load() != nil {
 		return nil
 	}
 	if l.enoughSpace() != nil {

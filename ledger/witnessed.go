@@ -129,10 +129,10 @@ func (l *Ledger) checkWitnessed(view tree.View) error {
 	return nil
 }
 
-// Hold has the ledger refuse appends with ErrUnwitnessed, until Release: it
-// only answers until a quorum of its witnesses has answered too. It must be
-// called before Run.
-func (l *Ledger) Hold() { l.held.Store(true) }
+// Hold has the ledger refuse appends, and append nothing of its own, until
+// Release: why is ErrUnwitnessed until a quorum of its witnesses has answered
+// after a start, and ErrClock while they say that the ledger's clock is wrong.
+func (l *Ledger) Hold(why error) { l.held.Store(&why) }
 
 // witnessSubject is the subject of decisions to go on without witnesses.
 const witnessSubject = "ledger/witnesses"
@@ -170,4 +170,4 @@ func (l *Ledger) Override(ctx context.Context, reason string) error {
 }
 
 // Release has the ledger take appends again after Hold.
-func (l *Ledger) Release() { l.held.Store(false) }
+func (l *Ledger) Release() { l.held.Store(nil) }

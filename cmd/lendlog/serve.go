@@ -128,7 +128,7 @@ func (o *serving) witnesses(l *ledger.Ledger) (*anchor.Group, error) {
 	if o.policy == nil {
 		return nil, nil
 	}
-	l.Hold()
+	l.Hold(ledger.ErrUnwitnessed)
 	return anchor.New(anchor.Config{Ledger: l, Policy: o.policy, Logger: o.logger, Every: o.every})
 }
 

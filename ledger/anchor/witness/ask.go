@@ -60,6 +60,15 @@ type cosignature struct {
 	at  time.Time
 }
 
+// A skewError says that the clock of a witness is far from that of the ledger.
+type skewError struct {
+	off time.Duration // of the ledger's clock; negative when it is behind
+}
+
+func (e *skewError) Error() string {
+	return fmt.Sprintf("the clock of the witness is %v away from that of the ledger; see which of the two is wrong", e.off.Abs().Round(time.Second))
+}
+
 // prover proves that a tree is a prefix of another.
 type prover func(ctx context.Context, from, to int64) ([]tree.Hash, error)
 
@@ -84,7 +93,7 @@ func (w *asked) ask(ctx context.Context, head ledger.Head, prove prover, now fun
 			return cosignature{}, err
 		case status == http.StatusOK:
 			c, err := w.verify(head.Note, body, now())
-			if err == nil {
+			if err == nil || errors.As(err, new(*skewError)) {
 				w.known = head.Size
 			}
 			return c, err
@@ -136,7 +145,7 @@ func (w *asked) post(ctx context.Context, body []byte) (status int, header http.
 }
 
 // verify takes the cosignature of this witness out of its answer. Lines of
-// other keys are passed over.
+// other keys are passed over. With a *skewError it returns the cosignature too.
 func (w *asked) verify(signed, answer []byte, now time.Time) (cosignature, error) {
 	_, n, err := tree.OpenCheckpoint(append(bytes.Clone(signed), answer...), note.VerifierList(w.Key))
 	switch {
@@ -149,10 +158,11 @@ func (w *asked) verify(signed, answer []byte, now time.Time) (cosignature, error
 	if err != nil {
 		return cosignature{}, err
 	}
+	c := cosignature{n.Sigs[0], at}
 	if off := now.Sub(at); off.Abs() > Skew {
-		return cosignature{}, fmt.Errorf("the clock of the witness is %v away from that of the ledger; see which of the two is wrong", off.Abs().Round(time.Second))
+		return c, &skewError{off}
 	}
-	return cosignature{n.Sigs[0], at}, nil
+	return c, nil
 }
 
 // parseSize reads the answer to a request with another size than the witness

@@ -24,6 +24,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -234,10 +235,15 @@ func (g *Group) round(ctx context.Context, head ledger.Head) (cosigned bool) {
 		}()
 	}
 	sigs := make([]note.Signature, len(g.witnesses)) // in the order of the policy
+	doubts := map[bool]*skewed{true: {}, false: {}}  // by whether the ledger's clock is ahead
 	for ; asking > 0; asking-- {
 		a := <-answers
 		hurried := a.err != nil && ctx.Err() != nil
 		g.tell(ctx, a, hurried)
+		if skew := (*skewError)(nil); errors.As(a.err, &skew) {
+			s := doubts[skew.off > 0]
+			s.sigs, s.off = append(s.sigs, a.sig), skew.off
+		}
 		if a.err != nil {
 			continue
 		}
@@ -249,8 +255,12 @@ func (g *Group) round(ctx context.Context, head ledger.Head) (cosigned bool) {
 	}
 	if cosigned {
 		g.keep(ctx, head, slices.DeleteFunc(sigs, func(s note.Signature) bool { return s.Name == "" }))
+		return true
 	}
-	return cosigned
+	for _, s := range doubts {
+		g.doubt(ctx, s)
+	}
+	return false
 }
 
 // tell notes what became of asking a witness. One that was only hurried has not
@@ -279,6 +289,24 @@ func (g *Group) tell(ctx context.Context, a answer, hurried bool) {
 	default:
 		g.log.WarnContext(ctx, "a witness did not cosign", "witness", w.Name, "error", a.err)
 	}
+}
+
+// skewed are cosignatures of witnesses that agree in which direction the ledger's
+// clock is wrong.
+type skewed struct {
+	sigs []note.Signature
+	off  time.Duration // of the last of them
+}
+
+// doubt stops appends when a quorum of the witnesses says that the ledger's
+// clock is wrong, until one cosigns again.
+func (g *Group) doubt(ctx context.Context, s *skewed) {
+	if _, ok := g.conf.Policy.Quorum(s.sigs); !ok {
+		return
+	}
+	err := fmt.Errorf("it is %v away from the clocks of the witnesses; set it right: %w", s.off.Abs().Round(time.Second), ledger.ErrClock)
+	g.conf.Ledger.Hold(err)
+	g.log.ErrorContext(ctx, "a quorum of the witnesses contradicts the ledger's clock", "error", err)
 }
 
 // keep archives a checkpoint with the cosignatures of a quorum. The ledger takes

@@ -350,7 +350,7 @@ func TestHold(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.Hold()
+	l.Hold(ledger.ErrUnwitnessed)
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- l.Run(ctx) }()
@@ -400,7 +400,7 @@ func TestHold(t *testing.T) {
 func TestHeldLedgerClosesAsItIs(t *testing.T) {
 	l := ledgertest.New(t)
 	l.Submit(ledgertest.NewEvents(1).Take(3)...)
-	l.Hold()
+	l.Hold(ledger.ErrUnwitnessed)
 	size := l.Head().Size
 	if h, err := l.IndexedHead(t.Context()); !errors.Is(err, ledger.ErrUnwitnessed) {
 		t.Errorf("an index-root was appended: %d, %v", h.Size, err)
@@ -434,6 +434,53 @@ func TestAlarm(t *testing.T) {
 	// Without anything new it is cosigned again within the promised time.
 	first := g.Status().At
 	until(t, "another quorum", func() bool { return g.Status().At.After(first) })
+}
+
+// When a quorum of the witnesses says that the ledger's clock is wrong, appends
+// stop until it is right; one of them alone stops nothing, nor do two that do
+// not agree.
+func TestClock(t *testing.T) {
+	l := ledgertest.New(t)
+	one, two, three := ledgertest.NewWitness(t, "witness.example/1", 1, key(l)), ledgertest.NewWitness(t, "witness.example/2", 2, key(l)), ledgertest.NewWitness(t, "witness.example/3", 3, key(l))
+	log := &logged{}
+	g := group(t, l, 2, log.logger(), one, two, three)
+	off := func(d time.Duration) func() time.Time { return func() time.Time { return time.Now().Add(d) } }
+	round := func(cosigned bool, want error) {
+		t.Helper()
+		for _, w := range g.witnesses {
+			w.rest = time.Time{}
+		}
+		h, err := g.head(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := g.round(t.Context(), h); got != cosigned {
+			t.Errorf("cosigned is %v: %+v", got, g.Status())
+		}
+		if err := l.Writable(); !errors.Is(err, want) {
+			t.Errorf("it is writable with %v, want %v", err, want)
+		}
+	}
+	events := ledgertest.NewEvents(1)
+	l.Submit(events.Take(1)...)
+	one.Clock(off(time.Hour))
+	round(true, nil)
+	two.Clock(off(-time.Hour))
+	round(false, nil)
+	two.Clock(off(2 * time.Hour))
+	l.Submit(events.Take(1)...)
+	round(false, ledger.ErrClock)
+	ev := ledgertest.NewEvents(9).Take(1)[0].Parse(t, l.Catalogue())
+	if _, err := l.Append(t.Context(), ev, "key-1"); !errors.Is(err, ledger.ErrClock) {
+		t.Errorf("an append is answered %v", err)
+	}
+	if !strings.Contains(log.String(), "contradicts the ledger's clock") {
+		t.Errorf("the log is\n%s", log)
+	}
+	two.Clock(time.Now)
+	round(true, nil)
+	l.Submit(events.Take(1)...)
+	ledgertest.Check(t, l.Stopped())
 }
 
 func TestBackoff(t *testing.T) {
