@@ -15,8 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/mod/sumdb/tlog"
-
 	"github.com/lendlog/lendlog/ledger/proof"
 	"github.com/lendlog/lendlog/ledger/record"
 	"github.com/lendlog/lendlog/ledger/seal"
@@ -98,29 +96,11 @@ func (w *world) head(size int, minutes ...float64) []byte {
 // witnessed is a section of evidence: a head and its consistency with the file's.
 func (w *world) witnessed(size, file int, minutes ...float64) proof.Witnessed {
 	w.t.Helper()
-	var stored []tree.Hash
-	reader := tlog.HashReaderFunc(func(at []int64) (list []tlog.Hash, err error) {
-		for _, i := range at {
-			list = append(list, stored[i])
-		}
-		return list, nil
-	})
-	for i, l := range w.leaves {
-		more, err := tlog.StoredHashes(int64(i), l, reader)
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		stored = append(stored, more...)
+	p, err := w.view().ProveConsistency(int64(min(size, file)), int64(max(size, file)))
+	if err != nil {
+		w.t.Fatal(err)
 	}
-	s := proof.Witnessed{Checkpoint: w.head(size, minutes...)}
-	if size != file {
-		p, err := tlog.ProveTree(int64(max(size, file)), int64(min(size, file)), reader)
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		s.Proof = p
-	}
-	return s
+	return proof.Witnessed{Checkpoint: w.head(size, minutes...), Proof: p}
 }
 
 // cosignedEvidence shows record 2 with what two witnesses cosigned before it and after
@@ -294,6 +274,33 @@ func TestParseWitnessesRefuses(t *testing.T) {
 		}
 		if _, err := proof.ParseTrust([]byte(strings.Replace(text, tt.old, tt.new, 1))); err == nil {
 			t.Errorf("%s is accepted", tt.name)
+		}
+	}
+}
+
+// A bundle is under witnesses as a receipt is: by its own checkpoint.
+func TestBundleUnderWitnesses(t *testing.T) {
+	w := newWorld(t)
+	for _, tt := range []struct {
+		name    string
+		minutes []float64
+		want    proof.Verdict
+		check   string
+	}{
+		{"a quorum", []float64{4, 4.1}, proof.Valid, ""},
+		{"one of two", []float64{4}, proof.Incomplete, "witnesses"},
+		{"a quorum before it was recorded", []float64{1, 1.1}, proof.Invalid, "time"},
+	} {
+		e := w.evidence(map[int][]string{1: nil, 2: nil})
+		e.Checkpoint = w.head(5, tt.minutes...)
+		file := w.bundle(&proof.Bundle{Query: &proof.Query{Filter: "subject=file/L-1"}}, e)
+		r, err := proof.VerifyBundle(w.witnessedTrust(2), bytes.NewReader(file), nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantVerdict(t, r, tt.want, tt.check, "")
+		if r, err := proof.VerifyBundle(&w.trust, bytes.NewReader(file), nil, nil); err != nil || r.Verdict != proof.Valid {
+			t.Errorf("%s: without a policy of witnesses it is %v, %v", tt.name, r.Verdict, err)
 		}
 	}
 }
