@@ -243,6 +243,33 @@ func TestTolerance(t *testing.T) {
 	}
 }
 
+// Of more cosignatures than a quorum needs, those bound the time that an honest
+// one among any quorum gave.
+func TestTimesOfManyWitnesses(t *testing.T) {
+	w := newWorld(t)
+	for _, tt := range []struct {
+		quorum        int
+		before, after []float64
+		want          proof.Verdict
+	}{
+		// Record 2 was recorded at minute 2.
+		{1, []float64{1.5, 2.5}, []float64{3, 4}, proof.Invalid},
+		{1, []float64{1.5, 1.6}, []float64{1.5, 4}, proof.Invalid},
+		{2, []float64{1.5, 2.5}, []float64{3, 4}, proof.Valid},
+		{2, []float64{1.5, 1.6}, []float64{1.5, 4}, proof.Valid},
+		{2, []float64{1.5, 2.5, 2.6}, []float64{3, 4, 5}, proof.Invalid},
+		{2, []float64{1.5, 1.6, 2.6}, []float64{1, 4, 5}, proof.Valid},
+		{3, []float64{1.5, 2.5, 2.6}, []float64{1, 1.5, 3}, proof.Valid},
+	} {
+		e := w.evidence(map[int][]string{2: nil})
+		e.Checkpoint = w.head(5, 10, 10, 10)
+		e.Witnessed = []proof.Witnessed{w.witnessed(2, 5, tt.before...), w.witnessed(3, 5, tt.after...)}
+		if r := proof.Verify(w.witnessedTrust(tt.quorum), e); r.Verdict != tt.want {
+			t.Errorf("a quorum of %d, %v before and %v after: %v, want %v", tt.quorum, tt.before, tt.after, r.Verdict, tt.want)
+		}
+	}
+}
+
 func TestParseWitnessesRefuses(t *testing.T) {
 	w := newWorld(t)
 	good := string(w.witnessedTrust(2).Bytes())
