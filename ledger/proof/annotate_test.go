@@ -14,6 +14,8 @@ import (
 var annotations = map[string]map[string]string{
 	"trust.json":               trustNotes,
 	"trust-submitters.json":    trustNotes,
+	"trust-witnesses.json":     trustNotes,
+	"evidence-witnessed.json":  evidenceNotes,
 	"evidence.json":            evidenceNotes,
 	"evidence-plain.json":      evidenceNotes,
 	"evidence-signed.json":     evidenceNotes,
@@ -35,22 +37,29 @@ var trustNotes = map[string]string{
 	"/submitters/*/id": "The id of the submitter's key: the member submitter of an entry, and kid in the signature.",
 	"/submitters/*/jwk": "A public JSON Web Key: OKP with Ed25519 for EdDSA, EC with P-256 for ES256.\n" +
 		"x and y are 32 bytes each in base64url without padding.",
-	"/submitters/*/jwk/crv": "", "/submitters/*/jwk/kty": "", "/submitters/*/jwk/x": "", "/submitters/*/jwk/y": "",
+	"/witnesses":                  "Optional. Who has to have cosigned: with it, what no quorum cosigned is INCOMPLETE.",
+	"/witnesses/keys":             "C2SP verifier keys as above, but with 0x04 in the place of 0x01. Two of one public key are one witness.",
+	"/witnesses/quorum":           "How many of them.",
+	"/witnesses/toleranceSeconds": "How far the time of recording may lie outside the times of the cosignatures. Absent: 300.",
+	"/submitters/*/jwk/crv":       "", "/submitters/*/jwk/kty": "", "/submitters/*/jwk/x": "", "/submitters/*/jwk/y": "",
 }
 
 var evidenceNotes = map[string]string{
 	"/v": "The format and its version. A reader refuses any other.",
 	"/checkpoint": "A C2SP signed note, verbatim: origin, size and base64 root on a line each, an empty line, and signature lines\n" +
 		"\"— name base64(4 bytes of key hash ‖ 64 bytes of Ed25519 signature)\". Signed are the bytes before the empty line.",
-	"/genesis":               "Which ledger it is: the policy pins the leaf hash of this entry.",
-	"/genesis/entry":         "The bytes of leaf 0, in a JSON string.",
-	"/genesis/proof":         "Its RFC 6962 inclusion proof under the checkpoint, from the lowest hash up; base64 of 32 bytes each.",
-	"/schemas":               "The schemas of what is disclosed, each the exact bytes in a JSON string. SHA-256 of them is the member schema of an entry,\nof a restricted one that of its member /type.",
-	"/records":               "The records.",
-	"/records/*/index":       "The index of the leaf.",
-	"/records/*/entry":       "The bytes of the leaf in a JSON string; see ledger/record/testdata for what stands in them.",
-	"/records/*/proof":       "The inclusion proof of SHA-256(0x00 ‖ entry) under the checkpoint.",
-	"/records/*/disclosures": "As many sealed members as the holder shows.",
+	"/genesis":                "Which ledger it is: the policy pins the leaf hash of this entry.",
+	"/genesis/entry":          "The bytes of leaf 0, in a JSON string.",
+	"/genesis/proof":          "Its RFC 6962 inclusion proof under the checkpoint, from the lowest hash up; base64 of 32 bytes each.",
+	"/schemas":                "The schemas of what is disclosed, each the exact bytes in a JSON string. SHA-256 of them is the member schema of an entry,\nof a restricted one that of its member /type.",
+	"/records":                "The records.",
+	"/witnesses":              "Optional: other checkpoints of the ledger, that witnesses cosigned.",
+	"/witnesses/*/checkpoint": "A C2SP signed note as above. A cosignature is base64(4 bytes of key hash ‖ be64(seconds) ‖ 64 bytes of signature) over\n\"cosignature/v1\\ntime <seconds>\\n\" and the text of the checkpoint. The signature line of the ledger stands there too.",
+	"/witnesses/*/proof":      "The RFC 6962 consistency proof between this tree and that of the file's checkpoint, the smaller first.",
+	"/records/*/index":        "The index of the leaf.",
+	"/records/*/entry":        "The bytes of the leaf in a JSON string; see ledger/record/testdata for what stands in them.",
+	"/records/*/proof":        "The inclusion proof of SHA-256(0x00 ‖ entry) under the checkpoint.",
+	"/records/*/disclosures":  "As many sealed members as the holder shows.",
 	"/records/*/disclosures/*/disclosure": "[salt, pointer, value], or [salt, pointer] for a member that the event lacks. These bytes are hashed:\n" +
 		"the leaf is SHA-256(0x00 ‖ them). The salt is base64 of the first 16 bytes of SHA-256(seed ‖ pointer).",
 	"/records/*/disclosures/*/proof": "The inclusion proof under the entry's member sealed, in the small tree of all the schema's pointers in their\n" +
