@@ -185,8 +185,14 @@ func (l *Ledger) disclose(e *proof.Evidence, r *Record, disclose func(pointer st
 // addWitnessed adds to evidence the nearest witnessed checkpoints before and
 // after each of its records, as far as there are any and they go into one file.
 func (l *Ledger) addWitnessed(e *proof.Evidence, under basis) error {
+	looked := map[int]bool{} // at that place of the archive
 	added := map[string]bool{string(under.note): true}
-	add := func(w WitnessedHead, ok bool) error {
+	add := func(i, step int) error {
+		if looked[i] {
+			return nil
+		}
+		looked[i] = true
+		w, ok := l.witnessedFrom(i, step)
 		if !ok || added[string(w.Note)] || w.Size > under.view.Size || len(e.Witnessed) == proof.MaxWitnessed {
 			return nil
 		}
@@ -199,10 +205,9 @@ func (l *Ledger) addWitnessed(e *proof.Evidence, under basis) error {
 		return nil
 	}
 	for _, r := range e.Records {
-		for _, near := range []func(int64) (WitnessedHead, bool){l.WitnessedBefore, l.WitnessedAfter} {
-			if err := add(near(r.Index)); err != nil {
-				return l.outOfRange(err)
-			}
+		after := l.witnessed.After(r.Index)
+		if err := errors.Join(add(after-1, -1), add(after, 1)); err != nil {
+			return l.outOfRange(err)
 		}
 	}
 	return nil

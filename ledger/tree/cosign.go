@@ -9,7 +9,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -81,7 +80,7 @@ func CosignedAt(s note.Signature) (time.Time, error) {
 		return time.Time{}, errors.New("it is not a cosignature")
 	}
 	at := binary.BigEndian.Uint64(b[4:])
-	if at > math.MaxInt32*64 { // the year 6325: time.Time would go wrong far beyond
+	if at >= 1<<40 { // tens of thousands of years, and far from where time.Time overflows
 		return time.Time{}, errors.New("the time of the cosignature is not one")
 	}
 	return time.Unix(int64(at), 0).UTC(), nil

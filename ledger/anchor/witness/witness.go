@@ -61,9 +61,10 @@ type Group struct {
 	witnesses []*asked      // owned by Run
 	now       func() time.Time
 
-	mu     sync.Mutex // guards all below
-	status Status
-	newest []byte // the checkpoint of status.Size, with its cosignatures
+	mu        sync.Mutex // guards all below
+	status    Status
+	newest    []byte // the checkpoint of status.Size, with its cosignatures
+	confirmed bool   // a quorum has cosigned since Run began
 }
 
 // Status is how witnessing goes.
@@ -164,11 +165,11 @@ func (g *Group) Run(ctx context.Context) error {
 	return group.Wait()
 }
 
-// head returns the checkpoint to be cosigned. While the ledger waits for its
-// first quorum, or has no space to write to, that is the one it has.
+// head returns the checkpoint to be cosigned. While the ledger writes nothing,
+// because it waits for a quorum or has no space, that is the one it has.
 func (g *Group) head(ctx context.Context) (ledger.Head, error) {
 	head, err := g.conf.Ledger.IndexedHead(ctx)
-	if errors.Is(err, ledger.ErrUnwitnessed) || errors.Is(err, ledger.ErrNoSpace) {
+	if err != nil && ctx.Err() == nil && !errors.Is(err, ledger.ErrStopped) {
 		return g.conf.Ledger.Head(), nil
 	}
 	return head, err
@@ -323,9 +324,14 @@ func (g *Group) keep(ctx context.Context, head ledger.Head, sigs []note.Signatur
 	}
 	g.mu.Lock()
 	overdue := !g.status.At.IsZero() && g.now().Sub(g.status.At) > g.promise
+	first := !g.confirmed
+	g.confirmed = true
 	g.status.Size, g.status.At, g.newest = head.Size, at, signed
 	g.mu.Unlock()
-	if overdue {
+	switch {
+	case first:
+		g.log.InfoContext(ctx, "a quorum of the witnesses has cosigned what the ledger has", "size", head.Size)
+	case overdue:
 		g.log.InfoContext(ctx, "a quorum of the witnesses cosigns again", "size", head.Size)
 	}
 	g.conf.Ledger.Release()
