@@ -98,7 +98,7 @@ func TestTrust(t *testing.T) {
 	edges := []edge{{job{name: "as it is", Trust: []byte(policy)}, "VALID", ""}}
 	for _, c := range []struct{ old, new, verdict, check string }{
 		{`"v":`, `"later": 1, "v":`, badCall, ""},
-		{`"v":`, `"witnesses": null, "v":`, "INCOMPLETE", "policy"},
+		{`"v":`, `"chains": null, "v":`, "INCOMPLETE", "policy"},
 		{`"v":`, `"maxAgeSeconds": 1, "chains": [], "v":`, "INCOMPLETE", "policy"},
 		{`lendlog-trust/1`, `lendlog-trust/2`, badCall, ""},
 		{`"from": 1,`, ``, "VALID", ""},

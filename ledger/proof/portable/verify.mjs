@@ -349,6 +349,28 @@ function included(leaf, index, size, proof, root) {
   return sn === 0n && same(r, root);
 }
 
+// prefix verifies as RFC 9162, section 2.1.4.2 has it that the smaller of two trees is a prefix of the larger.
+function prefix(older, newer, proof) {
+  if (older.size === 0n || older.size === newer.size) {
+    return proof.length === 0 && same(older.root, older.size ? newer.root : sha256());
+  }
+  if ((older.size & (older.size - 1n)) === 0n) proof = [older.root, ...proof];
+  if (!proof.length) return false;
+  let fn = older.size - 1n, sn = newer.size - 1n, [fr] = proof, sr = fr;
+  while (fn & 1n) [fn, sn] = [fn >> 1n, sn >> 1n];
+  for (const c of proof.slice(1)) {
+    if (sn === 0n) return false;
+    if (fn & 1n || fn === sn) {
+      [fr, sr] = [nodeHash(c, fr), nodeHash(c, sr)];
+      while (fn && !(fn & 1n)) [fn, sn] = [fn >> 1n, sn >> 1n];
+    } else {
+      sr = nodeHash(sr, c);
+    }
+    [fn, sn] = [fn >> 1n, sn >> 1n];
+  }
+  return sn === 0n && same(fr, older.root) && same(sr, newer.root);
+}
+
 function merkleRoot(leaves) {
   if (leaves.length === 1) return leaves[0];
   let k = 1;
@@ -370,6 +392,15 @@ function isTime(s) {
 }
 
 // parseLeaf returns the members of a leaf, hashes as bytes.
+// milliseconds returns those since 1970 of a time of recording, which is of UTC.
+function milliseconds(recorded) {
+  let [year, month, day, hour, minute, second, ms] = recorded.match(/[0-9]+/g).map(Number);
+  if (month < 3) year--;
+  const leaps = Math.floor(year / 4) - Math.floor(year / 100) + Math.floor(year / 400);
+  const days = year * 365 + leaps + Math.floor((((month + 9) % 12) * 153 + 2) / 5) + day - 719469;
+  return ((days * 24 + hour) * 60 + minute) * 60000 + second * 1000 + ms;
+}
+
 function parseLeaf(bytes) {
   must(bytes.length <= 65535, "the leaf is longer than 65,535 bytes");
   const v = parseCanonical(bytes, "the leaf");
@@ -725,13 +756,24 @@ function openCheckpoint(trust, note) {
   const body = note.slice(0, split + 1), signatures = note.slice(split + 2, -1).split("\n");
   must(signatures.length <= 100, "the checkpoint has more than 100 signatures");
   const known = new Map(trust.keys.map((k) => [k.id, k.key]));
-  const signers = new Set();
+  const signers = new Set(), cosigners = new Set(), times = new Map();
   for (const line of signatures) {
     const [, name, sig] = /^— ([^ ]+) (.*)$/.exec(line) ?? [];
     must(name && !noName.test(name), "a line of the checkpoint is not a signature");
     const b = from64(sig);
     must(b && b.length > 4 && to64(b).length === sig.length, "a signature of the checkpoint is not base64");
     const id = hex(b.slice(0, 4));
+    const witness = trust.witnesses.find((w) => w.name === name && w.id === id);
+    if (witness && !cosigners.has(witness.name + " " + id)) {
+      cosigners.add(witness.name + " " + id);
+      must(b.length === 76, "the cosignature of a witness is wrong");
+      const at = toInt(b.slice(4, 12)), message = join(utf8(`cosignature/v1\ntime ${at}\n`), utf8(body));
+      must(ed25519(witness.key, message, b.slice(12)), "the cosignature of a witness is wrong");
+      must(to64(b) === sig, "the cosignature of a witness is not in strict base64");
+      must(at < 1n << 40n, "the time of a cosignature is not one");
+      if (!times.has(hex(witness.key))) times.set(hex(witness.key), Number(at));
+      continue;
+    }
     if (name !== trust.origin || !known.has(id) || signers.has(id)) continue;
     must(ed25519(known.get(id), utf8(body), b.slice(4)), "the signature of a known key is wrong");
     must(to64(b) === sig, "the signature of a known key is not in strict base64");
@@ -745,16 +787,16 @@ function openCheckpoint(trust, note) {
   must(size < 1n << 63n, "the size of the checkpoint is too large");
   const may = trust.keys.some((k) => signers.has(k.id) && k.from <= size && size <= k.to);
   must(may, "no key that signed the checkpoint may sign its size");
-  return { size, root };
+  return { size, root, times: [...times.values()].sort((a, b) => a - b) };
 }
 
 // Section 8: the trust policy.
 
 function parseTrust(bytes) {
   must(bytes.length <= 1 << 20, "the trust policy is longer than 1 MiB");
-  const reserved = ["witnesses", "chains", "maxAgeSeconds"];
+  const reserved = ["chains", "maxAgeSeconds"];
   const v = jsonOf(bytes, "the trust policy");
-  const t = strict(v, "the trust policy", ["v", "origin", "genesis", "keys", "vrf"], ["submitters", ...reserved]);
+  const t = strict(v, "the trust policy", ["v", "origin", "genesis", "keys", "vrf"], ["submitters", "witnesses", ...reserved]);
   must(t.v === "lendlog-trust/1", "v is not lendlog-trust/1");
   const origin = text(t.origin, "origin");
   must(/^[!-*,-~]{1,255}$/.test(origin), "origin is not a name");
@@ -785,7 +827,23 @@ function parseTrust(bytes) {
     must(k.kty === "OKP" && k.crv === "Ed25519", "the key is neither Ed25519 nor P-256");
     return { id: text(id, "id"), alg: "EdDSA", key: unbase64url(k.x, "x", 32) };
   });
-  return { origin, genesis, vrf, keys, submitters, reserved: reserved.filter((name) => v.has(name)) };
+  let witnesses = [], quorum = 0, tolerance = 300;
+  if ("witnesses" in t) {
+    const w = strict(t.witnesses, "witnesses", ["quorum", "keys"], ["toleranceSeconds"]);
+    witnesses = array(w.keys, "the keys of witnesses", 32).map((item) => {
+      const [name, id, ...rest] = text(item, "the key of a witness").split("+");
+      const b = unbase64(rest.join("+"), "the key of a witness", 33);
+      must(name && !noName.test(name) && !/[\t-\r]/.test(name), "the name of a witness is not one");
+      must(b[0] === 4, "the key of a witness is not one that cosigns with Ed25519");
+      must(id.toLowerCase() === hex(sha256(utf8(name + "\n"), b).slice(0, 4)), "the id of a witness' key is another");
+      return { name, id: id.toLowerCase(), key: b.slice(1) };
+    });
+    quorum = integer(w.quorum, "quorum", 1);
+    must(quorum <= new Set(witnesses.map((x) => hex(x.key))).size, "fewer witnesses are named than the quorum");
+    if ("toleranceSeconds" in w) tolerance = integer(w.toleranceSeconds, "toleranceSeconds", 1);
+    must(tolerance <= 2 ** 31, "toleranceSeconds is too large");
+  }
+  return { origin, genesis, vrf, keys, submitters, witnesses, quorum, tolerance, reserved: reserved.filter((name) => v.has(name)) };
 }
 
 // Section 11: the submitter's signature.
@@ -880,7 +938,8 @@ function parseEvidence(o) {
     schemas: array(o.get("schemas"), "schemas").map((s) => utf8(text(s, "a schema"))),
     records: array(o.get("records"), "records").map(parseRecord),
     claims: [],
-    unknown: [...o.keys()].filter((name) => name !== "completeness" && !members.includes(name)),
+    witnessed: [],
+    unknown: [...o.keys()].filter((name) => name !== "completeness" && name !== "witnesses" && !members.includes(name)),
   };
   must(file.records.length > 0, "the evidence has no record");
   if (o.has("completeness")) {
@@ -891,6 +950,13 @@ function parseEvidence(o) {
       return { subject: text(c.subject, "subject"), proof: unbase64(c.proof, "proof", 80), map };
     });
     must(file.claims.length > 0, "completeness is empty");
+  }
+  if (o.has("witnesses")) {
+    file.witnessed = array(o.get("witnesses"), "witnesses", 2048).map((item) => {
+      const w = strict(item, "a witnessed checkpoint", ["checkpoint", "proof"]);
+      return { checkpoint: text(w.checkpoint, "checkpoint"), proof: proofOf(w.proof) };
+    });
+    must(file.witnessed.length > 0, "witnesses is empty");
   }
   return file;
 }
@@ -917,6 +983,26 @@ function checkCheckpoint(report, trust, note) {
     return `${trust.origin} at ${at.size} records, signed by a trusted key`;
   });
   return at;
+}
+
+// checkQuorum says whether so many cosignatures are a quorum, where the policy asks for one.
+function checkQuorum(report, { quorum }, cosigned) {
+  if (!quorum) return false;
+  return report.attempt("witnesses", null, () => {
+    if (cosigned < quorum) throw new Missing(`${cosigned} of the ${quorum} witnesses that the policy asks for have cosigned the tree; ask again later`);
+    return `${cosigned} witnesses of the policy cosigned the tree, and ${quorum} are asked for`;
+  }) === PASS;
+}
+
+// checkTime holds the time of recording against seconds, undefined for none.
+function checkTime({ tolerance }, leaf, after, before) {
+  const at = milliseconds(leaf.recorded);
+  must(after === undefined || at >= (after - tolerance) * 1000, "witnesses cosigned the ledger without it later than it says: it was dated back");
+  must(before === undefined || at <= (before + tolerance) * 1000, "witnesses cosigned the ledger with it earlier than it says: it was dated forward");
+  if (after === undefined || before === undefined) {
+    throw new Missing("the file has no cosigned checkpoint on both sides of the record, which would show when it was recorded");
+  }
+  return "recorded between two checkpoints, by the witnesses' clocks";
 }
 
 // checkEntry returns the leaf, or undefined.
@@ -959,12 +1045,15 @@ class Records {
 
   constructor(report, trust, file, at) {
     Object.assign(this, { report, trust, file, at });
+    this.heads = [at]; // and the checkpoints under witnesses that go with it
     this.schemas = new Map(file.schemas.map((b) => [hex(sha256(b)), readSchema(b)]));
   }
 
   verify(receipts) {
     const { report, file } = this;
     report.attempt("genesis", null, () => this.genesis());
+    for (const w of file.witnessed) report.attempt("witnesses", null, () => this.witnessed(w));
+    checkQuorum(report, this.trust, Math.max(...this.heads.map((h) => (h.size >= this.at.size ? h.times.length : 0))));
     for (const c of file.claims) report.attempt("subject", null, () => this.claim(c));
     for (const r of file.records) {
       this.record(r);
@@ -975,11 +1064,32 @@ class Records {
     }
     this.entries = [...this.leaves].sort(([i], [j]) => i - j).filter(([, e]) => e.type !== indexRootType);
     this.chains();
+    this.times();
     for (const c of this.claimed.values()) {
       c.holds = report.attempt("complete", null, () => this.completeness(c)) === PASS;
       if (c.holds) report.add("complete", null, NOTE, "that the map itself is right is shown by whoever replays the log");
     }
     for (const rc of receipts) report.attempt("receipt", rc.index, () => this.against(rc));
+  }
+
+  witnessed({ checkpoint, proof }) {
+    const h = openCheckpoint(this.trust, checkpoint);
+    const [older, newer] = h.size > this.at.size ? [this.at, h] : [h, this.at];
+    must(prefix(older, newer, proof), `the tree of ${newer.size} records is not shown to continue the one of ${older.size}`);
+    this.heads.push(h);
+    return undefined;
+  }
+
+  // times holds when records were recorded against when witnesses cosigned the trees before and after them.
+  times() {
+    const { quorum } = this.trust, heads = this.heads.filter((h) => quorum && h.times.length >= quorum);
+    if (!quorum) return;
+    for (const [i, e] of this.entries) {
+      const without = heads.filter((h) => h.size <= i).map((h) => h.times.at(-quorum));
+      const within = heads.filter((h) => h.size > i).map((h) => h.times[quorum - 1]);
+      const after = without.length ? Math.max(...without) : undefined, before = within.length ? Math.min(...within) : undefined;
+      this.report.attempt("time", i, () => checkTime(this.trust, e, after, before));
+    }
   }
 
   termOf(subject, proof) {
@@ -1248,8 +1358,14 @@ function matchEvent({ schema, time, values, open, imported }, rc, leaf) {
 
 function verifyReceipt(report, trust, rc, event) {
   const at = checkCheckpoint(report, trust, rc.checkpoint);
+  const witnessed = at && checkQuorum(report, trust, at.times.length);
   const leaf = at && checkEntry(report, rc.index, rc.entry, at, rc.proof, true);
   if (!leaf) return;
+  if (witnessed && milliseconds(leaf.recorded) > (at.times[trust.quorum - 1] + trust.tolerance) * 1000) {
+    report.add("time", rc.index, FAIL, "witnesses cosigned the ledger with it earlier than it says: it was dated forward");
+  } else if (witnessed) {
+    report.add("time", rc.index, NOTE, "witnesses cosigned the ledger with it; that it was not there long before shows evidence");
+  }
   const restricted = leaf.type === restrictedType, demanded = trust.submitters.length > 0;
   if (rc.restricted && !restricted) {
     report.add("format", rc.index, FAIL, "the receipt of an open record has the member restricted");
@@ -1299,7 +1415,7 @@ export function verify(document, trustPolicy, options = {}) {
   if (report.checks[0].name !== "format") {
     for (const name of trust.reserved) report.add("policy", null, MISSING, `the policy asks for ${name}, which this program cannot check`);
     if (!trust.submitters.length) report.add("submitter", null, NOTE, "the policy lists no submitters' keys, so who submitted is the operator's claim");
-    if (!trust.reserved.includes("witnesses")) report.add("time", null, NOTE, "the policy names no witnesses, so when it was recorded is the operator's clock");
+    if (!trust.quorum) report.add("time", null, NOTE, "the policy names no witnesses, so when it was recorded is the operator's clock");
   }
   return report.json();
 }

@@ -267,6 +267,31 @@ def included(leaf, index, size, proof, root):
     return sn == 0 and r == root
 
 
+def prefix(old_size, old_root, size, root, proof):
+    """Verify as RFC 9162, section 2.1.4.2 has it that the smaller of two trees is a prefix of the larger."""
+    if old_size in (0, size):
+        return not proof and old_root == (root if old_size else H())
+    if old_size & (old_size - 1) == 0:
+        proof = [old_root] + proof
+    if not proof:
+        return False
+    fn, sn = old_size - 1, size - 1
+    while fn & 1:
+        fn, sn = fn >> 1, sn >> 1
+    fr = sr = proof[0]
+    for c in proof[1:]:
+        if sn == 0:
+            return False
+        if fn & 1 or fn == sn:
+            fr, sr = H(b"\1", c, fr), H(b"\1", c, sr)
+            while fn and not fn & 1:
+                fn, sn = fn >> 1, sn >> 1
+        else:
+            sr = H(b"\1", sr, c)
+        fn, sn = fn >> 1, sn >> 1
+    return sn == 0 and fr == old_root and sr == root
+
+
 def merkle_root(leaves):
     if len(leaves) == 1:
         return leaves[0]
@@ -292,6 +317,14 @@ def is_time(s):
         and 1 <= day <= [31, 28 + leap, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31][month - 1]
         and hour < 24 and minute < 60 and second < 60 and zone
     )
+
+
+def milliseconds(recorded):
+    """Return the milliseconds since 1970 of a time of recording, which is of UTC."""
+    year, month, day, hour, minute, second, ms = map(int, re.findall("[0-9]+", recorded))
+    year -= month < 3
+    days = year * 365 + year // 4 - year // 100 + year // 400 + ((month + 9) % 12 * 153 + 2) // 5 + day - 719469
+    return ((days * 24 + hour) * 60 + minute) * 60000 + second * 1000 + ms
 
 
 def parse_leaf(b):
@@ -656,13 +689,15 @@ NO_NAME = re.compile("[ +\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u30
 
 
 def open_checkpoint(trust, note):
-    """Return size and root of a signed checkpoint; Bad when the policy does not believe it."""
+    """Return size and root of a signed checkpoint, and when witnesses cosigned it, in ascending seconds, once for
+    each key; Bad when the policy does not believe it."""
     require(not re.search(r"[\x00-\x09\x0b-\x1f]", note), "the checkpoint has control characters")
     body, blank, lines = note.rpartition("\n\n")
     require(blank and lines.endswith("\n"), "the checkpoint is not a signed note")
     body += "\n"
     known = {k["id"]: k["public"] for k in trust["keys"]}
-    signers = set()
+    witnesses = {(w["name"], w["id"]): w["public"] for w in trust["witnesses"]}
+    signers, cosigners, cosigned = set(), set(), {}
     lines = lines[:-1].split("\n")
     require(len(lines) <= 100, "the checkpoint has more than 100 signatures")
     for line in lines:
@@ -674,6 +709,15 @@ def open_checkpoint(trust, note):
             b = b""
         require(len(b) > 4 and len(to64(b)) == len(sig), "a signature of the checkpoint is not base64")
         id_ = b[:4].hex()
+        if (name, id_) in witnesses and (name, id_) not in cosigners:
+            cosigners.add((name, id_))
+            public, at = witnesses[name, id_], int.from_bytes(b[4:12], "big")
+            message = b"cosignature/v1\ntime %d\n" % at + body.encode()
+            require(len(b) == 76 and ed25519(public, message, b[12:]), "the cosignature of a witness is wrong")
+            require(to64(b) == sig, "the cosignature of a witness is not in strict base64")
+            require(at < 2**40, "the time of a cosignature is not one")
+            cosigned.setdefault(public, at)
+            continue
         if name != trust["origin"] or id_ not in known or id_ in signers:
             continue
         require(ed25519(known[id_], body.encode(), b[4:]), "the signature of a known key is wrong")
@@ -687,7 +731,7 @@ def open_checkpoint(trust, note):
     require(size < 2**63, "the size of the checkpoint is too large")
     may = any(k["id"] in signers and k["from"] <= size <= k["to"] for k in trust["keys"])
     require(may, "no key that signed the checkpoint may sign its size")
-    return size, root
+    return size, root, sorted(cosigned.values())
 
 
 # Section 8: the trust policy.
@@ -704,8 +748,8 @@ def parse_trust(b):
     except Unread as e:
         raise Bad(f"the trust policy is not JSON: {e}") from e
     require(len(b) <= 1 << 20, "the trust policy is longer than 1 MiB")
-    reserved = ("witnesses", "chains", "maxAgeSeconds")
-    strict(t, "the trust policy", ("v", "origin", "genesis", "keys", "vrf"), ("submitters",) + reserved)
+    reserved = ("chains", "maxAgeSeconds")
+    strict(t, "the trust policy", ("v", "origin", "genesis", "keys", "vrf"), ("submitters", "witnesses") + reserved)
     require(t["v"] == "lendlog-trust/1", "v is not lendlog-trust/1")
     require(re.fullmatch("[!-*,-~]{1,255}", text(t["origin"], "origin")), "origin is not a name")
     out = {"origin": t["origin"], "genesis": unbase64(t["genesis"], "genesis", 32), "keys": [], "submitters": []}
@@ -737,6 +781,20 @@ def parse_trust(b):
             require(jwk["kty"] == "OKP" and jwk["crv"] == "Ed25519", "the key is neither Ed25519 nor P-256")
             key = "EdDSA", unbase64url(jwk["x"], "x", 32)
         out["submitters"].append((s["id"],) + key)
+    out["witnesses"], out["quorum"] = [], 0
+    if "witnesses" in t:
+        w = strict(t["witnesses"], "witnesses", ("quorum", "keys"), ("toleranceSeconds",))
+        for key in array(w["keys"], "the keys of witnesses", 32):
+            name, id_, b = (text(key, "the key of a witness").split("+", 2) + ["", ""])[:3]
+            b, id_ = unbase64(b, "the key of a witness", 33), id_.lower()
+            require(name and not NO_NAME.search(name) and not re.search("[\t-\r]", name), "the name of a witness is not one")
+            require(b[0] == 4, "the key of a witness is not one that cosigns with Ed25519")
+            require(id_ == H(name.encode(), b"\n", b)[:4].hex(), "the id of a witness' key is another")
+            out["witnesses"].append({"name": name, "id": id_, "public": b[1:]})
+        out["quorum"] = integer(w["quorum"], "quorum", 1)
+        require(out["quorum"] <= len({x["public"] for x in out["witnesses"]}), "fewer witnesses are named than the quorum")
+        out["tolerance"] = integer(w.get("toleranceSeconds", 300), "toleranceSeconds", 1)
+        require(out["tolerance"] <= 2**31, "toleranceSeconds is too large")
     out["reserved"] = [name for name in reserved if name in t]
     return out
 
@@ -837,7 +895,7 @@ class Evidence:
     def __init__(self, o):
         for name in self.MEMBERS:
             require(name in o, f"the evidence lacks {name}")
-        self.unknown = [name for name in o if name not in self.MEMBERS + ("completeness",)]
+        self.unknown = [name for name in o if name not in self.MEMBERS + ("completeness", "witnesses")]
         self.checkpoint = text(o["checkpoint"], "checkpoint")
         strict(o["genesis"], "genesis", ("entry", "proof"))
         self.genesis = text(o["genesis"]["entry"], "entry").encode(), proof_of(o["genesis"])
@@ -852,6 +910,12 @@ class Evidence:
                 require(len(map_) <= 16384, "map is longer than 16 KiB")
                 self.claims.append((subject, unbase64(c["proof"], "proof", 80), map_))
             require(self.claims, "completeness is empty")
+        self.witnessed = []
+        if "witnesses" in o:
+            for w in array(o["witnesses"], "witnesses", 2048):
+                strict(w, "a witnessed checkpoint", ("checkpoint", "proof"))
+                self.witnessed.append((text(w["checkpoint"], "checkpoint"), proof_of(w)))
+            require(self.witnessed, "witnesses is empty")
 
     @staticmethod
     def record(r):
@@ -872,7 +936,7 @@ def proof_of(o):
 
 
 def check_checkpoint(report, trust, note):
-    """Return size and root, or None."""
+    """Return size, root and times of cosignatures, or None."""
     out = []
 
     def check():
@@ -928,8 +992,9 @@ def read_schema(b):
 class Records:
     """The records of a file of evidence whose checkpoint is believed."""
 
-    def __init__(self, report, trust, file, size, root):
+    def __init__(self, report, trust, file, size, root, cosigned):
         self.report, self.trust, self.file, self.size, self.root = report, trust, file, size, root
+        self.heads = [(size, cosigned)]  # of the checkpoints under witnesses that go with the file's
         self.schemas = {H(b): read_schema(b) for b in file.schemas}
         self.claimed = {}  # by term: subject and map proof of a claim of completeness
         self.leaves = {}  # by index: of the records that are under the checkpoint
@@ -939,6 +1004,9 @@ class Records:
 
     def verify(self, receipts):
         self.report.attempt("genesis", None, self.genesis)
+        for w in self.file.witnessed:
+            self.report.attempt("witnesses", None, lambda: self.witnessed(*w))
+        check_quorum(self.report, self.trust, max((len(t) for size, t in self.heads if size >= self.size), default=0))
         for c in self.file.claims:
             self.report.attempt("subject", None, lambda: self.claim(*c))
         for r in self.file.records:
@@ -947,6 +1015,7 @@ class Records:
                 self.report.add("format", None, MISSING, "so much failed that the rest was not looked at")
                 return
         self.chains()
+        self.times()
         for term, (subject, map_) in self.claimed.items():
             if self.report.attempt("complete", None, lambda: self.completeness(term, subject, map_)) == PASS:
                 self.complete.add(term)
@@ -963,6 +1032,23 @@ class Records:
         want = "org.lendlog.genesis.v1", self.trust["origin"], to64(self.trust["vrf"])
         require(named == want, "the first record is not a genesis record with the origin and the VRF key of the policy")
         return "the ledger is the one that the policy pins"
+
+    def witnessed(self, note, proof):
+        size, root, cosigned = open_checkpoint(self.trust, note)
+        older, newer = sorted([(size, root), (self.size, self.root)], key=lambda head: head[0])
+        require(prefix(*older, *newer, proof), f"the tree of {newer[0]} records is not shown to continue the one of {older[0]}")
+        self.heads.append((size, cosigned))
+
+    def times(self):
+        """Hold when records were recorded against when witnesses cosigned the trees before and after them."""
+        q = self.trust["quorum"]
+        heads = [(size, times) for size, times in self.heads if q and len(times) >= q]
+        for i, e in sorted(self.leaves.items()):
+            if not q or e["type"] == INDEX_ROOT:
+                continue
+            after = max((times[-q] for size, times in heads if size <= i), default=None)
+            before = min((times[q - 1] for size, times in heads if size > i), default=None)
+            self.report.attempt("time", i, lambda: check_time(self.trust, e, after, before))
 
     def term_of(self, subject, proof):
         if (subject, proof) not in self.proved:
@@ -1109,7 +1195,7 @@ class Records:
         verify_receipt(own, self.trust, rc, None)
         for c in own.checks:
             require(c["result"] != FAIL, f"the receipt itself does not verify: {c['text']}")
-        size, root = open_checkpoint(self.trust, rc["checkpoint"])
+        size, root, _ = open_checkpoint(self.trust, rc["checkpoint"])
         if rc["proof"] is None and size > 1:
             raise Missing("the receipt holds no inclusion proof, so it accuses nobody")
         require(size != self.size or root == self.root, f"the ledger signed two trees of {size} records: it was forked; keep both files")
@@ -1123,6 +1209,27 @@ class Records:
         if leaf["term"] not in self.complete:
             raise Missing("the file does not show all records of the receipt's subject, so that this one is not in it accuses nobody")
         raise Bad(f"the ledger gave a receipt for number {leaf['seq']} of {self.claimed[leaf['term']][0]} and leaves it out here: fraud; keep both files")
+
+
+def check_quorum(report, trust, cosigned):
+    """Say whether so many cosignatures are a quorum, where the policy asks for one."""
+
+    def check():
+        if cosigned < trust["quorum"]:
+            raise Missing(f"{cosigned} of the {trust['quorum']} witnesses that the policy asks for have cosigned the tree; ask again later")
+        return f"{cosigned} witnesses of the policy cosigned the tree, and {trust['quorum']} are asked for"
+
+    return bool(trust["quorum"]) and report.attempt("witnesses", None, check) == PASS
+
+
+def check_time(trust, leaf, after, before):
+    """Hold the time of recording against seconds, None for none."""
+    at, slack = milliseconds(leaf["recorded"]), trust["tolerance"]
+    require(after is None or at >= (after - slack) * 1000, "witnesses cosigned the ledger without it later than it says: it was dated back")
+    require(before is None or at <= (before + slack) * 1000, "witnesses cosigned the ledger with it earlier than it says: it was dated forward")
+    if after is None or before is None:
+        raise Missing("the file has no cosigned checkpoint on both sides of the record, which would show when it was recorded")
+    return "recorded between two checkpoints, by the witnesses' clocks"
 
 
 def say_entry(report, index, leaf):
@@ -1220,11 +1327,16 @@ def verify_receipt(report, trust, rc, event):
         verify_in_receipt(report, trust, rc, event, *checkpoint)
 
 
-def verify_in_receipt(report, trust, rc, event, size, root):
+def verify_in_receipt(report, trust, rc, event, size, root, cosigned):
     index = rc["index"]
+    witnessed = check_quorum(report, trust, len(cosigned))
     leaf = check_entry(report, index, rc["entry"], size, root, rc["proof"], True)
     if not leaf:
         return
+    if witnessed and milliseconds(leaf["recorded"]) > (cosigned[trust["quorum"] - 1] + trust["tolerance"]) * 1000:
+        report.add("time", index, FAIL, "witnesses cosigned the ledger with it earlier than it says: it was dated forward")
+    elif witnessed:
+        report.add("time", index, NOTE, "witnesses cosigned the ledger with it; that it was not there long before shows evidence")
     restricted = leaf["type"] == RESTRICTED
     if "restricted" in rc and not restricted:
         report.add("format", index, FAIL, "the receipt of an open record has the member restricted")
@@ -1278,7 +1390,7 @@ def verify(document, trust, event=None, schema=None, against=()):
             report.add("policy", None, MISSING, f"the policy asks for {name}, which this program cannot check")
         if not trust["submitters"]:
             report.add("submitter", None, NOTE, "the policy lists no submitters' keys, so who submitted is the operator's claim")
-        if "witnesses" not in trust["reserved"]:
+        if not trust["quorum"]:
             report.add("time", None, NOTE, "the policy names no witnesses, so when it was recorded is the operator's clock")
     return report.json()
 
