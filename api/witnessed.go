@@ -4,6 +4,7 @@ package api
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -73,7 +74,8 @@ func (s *Server) logCheckpoint(c *call) error {
 type witnessing struct {
 	group *witness.Group
 
-	records, at, promise, overdue   *prometheus.Desc
+	records, at, age                *prometheus.Desc
+	promise, overdue                *prometheus.Desc
 	cosignatures, failures, failing *prometheus.Desc
 }
 
@@ -85,6 +87,7 @@ func newWitnessing(g *witness.Group) *witnessing {
 		group:        g,
 		records:      desc("lendlog_witnessed_records", "Leaves under the newest checkpoint that a quorum of witnesses cosigned."),
 		at:           desc("lendlog_witnessed_timestamp_seconds", "When that quorum was complete, by the witnesses' clocks; 0 before there is one."),
+		age:          desc("lendlog_witnessed_age_seconds", "Time since then; absent before there is one."),
 		promise:      desc("lendlog_witnessed_promise_seconds", "The longest time between two such checkpoints that the genesis record promises."),
 		overdue:      desc("lendlog_witnessed_overdue", "1 while the newest is older than promised, or there is none; 0 while it is not."),
 		cosignatures: desc("lendlog_witness_cosignatures_total", "Checkpoints that a witness cosigned.", "witness"),
@@ -95,7 +98,7 @@ func newWitnessing(g *witness.Group) *witnessing {
 
 // Describe implements [prometheus.Collector].
 func (w *witnessing) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{w.records, w.at, w.promise, w.overdue, w.cosignatures, w.failures, w.failing} {
+	for _, d := range []*prometheus.Desc{w.records, w.at, w.age, w.promise, w.overdue, w.cosignatures, w.failures, w.failing} {
 		ch <- d
 	}
 }
@@ -109,6 +112,7 @@ func (w *witnessing) Collect(ch chan<- prometheus.Metric) {
 	at := 0.0
 	if !s.At.IsZero() {
 		at = float64(s.At.Unix())
+		send(w.age, prometheus.GaugeValue, time.Since(s.At).Seconds())
 	}
 	send(w.records, prometheus.GaugeValue, float64(s.Size))
 	send(w.at, prometheus.GaugeValue, at)

@@ -135,6 +135,9 @@ func TestWitnessed(t *testing.T) {
 	s.wantProblem(s.get("/v1/checkpoints?from=-1"), kindBadRequest)
 	s.wantMetric("lendlog_witnessed_promise_seconds 86400")
 	s.wantMetric("lendlog_witnessed_overdue 0")
+	if text := string(s.want(s.get("/metrics"), http.StatusOK).body); !strings.Contains(text, "\nlendlog_witnessed_age_seconds ") {
+		t.Error("the age of what was cosigned is not measured")
+	}
 	s.wantMetric(`lendlog_witness_failures_total{witness="witness.example/1"} 0`)
 	s.wantMetric(`lendlog_witness_failing{witness="witness.example/2"} 0`)
 	if got := s.want(s.get("/readyz"), http.StatusOK); string(got.body) != "ok\n" {
