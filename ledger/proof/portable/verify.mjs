@@ -332,10 +332,12 @@ function sha512(...parts) {
 const leafHash = (b) => sha256([0], b);
 const nodeHash = (l, r) => sha256([1], l, r);
 
+const maxSize = 1n << 62n;
+
 // included verifies an inclusion proof as RFC 9162, section 2.1.3.2 has it. size is a BigInt.
 function included(leaf, index, size, proof, root) {
   let fn = BigInt(index), sn = size - 1n, r = leaf;
-  if (fn > sn) return false;
+  if (fn > sn || size > maxSize) return false;
   for (const p of proof) {
     if (sn === 0n) return false;
     if (fn & 1n || fn === sn) {
@@ -349,26 +351,27 @@ function included(leaf, index, size, proof, root) {
   return sn === 0n && same(r, root);
 }
 
-// prefix verifies as RFC 9162, section 2.1.4.2 has it that the smaller of two trees is a prefix of the larger.
-function prefix(older, newer, proof) {
-  if (older.size === 0n || older.size === newer.size) {
-    return proof.length === 0 && same(older.root, older.size ? newer.root : sha256());
-  }
-  if ((older.size & (older.size - 1n)) === 0n) proof = [older.root, ...proof];
-  if (!proof.length) return false;
-  let fn = older.size - 1n, sn = newer.size - 1n, [fr] = proof, sr = fr;
+// consistent verifies as RFC 9162, section 2.1.4.2 has it that the tree of one head is a prefix of that of another.
+function consistent(old, later, proof) {
+  if (old.size > later.size || later.size > maxSize || (old.size === 0n && !same(old.root, sha256()))) return false;
+  if (old.size === later.size) return !proof.length && same(old.root, later.root);
+  if (old.size === 0n) return !proof.length;
+  const path = old.size & (old.size - 1n) ? [...proof] : [old.root, ...proof];
+  let fn = old.size - 1n, sn = later.size - 1n;
   while (fn & 1n) [fn, sn] = [fn >> 1n, sn >> 1n];
-  for (const c of proof.slice(1)) {
+  if (!path.length) return false;
+  let fr = path.shift(), sr = fr;
+  for (const p of path) {
     if (sn === 0n) return false;
     if (fn & 1n || fn === sn) {
-      [fr, sr] = [nodeHash(c, fr), nodeHash(c, sr)];
+      [fr, sr] = [nodeHash(p, fr), nodeHash(p, sr)];
       while (fn && !(fn & 1n)) [fn, sn] = [fn >> 1n, sn >> 1n];
     } else {
-      sr = nodeHash(sr, c);
+      sr = nodeHash(sr, p);
     }
     [fn, sn] = [fn >> 1n, sn >> 1n];
   }
-  return sn === 0n && same(fr, older.root) && same(sr, newer.root);
+  return sn === 0n && same(fr, old.root) && same(sr, later.root);
 }
 
 function merkleRoot(leaves) {
@@ -392,15 +395,6 @@ function isTime(s) {
 }
 
 // parseLeaf returns the members of a leaf, hashes as bytes.
-// milliseconds returns those since 1970 of a time of recording, which is of UTC.
-function milliseconds(recorded) {
-  let [year, month, day, hour, minute, second, ms] = recorded.match(/[0-9]+/g).map(Number);
-  if (month < 3) year--;
-  const leaps = Math.floor(year / 4) - Math.floor(year / 100) + Math.floor(year / 400);
-  const days = year * 365 + leaps + Math.floor((((month + 9) % 12) * 153 + 2) / 5) + day - 719469;
-  return ((days * 24 + hour) * 60 + minute) * 60000 + second * 1000 + ms;
-}
-
 function parseLeaf(bytes) {
   must(bytes.length <= 65535, "the leaf is longer than 65,535 bytes");
   const v = parseCanonical(bytes, "the leaf");
@@ -746,51 +740,70 @@ export function es256(key, message, sig) {
   return z !== 0n && mod(x * inverse(z, p256), p256) % n256 === r;
 }
 
-const noName = /[ +\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]/;
+const noName = /[\t-\r +\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]/;
 
-// openCheckpoint returns size, a BigInt, and root of a signed checkpoint; it is Bad when the policy does not believe it.
+// openCheckpoint returns the head of a signed checkpoint: size, a BigInt, root,
+// and the times in seconds at which witnesses of the policy cosigned it, one for
+// each public key, ascending. It is Bad when the policy does not believe it.
 function openCheckpoint(trust, note) {
   must(!/[\x00-\x09\x0b-\x1f]/.test(note), "the checkpoint has control characters");
   const split = note.lastIndexOf("\n\n");
   must(split >= 0 && split + 2 < note.length && note.endsWith("\n"), "the checkpoint is not a signed note");
   const body = note.slice(0, split + 1), signatures = note.slice(split + 2, -1).split("\n");
   must(signatures.length <= 100, "the checkpoint has more than 100 signatures");
-  const known = new Map(trust.keys.map((k) => [k.id, k.key]));
-  const signers = new Set(), cosigners = new Set(), times = new Map();
+  const known = new Map([...(trust.witnesses?.keys ?? []), ...trust.keys].map((k) => [k.of, k]));
+  const signers = new Set(), times = new Map();
   for (const line of signatures) {
     const [, name, sig] = /^— ([^ ]+) (.*)$/.exec(line) ?? [];
     must(name && !noName.test(name), "a line of the checkpoint is not a signature");
     const b = from64(sig);
     must(b && b.length > 4 && to64(b).length === sig.length, "a signature of the checkpoint is not base64");
-    const id = hex(b.slice(0, 4));
-    const witness = trust.witnesses.find((w) => w.name === name && w.id === id);
-    if (witness && !cosigners.has(witness.name + " " + id)) {
-      cosigners.add(witness.name + " " + id);
-      must(b.length === 76, "the cosignature of a witness is wrong");
-      const at = toInt(b.slice(4, 12)), message = join(utf8(`cosignature/v1\ntime ${at}\n`), utf8(body));
-      must(ed25519(witness.key, message, b.slice(12)), "the cosignature of a witness is wrong");
-      must(to64(b) === sig, "the cosignature of a witness is not in strict base64");
-      must(at < 1n << 40n, "the time of a cosignature is not one");
-      if (!times.has(hex(witness.key))) times.set(hex(witness.key), Number(at));
-      continue;
+    const of = `${name}+${hex(b.slice(0, 4))}`, k = known.get(of);
+    if (!k || signers.has(of)) continue;
+    let ok;
+    if (k.witness) {
+      const at = toInt(b.slice(4, 12)), signer = hex(k.key);
+      ok = at < 1n << 40n && ed25519(k.key, utf8(`cosignature/v1\ntime ${at}\n${body}`), b.slice(12));
+      if (!times.has(signer)) times.set(signer, Number(at));
+    } else {
+      ok = ed25519(k.key, utf8(body), b.slice(4));
     }
-    if (name !== trust.origin || !known.has(id) || signers.has(id)) continue;
-    must(ed25519(known.get(id), utf8(body), b.slice(4)), "the signature of a known key is wrong");
-    must(to64(b) === sig, "the signature of a known key is not in strict base64");
-    signers.add(id);
+    must(ok, `the signature of ${name} is wrong`);
+    must(to64(b) === sig, `the signature of ${name} is not in strict base64`);
+    signers.add(of);
   }
-  must(signers.size > 0, "the checkpoint bears no signature of a known key");
+  must(trust.keys.some((k) => signers.has(k.of)), "the checkpoint bears no signature of a known key of the ledger");
   const lines = body.split("\n");
   must(lines.length === 4 && /^(0|[1-9][0-9]{0,18})$/.test(lines[1]), "the checkpoint has not three lines");
   must(lines[0] === trust.origin, "the checkpoint is of another origin");
   const size = BigInt(lines[1]), root = unbase64(lines[2], "the root of the checkpoint", 32);
   must(size < 1n << 63n, "the size of the checkpoint is too large");
-  const may = trust.keys.some((k) => signers.has(k.id) && k.from <= size && size <= k.to);
+  const may = trust.keys.some((k) => signers.has(k.of) && k.from <= size && size <= k.to);
   must(may, "no key that signed the checkpoint may sign its size");
   return { size, root, times: [...times.values()].sort((a, b) => a - b) };
 }
 
 // Section 8: the trust policy.
+
+// verifierKey reads a C2SP verifier key; of is its name and its id.
+function verifierKey(s, algorithm) {
+  const [name, id, ...rest] = text(s, "a key").split("+");
+  must(name && !noName.test(name), "a key has no name");
+  const b = unbase64(rest.join("+"), "a key", 33);
+  must(b[0] === algorithm, `a key is not of type ${algorithm}`);
+  must(id.toLowerCase() === hex(sha256(utf8(name + "\n"), b).slice(0, 4)), "the id of a key is another");
+  return { name, of: `${name}+${id.toLowerCase()}`, key: b.slice(1) };
+}
+
+// parseWitnesses returns keys, quorum and the tolerance in milliseconds.
+function parseWitnesses(item) {
+  const w = strict(item, "witnesses", ["quorum", "keys"], ["toleranceSeconds"]);
+  const keys = array(w.keys, "keys of witnesses", 32).map((s) => ({ ...verifierKey(s, 4), witness: true }));
+  const quorum = integer(w.quorum, "quorum", 1), seconds = "toleranceSeconds" in w ? integer(w.toleranceSeconds, "toleranceSeconds", 1) : 300;
+  must(quorum <= new Set(keys.map((k) => hex(k.key))).size, "quorum is of more witnesses than there are public keys");
+  must(seconds <= 2 ** 31, "toleranceSeconds is greater than 2^31");
+  return { keys, quorum, tolerance: 1000 * seconds };
+}
 
 function parseTrust(bytes) {
   must(bytes.length <= 1 << 20, "the trust policy is longer than 1 MiB");
@@ -804,14 +817,11 @@ function parseTrust(bytes) {
   must(vrf.some((x) => x) && ristrettoDecode(vrf), "vrf is not a key");
   const keys = array(t.keys, "keys").map((item) => {
     const k = strict(item, "a key", ["key"], ["from", "to"]);
-    const [name, id, ...rest] = text(k.key, "key").split("+");
+    const { name, of, key } = verifierKey(k.key, 1);
     must(name === origin, "the name of a key is not the origin");
-    const b = unbase64(rest.join("+"), "a key", 33);
-    must(b[0] === 1, "a key is not Ed25519");
-    must(id.toLowerCase() === hex(sha256(utf8(name + "\n"), b).slice(0, 4)), "the id of a key is another");
     const from = "from" in k ? integer(k.from, "from") : 0, to = "to" in k ? integer(k.to, "to", 1) : Infinity;
     must(from <= to, "from is greater than to");
-    return { id: id.toLowerCase(), key: b.slice(1), from, to };
+    return { of, key, from, to };
   });
   must(keys.length > 0, "keys is empty");
   const submitters = array("submitters" in t ? t.submitters : [], "submitters").map((item) => {
@@ -827,23 +837,8 @@ function parseTrust(bytes) {
     must(k.kty === "OKP" && k.crv === "Ed25519", "the key is neither Ed25519 nor P-256");
     return { id: text(id, "id"), alg: "EdDSA", key: unbase64url(k.x, "x", 32) };
   });
-  let witnesses = [], quorum = 0, tolerance = 300;
-  if ("witnesses" in t) {
-    const w = strict(t.witnesses, "witnesses", ["quorum", "keys"], ["toleranceSeconds"]);
-    witnesses = array(w.keys, "the keys of witnesses", 32).map((item) => {
-      const [name, id, ...rest] = text(item, "the key of a witness").split("+");
-      const b = unbase64(rest.join("+"), "the key of a witness", 33);
-      must(name && !noName.test(name) && !/[\t-\r]/.test(name), "the name of a witness is not one");
-      must(b[0] === 4, "the key of a witness is not one that cosigns with Ed25519");
-      must(id.toLowerCase() === hex(sha256(utf8(name + "\n"), b).slice(0, 4)), "the id of a witness' key is another");
-      return { name, id: id.toLowerCase(), key: b.slice(1) };
-    });
-    quorum = integer(w.quorum, "quorum", 1);
-    must(quorum <= new Set(witnesses.map((x) => hex(x.key))).size, "fewer witnesses are named than the quorum");
-    if ("toleranceSeconds" in w) tolerance = integer(w.toleranceSeconds, "toleranceSeconds", 1);
-    must(tolerance <= 2 ** 31, "toleranceSeconds is too large");
-  }
-  return { origin, genesis, vrf, keys, submitters, witnesses, quorum, tolerance, reserved: reserved.filter((name) => v.has(name)) };
+  const witnesses = v.has("witnesses") ? parseWitnesses(t.witnesses) : undefined;
+  return { origin, genesis, vrf, keys, submitters, witnesses, reserved: reserved.filter((name) => v.has(name)) };
 }
 
 // Section 11: the submitter's signature.
@@ -938,8 +933,8 @@ function parseEvidence(o) {
     schemas: array(o.get("schemas"), "schemas").map((s) => utf8(text(s, "a schema"))),
     records: array(o.get("records"), "records").map(parseRecord),
     claims: [],
-    witnessed: [],
-    unknown: [...o.keys()].filter((name) => name !== "completeness" && name !== "witnesses" && !members.includes(name)),
+    witnesses: [],
+    unknown: [...o.keys()].filter((name) => ![...members, "completeness", "witnesses"].includes(name)),
   };
   must(file.records.length > 0, "the evidence has no record");
   if (o.has("completeness")) {
@@ -952,11 +947,11 @@ function parseEvidence(o) {
     must(file.claims.length > 0, "completeness is empty");
   }
   if (o.has("witnesses")) {
-    file.witnessed = array(o.get("witnesses"), "witnesses", 2048).map((item) => {
-      const w = strict(item, "a witnessed checkpoint", ["checkpoint", "proof"]);
+    file.witnesses = array(o.get("witnesses"), "witnesses", 2048).map((item) => {
+      const w = strict(item, "a checkpoint under witnesses", ["checkpoint", "proof"]);
       return { checkpoint: text(w.checkpoint, "checkpoint"), proof: proofOf(w.proof) };
     });
-    must(file.witnessed.length > 0, "witnesses is empty");
+    must(file.witnesses.length > 0, "witnesses is empty");
   }
   return file;
 }
@@ -975,7 +970,7 @@ function parseRecord(item) {
   return out;
 }
 
-// checkCheckpoint returns size and root, or undefined.
+// checkCheckpoint returns the head, or undefined.
 function checkCheckpoint(report, trust, note) {
   let at;
   report.attempt("checkpoint", null, () => {
@@ -985,24 +980,21 @@ function checkCheckpoint(report, trust, note) {
   return at;
 }
 
-// checkQuorum says whether so many cosignatures are a quorum, where the policy asks for one.
-function checkQuorum(report, { quorum }, cosigned) {
-  if (!quorum) return false;
-  return report.attempt("witnesses", null, () => {
-    if (cosigned < quorum) throw new Missing(`${cosigned} of the ${quorum} witnesses that the policy asks for have cosigned the tree; ask again later`);
-    return `${cosigned} witnesses of the policy cosigned the tree, and ${quorum} are asked for`;
-  }) === PASS;
+// checkCosigned says whether a quorum cosigned one of these heads.
+function checkCosigned(report, { witnesses: { quorum } }, heads) {
+  const result = report.attempt("witnesses", null, () => {
+    const n = heads.reduce((most, h) => Math.max(most, h.times.length), 0);
+    if (n < quorum) throw new Missing(`${n} of the ${quorum} witnesses that the policy asks for have cosigned the tree; ask for it again once they have`);
+    return `${n} witnesses of the policy cosigned the tree, and ${quorum} are asked for`;
+  });
+  return result === PASS;
 }
 
-// checkTime holds the time of recording against seconds, undefined for none.
-function checkTime({ tolerance }, leaf, after, before) {
-  const at = milliseconds(leaf.recorded);
-  must(after === undefined || at >= (after - tolerance) * 1000, "witnesses cosigned the ledger without it later than it says: it was dated back");
-  must(before === undefined || at <= (before + tolerance) * 1000, "witnesses cosigned the ledger with it earlier than it says: it was dated forward");
-  if (after === undefined || before === undefined) {
-    throw new Missing("the file has no cosigned checkpoint on both sides of the record, which would show when it was recorded");
-  }
-  return "recorded between two checkpoints, by the witnesses' clocks";
+const written = (seconds) => new Date(1000 * seconds).toISOString();
+
+function checkDatedForward({ witnesses: { tolerance } }, recorded, before) {
+  if (Date.parse(recorded) <= 1000 * before + tolerance) return;
+  throw new Bad(`it says that it was recorded at ${recorded}, but witnesses cosigned the ledger with it at ${written(before)}: it was dated forward`);
 }
 
 // checkEntry returns the leaf, or undefined.
@@ -1045,15 +1037,15 @@ class Records {
 
   constructor(report, trust, file, at) {
     Object.assign(this, { report, trust, file, at });
-    this.heads = [at]; // and the checkpoints under witnesses that go with it
+    this.heads = [at]; // and those under witnesses that go with it
     this.schemas = new Map(file.schemas.map((b) => [hex(sha256(b)), readSchema(b)]));
   }
 
   verify(receipts) {
-    const { report, file } = this;
+    const { report, trust, file } = this;
     report.attempt("genesis", null, () => this.genesis());
-    for (const w of file.witnessed) report.attempt("witnesses", null, () => this.witnessed(w));
-    checkQuorum(report, this.trust, Math.max(...this.heads.map((h) => (h.size >= this.at.size ? h.times.length : 0))));
+    for (const w of file.witnesses) report.attempt("witnesses", null, () => this.witnessed(w));
+    if (trust.witnesses) checkCosigned(report, trust, this.heads.filter((h) => h.size >= this.at.size));
     for (const c of file.claims) report.attempt("subject", null, () => this.claim(c));
     for (const r of file.records) {
       this.record(r);
@@ -1064,32 +1056,12 @@ class Records {
     }
     this.entries = [...this.leaves].sort(([i], [j]) => i - j).filter(([, e]) => e.type !== indexRootType);
     this.chains();
-    this.times();
+    if (trust.witnesses) this.times(trust.witnesses);
     for (const c of this.claimed.values()) {
       c.holds = report.attempt("complete", null, () => this.completeness(c)) === PASS;
       if (c.holds) report.add("complete", null, NOTE, "that the map itself is right is shown by whoever replays the log");
     }
     for (const rc of receipts) report.attempt("receipt", rc.index, () => this.against(rc));
-  }
-
-  witnessed({ checkpoint, proof }) {
-    const h = openCheckpoint(this.trust, checkpoint);
-    const [older, newer] = h.size > this.at.size ? [this.at, h] : [h, this.at];
-    must(prefix(older, newer, proof), `the tree of ${newer.size} records is not shown to continue the one of ${older.size}`);
-    this.heads.push(h);
-    return undefined;
-  }
-
-  // times holds when records were recorded against when witnesses cosigned the trees before and after them.
-  times() {
-    const { quorum } = this.trust, heads = this.heads.filter((h) => quorum && h.times.length >= quorum);
-    if (!quorum) return;
-    for (const [i, e] of this.entries) {
-      const without = heads.filter((h) => h.size <= i).map((h) => h.times.at(-quorum));
-      const within = heads.filter((h) => h.size > i).map((h) => h.times[quorum - 1]);
-      const after = without.length ? Math.max(...without) : undefined, before = within.length ? Math.min(...within) : undefined;
-      this.report.attempt("time", i, () => checkTime(this.trust, e, after, before));
-    }
   }
 
   termOf(subject, proof) {
@@ -1107,6 +1079,13 @@ class Records {
     const ok = type === "org.lendlog.genesis.v1" && open.get("origin") === trust.origin && open.get("vrfKey") === to64(trust.vrf);
     must(ok, "the first record is not a genesis record with the origin and the VRF key of the policy");
     return "the ledger is the one that the policy pins";
+  }
+
+  witnessed({ checkpoint, proof }) {
+    const h = openCheckpoint(this.trust, checkpoint);
+    const [old, later] = h.size < this.at.size ? [h, this.at] : [this.at, h];
+    must(consistent(old, later, proof), `the ledger signed a tree of ${old.size} records and one of ${later.size}, and the file does not show that the larger continues the smaller`);
+    this.heads.push(h);
   }
 
   claim({ subject, proof, map }) {
@@ -1227,6 +1206,25 @@ class Records {
     for (const [i, e] of entries) {
       if (!this.byTerm.has(e.term)) this.byTerm.set(e.term, []);
       this.byTerm.get(e.term).push([i, e]);
+    }
+  }
+
+  // times holds when records were recorded against when witnesses cosigned the trees before and after them.
+  times({ quorum, tolerance }) {
+    const heads = this.heads.filter((h) => h.times.length >= quorum).sort((a, b) => (a.size < b.size ? -1 : a.size > b.size ? 1 : 0));
+    const earliest = [Infinity]; // times of the heads from each one on
+    for (const h of [...heads].reverse()) earliest.unshift(Math.min(earliest[0], h.times[quorum - 1]));
+    let passed = 0, after = -Infinity; // heads without the record, and the latest of their times
+    for (const [i, { recorded }] of this.entries) {
+      for (; passed < heads.length && heads[passed].size <= i; passed++) after = Math.max(after, heads[passed].times.at(-quorum));
+      const before = earliest[passed];
+      this.report.attempt("time", i, () => {
+        if (Date.parse(recorded) < 1000 * after - tolerance) throw new Bad(`it says that it was recorded at ${recorded}, but witnesses cosigned the ledger without it at ${written(after)}: it was dated back`);
+        checkDatedForward(this.trust, recorded, before);
+        if (before === Infinity) throw new Missing("the file has no checkpoint with the record that witnesses cosigned, which would show when it was there; ask for evidence once there is one");
+        if (after === -Infinity) throw new Missing("the file has no checkpoint before the record that witnesses cosigned, which would show when it was not there yet; ask for evidence with one");
+        return `recorded between ${written(after)} and ${written(before)}, by the witnesses' clocks`;
+      });
     }
   }
 
@@ -1358,13 +1356,14 @@ function matchEvent({ schema, time, values, open, imported }, rc, leaf) {
 
 function verifyReceipt(report, trust, rc, event) {
   const at = checkCheckpoint(report, trust, rc.checkpoint);
-  const witnessed = at && checkQuorum(report, trust, at.times.length);
+  const cosigned = at && trust.witnesses && checkCosigned(report, trust, [at]);
   const leaf = at && checkEntry(report, rc.index, rc.entry, at, rc.proof, true);
   if (!leaf) return;
-  if (witnessed && milliseconds(leaf.recorded) > (at.times[trust.quorum - 1] + trust.tolerance) * 1000) {
-    report.add("time", rc.index, FAIL, "witnesses cosigned the ledger with it earlier than it says: it was dated forward");
-  } else if (witnessed) {
-    report.add("time", rc.index, NOTE, "witnesses cosigned the ledger with it; that it was not there long before shows evidence");
+  if (cosigned) { // a receipt shows no tree before
+    const before = at.times[trust.witnesses.quorum - 1];
+    if (report.attempt("time", rc.index, () => checkDatedForward(trust, leaf.recorded, before)) === PASS) {
+      report.add("time", rc.index, NOTE, `witnesses cosigned the ledger with it by ${written(before)}; that it was not there long before shows evidence`);
+    }
   }
   const restricted = leaf.type === restrictedType, demanded = trust.submitters.length > 0;
   if (rc.restricted && !restricted) {
@@ -1415,7 +1414,7 @@ export function verify(document, trustPolicy, options = {}) {
   if (report.checks[0].name !== "format") {
     for (const name of trust.reserved) report.add("policy", null, MISSING, `the policy asks for ${name}, which this program cannot check`);
     if (!trust.submitters.length) report.add("submitter", null, NOTE, "the policy lists no submitters' keys, so who submitted is the operator's claim");
-    if (!trust.quorum) report.add("time", null, NOTE, "the policy names no witnesses, so when it was recorded is the operator's clock");
+    if (!trust.witnesses) report.add("time", null, NOTE, "the policy names no witnesses, so when it was recorded is the operator's clock");
   }
   return report.json();
 }

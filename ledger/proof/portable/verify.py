@@ -9,6 +9,8 @@ standard library: no package, no network, no other file of lendlog.
 
 import argparse
 import base64
+import collections
+import datetime
 import hashlib
 import json
 import os
@@ -249,9 +251,12 @@ def leaf_hash(b):
     return H(b"\0", b)
 
 
+MAX_SIZE = 2**62
+
+
 def included(leaf, index, size, proof, root):
     """Verify an inclusion proof as RFC 9162, section 2.1.3.2 has it."""
-    if not 0 <= index < size:
+    if not 0 <= index < size <= MAX_SIZE:
         return False
     fn, sn, r = index, size - 1, leaf
     for p in proof:
@@ -267,29 +272,31 @@ def included(leaf, index, size, proof, root):
     return sn == 0 and r == root
 
 
-def prefix(old_size, old_root, size, root, proof):
-    """Verify as RFC 9162, section 2.1.4.2 has it that the smaller of two trees is a prefix of the larger."""
-    if old_size in (0, size):
-        return not proof and old_root == (root if old_size else H())
-    if old_size & (old_size - 1) == 0:
-        proof = [old_root] + proof
-    if not proof:
+def consistent(old, new, proof):
+    """Verify as RFC 9162, section 2.1.4.2 has it that the tree of one head is a prefix of that of another."""
+    if not old.size <= new.size <= MAX_SIZE or old.size == 0 and old.root != H():
         return False
-    fn, sn = old_size - 1, size - 1
+    if old.size in (0, new.size):
+        return not proof and (old.size < new.size or old.root == new.root)
+    if old.size & old.size - 1 == 0:
+        proof = [old.root] + proof
+    fn, sn = old.size - 1, new.size - 1
     while fn & 1:
         fn, sn = fn >> 1, sn >> 1
+    if not proof:
+        return False
     fr = sr = proof[0]
-    for c in proof[1:]:
+    for p in proof[1:]:
         if sn == 0:
             return False
         if fn & 1 or fn == sn:
-            fr, sr = H(b"\1", c, fr), H(b"\1", c, sr)
+            fr, sr = H(b"\1", p, fr), H(b"\1", p, sr)
             while fn and not fn & 1:
                 fn, sn = fn >> 1, sn >> 1
         else:
-            sr = H(b"\1", sr, c)
+            sr = H(b"\1", sr, p)
         fn, sn = fn >> 1, sn >> 1
-    return sn == 0 and fr == old_root and sr == root
+    return sn == 0 and fr == old.root and sr == new.root
 
 
 def merkle_root(leaves):
@@ -320,11 +327,11 @@ def is_time(s):
 
 
 def milliseconds(recorded):
-    """Return the milliseconds since 1970 of a time of recording, which is of UTC."""
-    year, month, day, hour, minute, second, ms = map(int, re.findall("[0-9]+", recorded))
-    year -= month < 3
-    days = year * 365 + year // 4 - year // 100 + year // 400 + ((month + 9) % 12 * 153 + 2) // 5 + day - 719469
-    return ((days * 24 + hour) * 60 + minute) * 60000 + second * 1000 + ms
+    """Return the milliseconds since 1970 of a time of the ledger, of which Python's own calendar lacks the year 0."""
+    y, m, d, hour, minute, second, ms = (int(recorded[i:j]) for i, j in ((0, 4), (5, 7), (8, 10), (11, 13), (14, 16), (17, 19), (20, 23)))
+    y -= m < 3  # a year ends with its leap day
+    days = 365 * y + y // 4 - y // 100 + y // 400 + (153 * ((m + 9) % 12) + 2) // 5 + d - 719469
+    return 1000 * (60 * (60 * (24 * days + hour) + minute) + second) + ms
 
 
 def parse_leaf(b):
@@ -685,19 +692,23 @@ def es256(q, message, sig):
     return z != 0 and x * pow(z, -1, P256) % P256 % N256 == r
 
 
-NO_NAME = re.compile("[ +\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]")
+NO_NAME = re.compile("[\t-\r +\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]")
+
+
+# A Head is a checkpoint that is believed, with the times in seconds at which
+# witnesses of the policy cosigned it, one for each public key, ascending.
+Head = collections.namedtuple("Head", "size root times")
 
 
 def open_checkpoint(trust, note):
-    """Return size and root of a signed checkpoint, and when witnesses cosigned it, in ascending seconds, once for
-    each key; Bad when the policy does not believe it."""
+    """Return the head of a signed checkpoint; Bad when the policy does not believe it."""
     require(not re.search(r"[\x00-\x09\x0b-\x1f]", note), "the checkpoint has control characters")
     body, blank, lines = note.rpartition("\n\n")
     require(blank and lines.endswith("\n"), "the checkpoint is not a signed note")
     body += "\n"
-    known = {k["id"]: k["public"] for k in trust["keys"]}
-    witnesses = {(w["name"], w["id"]): w["public"] for w in trust["witnesses"]}
-    signers, cosigners, cosigned = set(), set(), {}
+    known = {(trust["origin"], k["id"]): k["public"] for k in trust["keys"]}
+    witnesses = trust["witnesses"]["keys"] if trust["witnesses"] else {}
+    signers, times = set(), {}
     lines = lines[:-1].split("\n")
     require(len(lines) <= 100, "the checkpoint has more than 100 signatures")
     for line in lines:
@@ -708,30 +719,29 @@ def open_checkpoint(trust, note):
         except ValueError:
             b = b""
         require(len(b) > 4 and len(to64(b)) == len(sig), "a signature of the checkpoint is not base64")
-        id_ = b[:4].hex()
-        if (name, id_) in witnesses and (name, id_) not in cosigners:
-            cosigners.add((name, id_))
-            public, at = witnesses[name, id_], int.from_bytes(b[4:12], "big")
-            message = b"cosignature/v1\ntime %d\n" % at + body.encode()
-            require(len(b) == 76 and ed25519(public, message, b[12:]), "the cosignature of a witness is wrong")
-            require(to64(b) == sig, "the cosignature of a witness is not in strict base64")
-            require(at < 2**40, "the time of a cosignature is not one")
-            cosigned.setdefault(public, at)
+        signer = name, b[:4].hex()
+        if signer in signers:
             continue
-        if name != trust["origin"] or id_ not in known or id_ in signers:
+        if signer in known:
+            ok = ed25519(known[signer], body.encode(), b[4:])
+        elif signer in witnesses:
+            at = int.from_bytes(b[4:12], "big")
+            ok = at < 2**40 and ed25519(witnesses[signer], f"cosignature/v1\ntime {at}\n{body}".encode(), b[12:])
+            times.setdefault(witnesses[signer], at)
+        else:
             continue
-        require(ed25519(known[id_], body.encode(), b[4:]), "the signature of a known key is wrong")
-        require(to64(b) == sig, "the signature of a known key is not in strict base64")
-        signers.add(id_)
-    require(signers, "the checkpoint bears no signature of a known key")
+        require(ok, f"the signature of {name} is wrong")
+        require(to64(b) == sig, f"the signature of {name} is not in strict base64")
+        signers.add(signer)
+    require(not signers.isdisjoint(known), "the checkpoint bears no signature of a known key of the ledger")
     lines = body.split("\n")
     require(len(lines) == 4 and re.fullmatch("0|[1-9][0-9]{0,18}", lines[1]), "the checkpoint has not three lines")
     require(lines[0] == trust["origin"], "the checkpoint is of another origin")
     size, root = int(lines[1]), unbase64(lines[2], "the root of the checkpoint", 32)
     require(size < 2**63, "the size of the checkpoint is too large")
-    may = any(k["id"] in signers and k["from"] <= size <= k["to"] for k in trust["keys"])
+    may = any((trust["origin"], k["id"]) in signers and k["from"] <= size <= k["to"] for k in trust["keys"])
     require(may, "no key that signed the checkpoint may sign its size")
-    return size, root, sorted(cosigned.values())
+    return Head(size, root, sorted(times.values()))
 
 
 # Section 8: the trust policy.
@@ -740,6 +750,29 @@ def open_checkpoint(trust, note):
 def unbase64url(s, what, size=None):
     require(re.fullmatch("[A-Za-z0-9_-]*", text(s, what)), f"{what} is not base64url")
     return unbase64(s.translate({45: "+", 95: "/"}) + "=" * (-len(s) % 4), what, size)
+
+
+def verifier_key(s, algorithm):
+    """Return name, id and public key of a C2SP verifier key."""
+    name, id_, b = (text(s, "a key").split("+", 2) + ["", ""])[:3]
+    require(name and not NO_NAME.search(name), "a key has no name")
+    b = unbase64(b, "a key", 33)
+    require(b[0] == algorithm, f"a key is not of type {algorithm}")
+    require(id_.lower() == H(name.encode(), b"\n", b)[:4].hex(), "the id of a key is another")
+    return name, id_.lower(), b[1:]
+
+
+def parse_witnesses(w):
+    """Return quorum, tolerance in milliseconds, and public keys by name and id."""
+    strict(w, "witnesses", ("quorum", "keys"), ("toleranceSeconds",))
+    keys = {}
+    for k in array(w["keys"], "keys of witnesses", 32):
+        name, id_, public = verifier_key(k, 4)
+        keys[name, id_] = public
+    require(integer(w["quorum"], "quorum", 1) <= len(set(keys.values())), "quorum is of more witnesses than there are public keys")
+    tolerance = integer(w.get("toleranceSeconds", 300), "toleranceSeconds", 1)
+    require(tolerance <= 2**31, "toleranceSeconds is greater than 2^31")
+    return {"quorum": w["quorum"], "tolerance": 1000 * tolerance, "keys": keys}
 
 
 def parse_trust(b):
@@ -757,15 +790,11 @@ def parse_trust(b):
     require(any(out["vrf"]) and ristretto_decode(out["vrf"]), "vrf is not a key")
     for k in array(t["keys"], "keys"):
         strict(k, "a key", ("key",), ("from", "to"))
-        name, id_, b = (text(k["key"], "key").split("+", 2) + ["", ""])[:3]
+        name, id_, public = verifier_key(k["key"], 1)
         require(name == t["origin"], "the name of a key is not the origin")
-        b = unbase64(b, "a key", 33)
-        require(b[0] == 1, "a key is not Ed25519")
-        id_ = id_.lower()
-        require(id_ == H(name.encode(), b"\n", b)[:4].hex(), "the id of a key is another")
         first, last = integer(k.get("from", 0), "from"), integer(k["to"], "to", 1) if "to" in k else 2**63
         require(first <= last, "from is greater than to")
-        out["keys"].append({"id": id_, "public": b[1:], "from": first, "to": last})
+        out["keys"].append({"id": id_, "public": public, "from": first, "to": last})
     require(out["keys"], "keys is empty")
     for s in array(t.get("submitters", []), "submitters"):
         strict(s, "a submitter", ("id", "jwk"))
@@ -781,20 +810,7 @@ def parse_trust(b):
             require(jwk["kty"] == "OKP" and jwk["crv"] == "Ed25519", "the key is neither Ed25519 nor P-256")
             key = "EdDSA", unbase64url(jwk["x"], "x", 32)
         out["submitters"].append((s["id"],) + key)
-    out["witnesses"], out["quorum"] = [], 0
-    if "witnesses" in t:
-        w = strict(t["witnesses"], "witnesses", ("quorum", "keys"), ("toleranceSeconds",))
-        for key in array(w["keys"], "the keys of witnesses", 32):
-            name, id_, b = (text(key, "the key of a witness").split("+", 2) + ["", ""])[:3]
-            b, id_ = unbase64(b, "the key of a witness", 33), id_.lower()
-            require(name and not NO_NAME.search(name) and not re.search("[\t-\r]", name), "the name of a witness is not one")
-            require(b[0] == 4, "the key of a witness is not one that cosigns with Ed25519")
-            require(id_ == H(name.encode(), b"\n", b)[:4].hex(), "the id of a witness' key is another")
-            out["witnesses"].append({"name": name, "id": id_, "public": b[1:]})
-        out["quorum"] = integer(w["quorum"], "quorum", 1)
-        require(out["quorum"] <= len({x["public"] for x in out["witnesses"]}), "fewer witnesses are named than the quorum")
-        out["tolerance"] = integer(w.get("toleranceSeconds", 300), "toleranceSeconds", 1)
-        require(out["tolerance"] <= 2**31, "toleranceSeconds is too large")
+    out["witnesses"] = parse_witnesses(t["witnesses"]) if "witnesses" in t else None
     out["reserved"] = [name for name in reserved if name in t]
     return out
 
@@ -910,12 +926,12 @@ class Evidence:
                 require(len(map_) <= 16384, "map is longer than 16 KiB")
                 self.claims.append((subject, unbase64(c["proof"], "proof", 80), map_))
             require(self.claims, "completeness is empty")
-        self.witnessed = []
+        self.witnesses = []
         if "witnesses" in o:
             for w in array(o["witnesses"], "witnesses", 2048):
-                strict(w, "a witnessed checkpoint", ("checkpoint", "proof"))
-                self.witnessed.append((text(w["checkpoint"], "checkpoint"), proof_of(w)))
-            require(self.witnessed, "witnesses is empty")
+                strict(w, "a checkpoint under witnesses", ("checkpoint", "proof"))
+                self.witnesses.append((text(w["checkpoint"], "checkpoint"), proof_of(w)))
+            require(self.witnesses, "witnesses is empty")
 
     @staticmethod
     def record(r):
@@ -936,17 +952,39 @@ def proof_of(o):
 
 
 def check_checkpoint(report, trust, note):
-    """Return size, root and times of cosignatures, or None."""
+    """Return the head, or None."""
     out = []
 
     def check():
-        out.extend(open_checkpoint(trust, note))
-        return f"{trust['origin']} at {out[0]} records, signed by a trusted key"
+        out.append(open_checkpoint(trust, note))
+        return f"{trust['origin']} at {out[0].size} records, signed by a trusted key"
 
-    return out if report.attempt("checkpoint", None, check) == PASS else None
+    return out[0] if report.attempt("checkpoint", None, check) == PASS else None
 
 
-def check_entry(report, record, b, size, root, proof, of_receipt=False):
+def check_cosigned(report, trust, heads):
+    """Say whether a quorum cosigned one of these heads."""
+
+    def check():
+        n, quorum = max(len(h.times) for h in heads), trust["witnesses"]["quorum"]
+        if n < quorum:
+            raise Missing(f"{n} of the {quorum} witnesses that the policy asks for have cosigned the tree; ask for it again once they have")
+        return f"{n} witnesses of the policy cosigned the tree, and {quorum} are asked for"
+
+    return report.attempt("witnesses", None, check) == PASS
+
+
+def clock(seconds):
+    """Write the time of a witness, which may lie behind the years that Python counts."""
+    return (datetime.datetime(1970, 1, 1) + datetime.timedelta(seconds=min(seconds, 253402300799))).isoformat() + "Z"
+
+
+def check_dated_forward(trust, recorded, before):
+    late = milliseconds(recorded) > 1000 * before + trust["witnesses"]["tolerance"]
+    require(not late, f"it says that it was recorded at {recorded}, but witnesses cosigned the ledger with it at {clock(before)}: it was dated forward")
+
+
+def check_entry(report, record, b, head, proof, of_receipt=False):
     """Return the leaf, or None."""
     leaf = {}
 
@@ -959,11 +997,11 @@ def check_entry(report, record, b, size, root, proof, of_receipt=False):
         return "its bytes are a leaf of format lendlog/1"
 
     def inclusion():
-        require(record < size, f"the checkpoint covers {size} records only")
-        if proof is None and size > 1:
+        require(record < head.size, f"the checkpoint covers {head.size} records only")
+        if proof is None and head.size > 1:
             raise Missing("the receipt holds no inclusion proof; ask the ledger for it")
-        require(included(leaf_hash(b), record, size, proof or [], root), "the inclusion proof does not lead from the leaf to the root")
-        return f"leaf {record} of {size}"
+        require(included(leaf_hash(b), record, head.size, proof or [], head.root), "the inclusion proof does not lead from the leaf to the root")
+        return f"leaf {record} of {head.size}"
 
     ok = report.attempt("entry", record, entry) == PASS and report.attempt("inclusion", record, inclusion) != FAIL
     return leaf if ok else None
@@ -974,9 +1012,9 @@ def verify_evidence(report, trust, o, receipts):
     if report.attempt("format", None, lambda: files.append(Evidence(o))) == FAIL:
         return
     file = files[0]
-    checkpoint = check_checkpoint(report, trust, file.checkpoint)
-    if checkpoint:
-        Records(report, trust, file, *checkpoint).verify(receipts)
+    head = check_checkpoint(report, trust, file.checkpoint)
+    if head:
+        Records(report, trust, file, head).verify(receipts)
     for name in file.unknown:
         report.add("sections", None, MISSING, f"the file has a section {name} that is not known; use a newer program")
 
@@ -992,9 +1030,9 @@ def read_schema(b):
 class Records:
     """The records of a file of evidence whose checkpoint is believed."""
 
-    def __init__(self, report, trust, file, size, root, cosigned):
-        self.report, self.trust, self.file, self.size, self.root = report, trust, file, size, root
-        self.heads = [(size, cosigned)]  # of the checkpoints under witnesses that go with the file's
+    def __init__(self, report, trust, file, head):
+        self.report, self.trust, self.file, self.head = report, trust, file, head
+        self.heads = [head]  # and those under witnesses that go with it
         self.schemas = {H(b): read_schema(b) for b in file.schemas}
         self.claimed = {}  # by term: subject and map proof of a claim of completeness
         self.leaves = {}  # by index: of the records that are under the checkpoint
@@ -1004,9 +1042,10 @@ class Records:
 
     def verify(self, receipts):
         self.report.attempt("genesis", None, self.genesis)
-        for w in self.file.witnessed:
+        for w in self.file.witnesses:
             self.report.attempt("witnesses", None, lambda: self.witnessed(*w))
-        check_quorum(self.report, self.trust, max((len(t) for size, t in self.heads if size >= self.size), default=0))
+        if self.trust["witnesses"]:
+            check_cosigned(self.report, self.trust, [h for h in self.heads if h.size >= self.head.size])
         for c in self.file.claims:
             self.report.attempt("subject", None, lambda: self.claim(*c))
         for r in self.file.records:
@@ -1014,8 +1053,10 @@ class Records:
             if self.report.count[FAIL] > MANY:
                 self.report.add("format", None, MISSING, "so much failed that the rest was not looked at")
                 return
+        self.entries = [(i, e) for i, e in sorted(self.leaves.items()) if e["type"] != INDEX_ROOT]
         self.chains()
-        self.times()
+        if self.trust["witnesses"]:
+            self.times()
         for term, (subject, map_) in self.claimed.items():
             if self.report.attempt("complete", None, lambda: self.completeness(term, subject, map_)) == PASS:
                 self.complete.add(term)
@@ -1026,7 +1067,7 @@ class Records:
     def genesis(self):
         b, proof = self.file.genesis
         require(leaf_hash(b) == self.trust["genesis"], "the ledger begins with another record than the policy pins: it is another ledger")
-        require(included(leaf_hash(b), 0, self.size, proof, self.root), "the genesis record is not the first under this checkpoint")
+        require(included(leaf_hash(b), 0, self.head.size, proof, self.head.root), "the genesis record is not the first under this checkpoint")
         e = parse_leaf(b)
         named = e["type"], e.get("open", {}).get("origin"), e.get("open", {}).get("vrfKey")
         want = "org.lendlog.genesis.v1", self.trust["origin"], to64(self.trust["vrf"])
@@ -1034,21 +1075,10 @@ class Records:
         return "the ledger is the one that the policy pins"
 
     def witnessed(self, note, proof):
-        size, root, cosigned = open_checkpoint(self.trust, note)
-        older, newer = sorted([(size, root), (self.size, self.root)], key=lambda head: head[0])
-        require(prefix(*older, *newer, proof), f"the tree of {newer[0]} records is not shown to continue the one of {older[0]}")
-        self.heads.append((size, cosigned))
-
-    def times(self):
-        """Hold when records were recorded against when witnesses cosigned the trees before and after them."""
-        q = self.trust["quorum"]
-        heads = [(size, times) for size, times in self.heads if q and len(times) >= q]
-        for i, e in sorted(self.leaves.items()):
-            if not q or e["type"] == INDEX_ROOT:
-                continue
-            after = max((times[-q] for size, times in heads if size <= i), default=None)
-            before = min((times[q - 1] for size, times in heads if size > i), default=None)
-            self.report.attempt("time", i, lambda: check_time(self.trust, e, after, before))
+        h = open_checkpoint(self.trust, note)
+        old, new = sorted((h, self.head), key=lambda h: h.size)
+        require(consistent(old, new, proof), f"the ledger signed a tree of {old.size} records and one of {new.size}, and the file does not show that the larger continues the smaller")
+        self.heads.append(h)
 
     def term_of(self, subject, proof):
         if (subject, proof) not in self.proved:
@@ -1062,7 +1092,7 @@ class Records:
 
     def record(self, r):
         report, index = self.report, r["index"]
-        leaf = check_entry(report, index, r["entry"], self.size, self.root, r["proof"])
+        leaf = check_entry(report, index, r["entry"], self.head, r["proof"])
         if not leaf:
             return
         if leaf["type"] == INDEX_ROOT and (r["disclosures"] or "subject" in r):
@@ -1158,8 +1188,7 @@ class Records:
     def chains(self):
         """Hold the records against each other: that time does not run back, and that those of one term are a chain."""
         at, before, last = {}, None, {}
-        entries = [(i, e) for i, e in sorted(self.leaves.items()) if e["type"] != INDEX_ROOT]
-        for i, e in entries:
+        for i, e in self.entries:
             if before and e["recorded"] < before["recorded"]:
                 self.report.add("time", i, FAIL, "it was recorded before a record that lies before it")
             before = e
@@ -1168,15 +1197,40 @@ class Records:
                 self.report.add("chain", i, FAIL, f"it is number {e['seq']} of its subject, and a record that lies before it is number {other['seq']}")
             at[e["term"], e["seq"]], last[e["term"]] = (i, e), e
             self.by_term.setdefault(e["term"], []).append((i, e))
-        for i, e in entries:
+        for i, e in self.entries:
             if (e["term"], e["seq"] - 1) in at:
                 j, other = at[e["term"], e["seq"] - 1]
                 follows = e["prev"] == other["hash"]
                 words = f"the subject's next record after record {j}" if follows else f"it does not follow from record {j}, the one before"
                 self.report.add("chain", i, PASS if follows else FAIL, words)
 
+    def times(self):
+        """Hold when records were recorded against when witnesses cosigned the trees before and after them."""
+        quorum = self.trust["witnesses"]["quorum"]
+        heads = sorted((h for h in self.heads if len(h.times) >= quorum), key=lambda h: h.size)
+        earliest = [None]  # times of the heads from each one on
+        for h in reversed(heads):
+            t = h.times[quorum - 1]
+            earliest.append(t if earliest[-1] is None else min(t, earliest[-1]))
+        passed, after = 0, None  # heads without the record, and the latest of their times
+        for i, e in self.entries:
+            while passed < len(heads) and heads[passed].size <= i:
+                t = heads[passed].times[-quorum]
+                passed, after = passed + 1, t if after is None else max(t, after)
+            self.report.attempt("time", i, lambda: self.between(e["recorded"], after, earliest[len(heads) - passed]))
+
+    def between(self, recorded, after, before):
+        if after is not None and milliseconds(recorded) < 1000 * after - self.trust["witnesses"]["tolerance"]:
+            raise Bad(f"it says that it was recorded at {recorded}, but witnesses cosigned the ledger without it at {clock(after)}: it was dated back")
+        if before is None:
+            raise Missing("the file has no checkpoint with the record that witnesses cosigned, which would show when it was there; ask for evidence once there is one")
+        check_dated_forward(self.trust, recorded, before)
+        if after is None:
+            raise Missing("the file has no checkpoint before the record that witnesses cosigned, which would show when it was not there yet; ask for evidence with one")
+        return f"recorded between {clock(after)} and {clock(before)}, by the witnesses' clocks"
+
     def completeness(self, term, subject, map_):
-        last = self.leaves.get(self.size - 1, {"type": None})
+        last = self.leaves.get(self.head.size - 1, {"type": None})
         if last["type"] != INDEX_ROOT:
             raise Missing("the last leaf under the checkpoint is not an index-root that is in the file; ask for evidence with it")
         mine = self.by_term.get(term, [])
@@ -1187,7 +1241,7 @@ class Records:
             map_proves(last["root"], term, value, map_)
         except Bad as e:
             raise Bad(f"the map of all subjects does not show that {subject} has exactly these {len(mine)} records: {e}") from e
-        return f"these are all {len(mine)} records of {subject} among the {self.size} under the checkpoint"
+        return f"these are all {len(mine)} records of {subject} among the {self.head.size} under the checkpoint"
 
     def against(self, rc):
         """Hold a receipt against the file."""
@@ -1195,41 +1249,20 @@ class Records:
         verify_receipt(own, self.trust, rc, None)
         for c in own.checks:
             require(c["result"] != FAIL, f"the receipt itself does not verify: {c['text']}")
-        size, root, _ = open_checkpoint(self.trust, rc["checkpoint"])
-        if rc["proof"] is None and size > 1:
+        head = open_checkpoint(self.trust, rc["checkpoint"])
+        if rc["proof"] is None and head.size > 1:
             raise Missing("the receipt holds no inclusion proof, so it accuses nobody")
-        require(size != self.size or root == self.root, f"the ledger signed two trees of {size} records: it was forked; keep both files")
+        require(head.size != self.head.size or head.root == self.head.root, f"the ledger signed two trees of {head.size} records: it was forked; keep both files")
         i, leaf = rc["index"], parse_leaf(rc["entry"])
         if i in self.leaves:
             same = self.leaves[i]["hash"] == leaf_hash(rc["entry"])
             require(same, "the ledger gave a receipt for another record at this place: it was forked; keep both files")
             return "the record that the receipt is of is in the file"
-        if i >= self.size - 1:
+        if i >= self.head.size - 1:
             raise Missing("the receipt is of a record that came after what the file covers")
         if leaf["term"] not in self.complete:
             raise Missing("the file does not show all records of the receipt's subject, so that this one is not in it accuses nobody")
         raise Bad(f"the ledger gave a receipt for number {leaf['seq']} of {self.claimed[leaf['term']][0]} and leaves it out here: fraud; keep both files")
-
-
-def check_quorum(report, trust, cosigned):
-    """Say whether so many cosignatures are a quorum, where the policy asks for one."""
-
-    def check():
-        if cosigned < trust["quorum"]:
-            raise Missing(f"{cosigned} of the {trust['quorum']} witnesses that the policy asks for have cosigned the tree; ask again later")
-        return f"{cosigned} witnesses of the policy cosigned the tree, and {trust['quorum']} are asked for"
-
-    return bool(trust["quorum"]) and report.attempt("witnesses", None, check) == PASS
-
-
-def check_time(trust, leaf, after, before):
-    """Hold the time of recording against seconds, None for none."""
-    at, slack = milliseconds(leaf["recorded"]), trust["tolerance"]
-    require(after is None or at >= (after - slack) * 1000, "witnesses cosigned the ledger without it later than it says: it was dated back")
-    require(before is None or at <= (before + slack) * 1000, "witnesses cosigned the ledger with it earlier than it says: it was dated forward")
-    if after is None or before is None:
-        raise Missing("the file has no cosigned checkpoint on both sides of the record, which would show when it was recorded")
-    return "recorded between two checkpoints, by the witnesses' clocks"
 
 
 def say_entry(report, index, leaf):
@@ -1322,21 +1355,21 @@ class Event:
 
 
 def verify_receipt(report, trust, rc, event):
-    checkpoint = check_checkpoint(report, trust, rc["checkpoint"])
-    if checkpoint:
-        verify_in_receipt(report, trust, rc, event, *checkpoint)
+    head = check_checkpoint(report, trust, rc["checkpoint"])
+    if head:
+        verify_in_receipt(report, trust, rc, event, head)
 
 
-def verify_in_receipt(report, trust, rc, event, size, root, cosigned):
+def verify_in_receipt(report, trust, rc, event, head):
     index = rc["index"]
-    witnessed = check_quorum(report, trust, len(cosigned))
-    leaf = check_entry(report, index, rc["entry"], size, root, rc["proof"], True)
+    cosigned = trust["witnesses"] and check_cosigned(report, trust, [head])
+    leaf = check_entry(report, index, rc["entry"], head, rc["proof"], True)
     if not leaf:
         return
-    if witnessed and milliseconds(leaf["recorded"]) > (cosigned[trust["quorum"] - 1] + trust["tolerance"]) * 1000:
-        report.add("time", index, FAIL, "witnesses cosigned the ledger with it earlier than it says: it was dated forward")
-    elif witnessed:
-        report.add("time", index, NOTE, "witnesses cosigned the ledger with it; that it was not there long before shows evidence")
+    if cosigned:  # a receipt shows no tree before
+        before = head.times[trust["witnesses"]["quorum"] - 1]
+        if report.attempt("time", index, lambda: check_dated_forward(trust, leaf["recorded"], before)) == PASS:
+            report.add("time", index, NOTE, f"witnesses cosigned the ledger with it by {clock(before)}; that it was not there long before shows evidence")
     restricted = leaf["type"] == RESTRICTED
     if "restricted" in rc and not restricted:
         report.add("format", index, FAIL, "the receipt of an open record has the member restricted")
@@ -1390,7 +1423,7 @@ def verify(document, trust, event=None, schema=None, against=()):
             report.add("policy", None, MISSING, f"the policy asks for {name}, which this program cannot check")
         if not trust["submitters"]:
             report.add("submitter", None, NOTE, "the policy lists no submitters' keys, so who submitted is the operator's claim")
-        if not trust["quorum"]:
+        if not trust["witnesses"]:
             report.add("time", None, NOTE, "the policy names no witnesses, so when it was recorded is the operator's clock")
     return report.json()
 
