@@ -135,6 +135,8 @@ func respell(rng *rand.Rand, s string) string {
 	switch {
 	case s == "":
 		return texts[rng.IntN(len(texts))]
+	case strings.Contains(s, "\n\n— ") && rng.IntN(4) > 0: // a signed note
+		return respellNote(rng, s)
 	case strings.HasPrefix(s, "{") || strings.HasPrefix(s, "["):
 		inner, err := canon.Parse([]byte(s), canon.Limits{})
 		if err != nil {
@@ -175,18 +177,54 @@ func respell(rng *rand.Rand, s string) string {
 	return string(b)
 }
 
+// respellNote changes a line of a signed note, or where it stands.
+func respellNote(rng *rand.Rand, s string) string {
+	lines := strings.SplitAfter(strings.TrimSuffix(s, "\n"), "\n")
+	lines[len(lines)-1] += "\n"
+	i, k := rng.IntN(len(lines)), 4+rng.IntN(len(lines)-4) // of the signatures
+	switch rng.IntN(6) {
+	case 0:
+		lines = slices.Delete(lines, i, i+1)
+	case 1:
+		lines = slices.Insert(lines, rng.IntN(len(lines)+1), lines[i])
+	case 2:
+		rng.Shuffle(len(lines)-4, func(a, b int) { lines[4+a], lines[4+b] = lines[4+b], lines[4+a] })
+	case 3: // one signs as another
+		_, sig, _ := strings.Cut(strings.TrimPrefix(lines[k], "— "), " ")
+		other, _, _ := strings.Cut(strings.TrimPrefix(lines[4+rng.IntN(len(lines)-4)], "— "), " ")
+		lines[k] = "— " + other + " " + sig
+	default:
+		line := strings.TrimSuffix(lines[k], "\n")
+		at := strings.LastIndexByte(line, ' ') + 1
+		lines[k] = line[:at] + respell(rng, line[at:]) + "\n"
+	}
+	return strings.Join(lines, "")
+}
+
 // mutant makes a job of a published vector, of which something is changed.
 func mutant(t *testing.T, all []vector, seed uint64) job {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(0x90a7, seed))
 	v := all[rng.IntN(len(all))]
+	if rng.IntN(4) == 0 { // there are few of them
+		var witnessed []vector
+		for _, w := range all {
+			if strings.Contains(w.File, "witness") {
+				witnessed = append(witnessed, w)
+			}
+		}
+		v = witnessed[rng.IntN(len(witnessed))]
+	}
 	j := v.job(t)
 	j.name = fmt.Sprintf("mutant %d of %s", seed, v.File)
 	if other := all[rng.IntN(len(all))]; v.Event == "" && rng.IntN(4) == 0 && other.Against != "" {
 		j.Against = append(j.Against, published(t, other.Against))
 	}
-	if rng.IntN(3) == 0 {
+	switch rng.IntN(6) {
+	case 0, 1:
 		j.Trust = published(t, "trust-submitters.json")
+	case 2:
+		j.Trust = published(t, []string{"trust-witnesses.json", "trust-one-key.json"}[rng.IntN(2)])
 	}
 	of := &j.Document
 	if len(j.Against) > 0 && rng.IntN(3) == 0 {
@@ -219,7 +257,7 @@ func mutant(t *testing.T, all []vector, seed uint64) job {
 func listsOf(doc *canon.Value) (lists []*canon.Value) {
 	for i := range doc.Members {
 		switch m := &doc.Members[i]; m.Name {
-		case "records", "completeness", "schemas":
+		case "records", "completeness", "schemas", "witnesses":
 			lists = append(lists, &m.Value)
 			for k := range m.Value.Items {
 				for n := range m.Value.Items[k].Members {
@@ -389,6 +427,9 @@ func lie(t *testing.T, seed uint64) job {
 		mutateMap(rng, e)
 	}
 	doc, trust := o.publish(e)
+	if rng.IntN(2) == 0 {
+		doc, trust = o.witness(t, rng, e, trust)
+	}
 	// Who holds it may show less.
 	shown, err := proof.ParseEvidence(doc)
 	if err != nil {
@@ -412,7 +453,54 @@ func lie(t *testing.T, seed uint64) job {
 	if rng.IntN(10) == 0 {
 		shown.Schemas = shown.Schemas[1:]
 	}
+	if rng.IntN(3) == 0 && len(shown.Witnessed) > 0 {
+		shown.Witnessed = slices.Delete(shown.Witnessed, 0, 1)
+	}
 	return job{name: fmt.Sprintf("lie %d", seed), Document: shown.Bytes(), Trust: trust}
+}
+
+// witness has witnesses cosign what an operator publishes, at times near those
+// at which it says that it recorded, and trees that it kept for others. The
+// policy asks for some of them.
+func (o *operator) witness(t *testing.T, rng *rand.Rand, e *proof.Evidence, policy []byte) (doc, trust []byte) {
+	t.Helper()
+	var leaves []tree.Hash
+	for _, r := range e.Records {
+		leaves = append(leaves, tree.LeafHash(r.Entry))
+	}
+	forked := slices.Clone(leaves)
+	forked[rng.IntN(len(forked))][0] ^= 1
+	all := []witness{golden(1), golden(2), golden(9)} // the last is the first
+	head := func(leaves []tree.Hash, size int) []byte {
+		signed := o.sign(leaves, size)
+		text, _ := splitNote(t, signed)
+		for _, w := range all {
+			if rng.IntN(4) > 0 {
+				signed = append(signed, w.cosign(text, morning(size-1, 1+rng.IntN(30))+uint64(rng.IntN(24)/23*3600))...)
+			}
+		}
+		return signed
+	}
+	e.Checkpoint = head(leaves, len(leaves))
+	for size := range len(leaves) + 1 {
+		w := proof.Witnessed{Checkpoint: head(leaves, size), Proof: consistency(t, leaves, size, len(leaves))}
+		switch rng.IntN(24) {
+		case 0:
+			w.Checkpoint = head(forked, size)
+		case 1:
+			w.Proof = append(w.Proof, leaves[0])
+		}
+		if rng.IntN(5) > 0 {
+			e.Witnessed = append(e.Witnessed, w)
+		}
+	}
+	rng.Shuffle(len(e.Witnessed), func(a, b int) { e.Witnessed[a], e.Witnessed[b] = e.Witnessed[b], e.Witnessed[a] })
+	p, err := proof.ParseTrust(policy)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Witnesses = asking(t, 1+rng.IntN(2), all...).Witnesses
+	return e.Bytes(), p.Bytes()
 }
 
 // inside changes something in a document, and nothing in bytes that are none.
