@@ -447,21 +447,21 @@ func TestRestrictedIsNotSearched(t *testing.T) {
 	l.Submit(event(t, "payment.received", "file/F-1", "E2", `"party":"P-1"`, `"paymentId":"P1","amount":{"amount":"5.00","currency":"EUR"},"valueDate":"2026-03-04"`))
 	restricted, payment := l.Head().Size-2, l.Head().Size-1
 	for text, want := range map[string][]int64{
-		"type=restricted":                       {restricted},
-		"type=org.lendlog.restricted.v1":        {restricted},
-		"party=P-1":                             {payment},
-		"party=P-1 not subject=file/F-1":        nil,
-		"officer=S-9":                           nil,
-		"subject=case/K-1":                      nil,
-		"id=K1 source=urn:lender:test":          nil,
-		"id=E2 source=urn:lender:test":          {payment},
-		"source=urn:lender:test":                {payment},
-		"submitter=key-1":                       {payment},
-		"not submitter=key-1 type=restricted":   {restricted},
-		fmt.Sprintf("index>=%d", restricted):    {payment, restricted},
-		"time=2026-03-04":                       {payment},
-		"capture=live,late index>102":           {payment, restricted},
-		"valueDate>=2026-03 valueDate<=2026-03": {payment},
+		"type=restricted":                                      {restricted},
+		"type=org.lendlog.restricted.v1":                       {restricted},
+		"party=P-1":                                            {payment},
+		"party=P-1 not subject=file/F-1":                       nil,
+		"officer=S-9":                                          nil,
+		"subject=case/K-1":                                     nil,
+		"id=K1 source=urn:lender:test":                         nil,
+		"id=E2 source=urn:lender:test":                         {payment},
+		"source=urn:lender:test":                               {payment},
+		"submitter=key-1":                                      {payment},
+		"not submitter=key-1 type=restricted":                  {restricted},
+		fmt.Sprintf("index>=%d", restricted):                   {payment, restricted},
+		"time=2026-03-04":                                      {payment},
+		fmt.Sprintf("capture=live,late index>=%d", restricted): {payment, restricted},
+		"valueDate>=2026-03 valueDate<=2026-03":                {payment},
 	} {
 		got, err := search(l.Ledger, t, ledger.Query{Filter: filter(t, text), Limit: 10})
 		if err != nil {
