@@ -192,7 +192,7 @@ func TestClosePeriodClock(t *testing.T) {
 		t.Fatal(err)
 	}
 	to := time.Now().Truncate(ledger.PeriodStep).Add(5 * ledger.PeriodStep)
-	offset := to.Sub(time.Now()) - time.Second
+	offset := time.Until(to) - time.Second
 	var jump atomic.Int64
 	h.opt.Now = func() time.Time { return time.Now().Add(offset + time.Duration(jump.Load())) }
 	h.run()
