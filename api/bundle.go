@@ -67,8 +67,9 @@ func readBundling(body []byte) (*ledger.Bundling, error) {
 		switch m.Name {
 		case "from", "to":
 			t, err := time.Parse(time.RFC3339, m.Value.Str)
-			if m.Value.Kind != canon.String || err != nil || t.Nanosecond()%1e6 != 0 {
-				return nil, wrong("a time such as 2026-01-01T00:00:00Z, to the millisecond")
+			year := t.UTC().Year()
+			if m.Value.Kind != canon.String || err != nil || t.Nanosecond()%1e6 != 0 || year < 1970 || year > 9999 {
+				return nil, wrong("a time from 1970 to 9999 such as 2026-01-01T00:00:00Z, to the millisecond")
 			}
 			claims["period"] = true
 			if m.Name == "from" {

@@ -30,7 +30,7 @@ func (s *Server) routes() []route {
 		{get, "/v1/records/:index/findings", "getFindings", nil, read(s.getFindings)},
 		{get, "/v1/subjects/:kind/:id", "getSubject", []string{"from", "limit"}, read(s.getSubject)},
 		{get, "/v1/subjects/:kind/:id/evidence", "getSubjectEvidence", []string{"disclose"}, s.gates.bulk.through(s.getSubjectEvidence)},
-		{post, "/v1/bundles", "postBundle", nil, s.gates.scans.through(s.postBundle)},
+		{post, "/v1/bundles", "postBundle", nil, s.gates.bundles.through(s.postBundle)},
 		{post, "/v1/periods", "closePeriod", nil, s.gates.scans.through(s.closePeriod)},
 		{get, "/v1/due", "getDue", []string{"as-of", "zone", "state", "within", "subject", "id", "limit"}, s.getDue},
 		{get, "/v1/stats", "getStats", nil, s.getStats},

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/lendlog/lendlog/ledger/index"
@@ -106,7 +107,7 @@ func (m *bundling) under(note []byte) error {
 
 func (m *bundling) begin(w io.Writer) (err error) {
 	if m.out, err = proof.NewBundleWriter(w, &m.head); errors.Is(err, proof.ErrBundle) {
-		err = fmt.Errorf("%w: %w", ErrBundling, err)
+		err = fmt.Errorf("%w: %s", ErrBundling, strings.TrimPrefix(err.Error(), proof.ErrBundle.Error()+": "))
 	}
 	return err
 }

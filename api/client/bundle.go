@@ -13,6 +13,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/lendlog/lendlog/ledger/index"
 	"github.com/lendlog/lendlog/ledger/proof"
 	"github.com/lendlog/lendlog/ledger/record"
 )
@@ -38,8 +39,8 @@ type Bundling struct {
 // WriteBundle writes evidence of many records to w while it is fetched and
 // verified, in bounded memory. What was written is good only when there is no
 // error: it was verified under the policy, its verdict is not INVALID, it is of
-// the period or the sample that was asked for, and discloses no more. Which
-// records a filter finds is the server's word.
+// the period, the sample or the filter that was asked for, and discloses no more.
+// Which records a filter finds is the server's word.
 func (c *Client) WriteBundle(ctx context.Context, w io.Writer, b Bundling) error {
 	body, err := b.body()
 	if err != nil {
@@ -147,7 +148,7 @@ func (b *Bundling) matches(head *proof.Bundle) error {
 			return other
 		}
 	case b.Filter != "":
-		if head.Query == nil {
+		if f, err := index.ParseFilter(b.Filter); err != nil || head.Query == nil || head.Query.Filter != f.String() {
 			return other
 		}
 	case head.Period == nil || !head.Period.From.Equal(b.From) || !head.Period.To.Equal(b.To):

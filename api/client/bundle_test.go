@@ -87,6 +87,7 @@ func TestLiesInBundles(t *testing.T) {
 	fewer := bundle(client.Bundling{Sample: &proof.Sample{Seed: "1", Count: 2}, Pointers: none})
 	stale := bundle(client.Bundling{Checkpoint: old, Pointers: none})
 	narrow := bundle(client.Bundling{Sample: &proof.Sample{Seed: "1", Count: 3, End: 5}, Pointers: none})
+	found := bundle(client.Bundling{Filter: "type=decision.made", Pointers: none})
 	lines := bytes.SplitAfter(all, []byte("\n"))
 	disclosed := regexp.MustCompile(`"disclosures":\[.+?\}\]`)
 	named := disclosed.ReplaceAll(bundle(client.Bundling{Pointers: []string{"/subject"}}), []byte(`"disclosures":[]`))
@@ -103,6 +104,7 @@ func TestLiesInBundles(t *testing.T) {
 		{"another seed", "something else", sample, drawn},
 		{"a smaller sample", "something else", sample, fewer},
 		{"a sample of fewer", "something else", sample, narrow},
+		{"another filter", "something else", client.Bundling{Filter: "type=payment.received", Pointers: none}, found},
 		{"no case file", "something else", client.Bundling{Filter: "type=payment.received", Pointers: none}, all},
 		{"more than asked for", "discloses more", client.Bundling{Pointers: none}, shown},
 		{"a subject that was not asked for", "discloses more", client.Bundling{Pointers: none}, named},

@@ -74,6 +74,8 @@ this ledger that was kept, or a receipt, evidence or bundle that holds one.`,
 				return usagef("--seed, --start and --end go with --sample")
 			case flag("filter") && filter == "":
 				return usagef("--filter is empty")
+			case start < 0 || end < 0:
+				return usagef("--start and --end are indexes of records, 0 or more")
 			case flag("sample"):
 				b.Sample = &proof.Sample{Seed: seed, Count: sample, Start: start, End: end}
 			}
@@ -118,6 +120,9 @@ func parseMoment(flag, s string) (time.Time, error) {
 	}
 	for _, layout := range []string{time.DateOnly, time.RFC3339} {
 		if t, err := time.Parse(layout, s); err == nil {
+			if year := t.UTC().Year(); year < 1970 || year > 9999 {
+				return t, usagef("--%s is a time from 1970 to 9999, in UTC", flag)
+			}
 			if !t.Equal(t.Truncate(time.Millisecond)) {
 				return t, usagef("--%s: the ledger's clock counts milliseconds", flag)
 			}

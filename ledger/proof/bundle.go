@@ -37,6 +37,7 @@ const (
 	maxSchemaBytes   = 64 << 20
 	maxListed        = 100
 	maxShownLines    = 1000
+	maxShown         = 64 << 20 // bytes in memory
 )
 
 // A Bundle is the head of a file of evidence of many records under one
@@ -122,11 +123,11 @@ func (b *Bundle) check() error {
 	switch p, s := b.Period, b.Sample; {
 	case claims != 1:
 		return errors.New("the first line has not exactly one of period, sample and query")
-	case p != nil && (p.Start >= p.End || !p.From.IsZero() && !p.To.IsZero() && !p.From.Before(p.To)):
+	case p != nil && (p.Start < 0 || p.Start >= p.End || !p.From.IsZero() && !p.To.IsZero() && !p.From.Before(p.To)):
 		return errors.New("/period ends before it begins")
 	case p != nil && p.From.IsZero() && p.Start != 0:
 		return errors.New("/period/start is not 0, but it has no from")
-	case s != nil && (s.Start >= s.End || s.End > maxTree):
+	case s != nil && (s.Start < 0 || s.Start >= s.End || s.End > maxTree):
 		return errors.New("/sample ends before it begins")
 	case s != nil && (s.Count < 1 || s.Count > MaxSample):
 		return fmt.Errorf("/sample/count is not one to %d", MaxSample)
@@ -381,6 +382,7 @@ type bundleVerifier struct {
 	order       []tally
 	tallies     map[tally]*int64
 	shows       bool
+	shown       int // weight of what is shown
 }
 
 func (v *bundleVerifier) verify(t *Trust, r *bundleReader, head func(*Bundle) error, each func(*Record) error) (err error) {
@@ -403,7 +405,7 @@ func (v *bundleVerifier) verify(t *Trust, r *bundleReader, head func(*Bundle) er
 		v.total.add("time", -1, Note, "witnesses cosigned the ledger with these records by %s; that each was not there long before shows evidence", by.UTC().Format(record.TimeLayout))
 	}
 	v.total.genesis(t, v.Genesis, cp)
-	v.verifier = verifier{Report: &v.one, trust: t, checkpoint: cp, schemas: map[[32]byte]schema{}, subjects: map[term.Term]string{}}
+	v.verifier = verifier{Report: &v.one, trust: t, checkpoint: cp, schemas: map[[32]byte]*schema{}, subjects: map[term.Term]string{}}
 	v.last, v.shows = -1, true
 	switch {
 	case v.Period != nil:
@@ -482,8 +484,7 @@ func (v *bundleVerifier) schema(o *object) {
 		o.fail("schema", "is one too many: a bundle has at most 4,096 schemas, and 64 MiB of them")
 		return
 	}
-	s, err := record.ParseShape(text)
-	v.schemas[hash] = schema{s, err}
+	v.schemas[hash] = &schema{text: text}
 }
 
 // add verifies one record.
@@ -528,10 +529,24 @@ func (v *bundleVerifier) add(rec *Record, line int64) error {
 			v.total.Checks = append(v.total.Checks, c)
 		}
 	}
-	if v.shows && v.lines <= maxShownLines {
-		v.total.Shown = append(v.total.Shown, v.one.Shown...)
+	for _, s := range v.one.Shown {
+		if v.shown += weight(s.Value); v.shows && v.lines <= maxShownLines && v.shown <= maxShown {
+			v.total.Shown = append(v.total.Shown, s)
+		}
 	}
 	return nil
+}
+
+// weight returns about how many bytes a value takes in memory.
+func weight(v canon.Value) int {
+	n := 96 + len(v.Str)
+	for _, item := range v.Items {
+		n += weight(item)
+	}
+	for _, m := range v.Members {
+		n += len(m.Name) + weight(m.Value)
+	}
+	return n
 }
 
 func (v *bundleVerifier) tally(name string, r Result) *int64 {

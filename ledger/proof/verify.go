@@ -95,13 +95,12 @@ func Verify(t *Trust, e *Evidence, receipts ...*Receipt) Report {
 	if h, ok := r.checkpoint(t, e.Checkpoint); ok {
 		cp := h.Checkpoint
 		r.genesis(t, e.Genesis, cp)
-		v := verifier{Report: &r, trust: t, checkpoint: cp, heads: []head{h}, schemas: map[[32]byte]schema{}, subjects: map[term.Term]string{}}
+		v := verifier{Report: &r, trust: t, checkpoint: cp, heads: []head{h}, schemas: map[[32]byte]*schema{}, subjects: map[term.Term]string{}}
 		if len(receipts) > 0 {
 			v.leaves = map[int64]tree.Hash{}
 		}
 		for _, text := range e.Schemas {
-			s, err := record.ParseShape(text)
-			v.schemas[sha256.Sum256(text)] = schema{s, err}
+			v.schemas[sha256.Sum256(text)] = &schema{text: text}
 		}
 		v.witnesses(e.Witnessed)
 		for i := range e.Complete {
@@ -209,7 +208,7 @@ type verifier struct {
 	checkpoint tree.Checkpoint
 	contiguous bool   // the records have no proofs of their own: they are all leaves of a range
 	heads      []head // the checkpoint, and those under witnesses that go with it
-	schemas    map[[32]byte]schema
+	schemas    map[[32]byte]*schema
 	whole      []*claim             // claims of completeness, whose subjects are proved
 	subjects   map[term.Term]string // the subjects of claims
 	links      []link               // of the records that lie under the checkpoint
@@ -217,11 +216,24 @@ type verifier struct {
 	root       *record.IndexRoot    // the last index-root under the checkpoint
 }
 
-// A schema is a schema of the file, or why it cannot be read. One that no
-// record needs may be of a later profile.
+// A schema is a schema of the file, or why it cannot be read. It is read when a
+// record needs it: others may be of a later profile, and reading takes longer
+// than its bytes tell, of which a record commits to so many only as its ledger
+// signed.
 type schema struct {
+	text []byte // nil once it was read
 	*record.Schema
 	err error
+}
+
+// schemaOf returns the schema of that hash, nil when the file lacks it.
+func (v *verifier) schemaOf(hash [32]byte) *schema {
+	s := v.schemas[hash]
+	if s != nil && s.text != nil {
+		s.Schema, s.err = record.ParseShape(s.text)
+		s.text = nil
+	}
+	return s
 }
 
 // A link is a record in the chain of its subject.
@@ -343,9 +355,9 @@ func (v *verifier) disclosures(rec *Record, e *record.Entry) (disclosed, bool) {
 			return bad("disclosure", "/type says no type: %v", err)
 		}
 	}
-	s, ok := v.schemas[hash]
+	s := v.schemaOf(hash)
 	switch {
-	case !ok:
+	case s == nil:
 		v.add("schema", rec.Index, Missing, "the file lacks the schema %s, so its disclosures cannot be placed; ask for evidence with it", base64.StdEncoding.EncodeToString(hash[:]))
 		return disclosed{}, false
 	case s.err != nil:
