@@ -7,8 +7,11 @@ package portable
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/lendlog/lendlog/ledger/proof"
 )
 
 func init() { long = true }
@@ -40,6 +43,17 @@ func TestHostileLong(t *testing.T) {
 		}
 		return head + `"records": [` + strings.Repeat(record+",", n) + rest
 	}
+	witnessed := func(times, more int, change func(*proof.Witnessed)) string { // of two cosigned checkpoints
+		e, err := proof.ParseEvidence(published(t, "valid-witnessed.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.Witnessed = append(slices.Repeat(e.Witnessed, times), e.Witnessed[:more]...)
+		for i := range e.Witnessed {
+			change(&e.Witnessed[i])
+		}
+		return string(e.Bytes())
+	}
 	for _, tt := range []struct {
 		name, doc string
 		code      int
@@ -58,6 +72,9 @@ func TestHostileLong(t *testing.T) {
 		{"zeros", strings.Repeat("\x00", most), 2},
 		{"many records", records(20_000), 0},
 		{"many wrong records", strings.ReplaceAll(records(20_000), `"index": 1`, `"index": 2`), 3},
+		{"many checkpoints", witnessed(1024, 0, func(*proof.Witnessed) {}), 0},
+		{"many wrong checkpoints", witnessed(1024, 0, func(w *proof.Witnessed) { w.Proof = nil }), 3},
+		{"more checkpoints", witnessed(1024, 1, func(*proof.Witnessed) {}), 3},
 	} {
 		path := filepath.Join(dir, "hostile.json")
 		if err := os.WriteFile(path, []byte(tt.doc), 0o600); err != nil {
