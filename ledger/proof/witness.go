@@ -108,15 +108,17 @@ func (h *head) times(known []*tree.Cosigner, sigs []note.Signature) error {
 	seen := map[[ed25519.PublicKeySize]byte]bool{}
 	for _, s := range sigs {
 		i := slices.IndexFunc(known, func(c *tree.Cosigner) bool { return c.Name() == s.Name && c.KeyHash() == s.Hash })
-		if i < 0 || seen[known[i].Key()] {
+		if i < 0 {
 			continue
 		}
 		at, err := tree.CosignedAt(s)
 		if err != nil {
 			return fmt.Errorf("the cosignature of %s: %w", clip(s.Name), err)
 		}
-		seen[known[i].Key()] = true
-		h.cosigned = append(h.cosigned, at)
+		if !seen[known[i].Key()] {
+			seen[known[i].Key()] = true
+			h.cosigned = append(h.cosigned, at)
+		}
 	}
 	slices.SortFunc(h.cosigned, time.Time.Compare)
 	return nil

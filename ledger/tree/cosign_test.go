@@ -4,10 +4,7 @@ package tree_test
 
 import (
 	"crypto/ed25519"
-	"crypto/sha256"
 	"encoding/base64"
-	"encoding/binary"
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -79,25 +76,6 @@ func TestCosigner(t *testing.T) {
 		}
 		if c.Verify([]byte(cp.Text()), sig[:8]) || c.Verify([]byte(cp.Text()), nil) {
 			t.Error("no signature verifies")
-		}
-	}
-}
-
-// A cosignature of a time that is none is wrong, be it signed.
-func TestCosignedTimes(t *testing.T) {
-	const name = "witness.example/w1"
-	key := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
-	public := append([]byte{4}, key.Public().(ed25519.PublicKey)...)
-	id := sha256.Sum256(append([]byte(name+"\n"), public...))
-	c, err := tree.NewCosigner(fmt.Sprintf("%s+%x+%s", name, id[:4], base64.StdEncoding.EncodeToString(public)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := tree.Checkpoint{Origin: "log.example/1", Size: 7, Root: tree.EmptyRoot}.Text()
-	for at, want := range map[uint64]bool{0: true, 1 << 31: true, 1<<40 - 1: true, 1 << 40: false, 1 << 63: false, 1<<64 - 1: false} {
-		sig := ed25519.Sign(key, fmt.Appendf(nil, "cosignature/v1\ntime %d\n%s", at, text))
-		if got := c.Verify([]byte(text), append(binary.BigEndian.AppendUint64(nil, at), sig...)); got != want {
-			t.Errorf("second %d verifies: %v", at, got)
 		}
 	}
 }
