@@ -44,12 +44,13 @@ const (
 	exitBreaks     = 5 // of a reconciliation: the two sides do not agree
 	exitNetwork    = 6 // the server could not be reached
 	exitStore      = 7 // the ledger is held by another process, damaged, or refuses to open
+	exitBroken     = 8 // of a monitor: the ledger broke a promise; nothing shows that it lies
 )
 
 const exitHelp = `Exit codes: 0 done or VALID, 1 refused, not found or an internal error,
 2 wrong call, 3 INVALID (evidence of tampering), 4 INCOMPLETE (a check could not
 be made), 5 a reconciliation found breaks, 6 network, 7 the ledger is held by
-another process, damaged, or refuses to open.`
+another process, damaged, or refuses to open, 8 a monitor saw a promise broken.`
 
 // coded is an error that knows its exit code. Without an error in it, what
 // there is to say has been said.
@@ -224,7 +225,7 @@ an outsider being able to prove it, offline.
 	}
 	group("keep", newInit(c), newServe(c), newRepair(c), newTrust(c))
 	group("use", newSubmit(c), newImport(c), newShow(c), newTimeline(c), newQuery(c), newTail(c), newProve(c), newReceipt(c), newBundle(c), newClose(c), newDue(c), newFindings(c), newStats(c), newTypes(c), newExport(c))
-	group("check", newVerify(c), newAudit(c), newReconcile(c), newDemo(c), newGenerate(c), newBench(c))
+	group("check", newVerify(c), newAudit(c), newMonitor(c), newReconcile(c), newDemo(c), newGenerate(c), newBench(c))
 	root.AddCommand(newVersion(c))
 	root.InitDefaultCompletionCmd(root.CommandPath())
 	for _, cmd := range root.Commands() {
