@@ -69,7 +69,8 @@ func TestScripts(t *testing.T) {
 			"exits": exits, "serve": serveInBackground, "terminate": stopServer, "post": post, "change": change, "same-records": sameRecords, "older-ledger": olderLedger, "aged-ledger": agedLedger,
 			"witness": func(ts *testscript.TestScript, neg bool, args []string) { startWitness(t, ts, neg, args) }, "witness-policy": witnessPolicy,
 			"witness-down": witnessDown, "witness-up": witnessUp, "becomes": becomes,
-			"follow": followInBackground, "arrives": arrives, "interrupt": interrupt,
+			"follow": followInBackground, "watch": watchInBackground, "arrives": arrives, "interrupt": interrupt,
+			"readme": readme, "idle-ledger": idleLedger,
 		},
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
@@ -180,19 +181,63 @@ var followers = map[*testscript.TestScript]*running{}
 // followInBackground begins to follow the server into a file: follow FILE
 // [FLAG...].
 func followInBackground(ts *testscript.TestScript, neg bool, args []string) {
+	runInBackground(ts, neg, "tail", args)
+}
+
+// watchInBackground begins to monitor the server into a file: watch FILE
+// [FLAG...].
+func watchInBackground(ts *testscript.TestScript, neg bool, args []string) {
+	runInBackground(ts, neg, "monitor", args)
+}
+
+// runInBackground runs a command against the server, until it is interrupted.
+func runInBackground(ts *testscript.TestScript, neg bool, command string, args []string) {
 	if neg || len(args) < 1 {
-		ts.Fatalf("usage: follow FILE [FLAG...], after serve")
+		ts.Fatalf("usage: follow or watch FILE [FLAG...], after serve")
 	}
 	bin, err := exec.LookPath("lendlog")
 	ts.Check(err)
 	out, err := os.Create(ts.MkAbs(args[0]))
 	ts.Check(err)
 	defer out.Close()
-	f := &running{Cmd: exec.Command(bin, append([]string{"tail", "--server", ts.Getenv("SERVER")}, args[1:]...)...)}
+	f := &running{Cmd: exec.Command(bin, append([]string{command, "--server", ts.Getenv("SERVER")}, args[1:]...)...)}
 	f.Dir, f.Stdout, f.Stderr = ts.MkAbs("."), out, &f.errs
 	ts.Check(f.Start())
 	ts.Defer(func() { _ = f.Process.Kill(); _ = f.Wait() })
 	followers[ts] = f
+}
+
+// readme runs the commands of the README of a monitor's evidence that hold a
+// text, by a shell, as whoever reads it would, and wants an exit code of each:
+// readme DIR TEXT CODE. DIR is a pattern that one directory matches.
+func readme(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: readme DIR TEXT CODE")
+	}
+	dirs, err := filepath.Glob(ts.MkAbs(args[0]))
+	ts.Check(err)
+	if len(dirs) != 1 {
+		ts.Fatalf("%d directories are %s", len(dirs), args[0])
+	}
+	ran := 0
+	for line := range strings.Lines(ts.ReadFile(filepath.Join(dirs[0], "README.txt"))) {
+		if command := strings.TrimSpace(line); strings.HasPrefix(line, "    ") && strings.Contains(command, args[1]) {
+			ran++
+			exits(ts, false, []string{args[2], "sh", "-c", `cd "$1" && eval "$2"`, "sh", dirs[0], command})
+		}
+	}
+	if ran == 0 {
+		ts.Fatalf("the README has no command with %s", args[1])
+	}
+}
+
+// idleLedger makes a ledger that promises a checkpoint every second: idle-ledger
+// DIR.
+func idleLedger(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: idle-ledger DIR")
+	}
+	ts.Check(ledger.Create(context.Background(), ts.MkAbs(args[0]), ledger.CreateOptions{Origin: "ledger.example/idle", WitnessInterval: time.Second}))
 }
 
 // arrives waits until a file has a line that matches: arrives FILE PATTERN.
@@ -211,7 +256,7 @@ func arrives(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Fatalf("%s does not arrive in\n%s", args[1], ts.ReadFile(args[0]))
 }
 
-// interrupt sends the follower of the script SIGINT and wants exit code 0.
+// interrupt sends the follower, or the monitor, of the script SIGINT and wants exit code 0.
 func interrupt(ts *testscript.TestScript, neg bool, args []string) {
 	f := followers[ts]
 	if neg || f == nil || len(args) > 0 {

@@ -213,7 +213,6 @@ func (m *Monitor) readme(f *Finding) string {
 		}
 	}
 	mine, isKept := f.has("kept-*")
-	_, answered := f.has(answeredEvidence)
 	mine = shell(mine)
 	audit := fmt.Sprintf("lendlog audit --server %s --trust trust.json%s", shell(m.conf.Server), notes)
 
@@ -262,15 +261,16 @@ func (m *Monitor) readme(f *Finding) string {
 			run("lendlog-verify --trust trust.json %s", name)
 		}
 	}
-	if _, ok := f.has(genesisFile); ok {
-		names := genesisFile
-		if answered && f.Kind == Fork && m.signed(f) {
-			names += " " + answeredEvidence
-			para("That the key signed is shown offline too. Each of these files holds one of the\ncheckpoints, and is VALID:")
-		} else {
-			para("Which ledger this is, and that its key signed, is shown offline, by evidence of its first\nrecord that was seen before, VALID:")
+	if signed := m.signed(f); f.Kind == Altered {
+		// It was said.
+	} else if len(signed) > 0 {
+		para("That the key signed a checkpoint is shown offline by a file that holds it and is VALID:")
+		for _, x := range signed {
+			run("lendlog-verify --trust trust.json %-24s # holds %s", shell(x.name), x.note)
 		}
-		run("lendlog-verify --trust trust.json %s", names)
+	} else if _, ok := f.has(genesisFile); ok {
+		para("Which ledger this is, and that its key signed, is shown offline by evidence of its first\nrecord, which was seen before and is VALID:")
+		run("lendlog-verify --trust trust.json %s", genesisFile)
 	}
 	if isKept {
 		para("%s is copied as you kept it. A receipt holds seeds, with which whoever has it\ncan try guesses at sealed members: hand it on with care.", mine)
@@ -278,24 +278,30 @@ func (m *Monitor) readme(f *Finding) string {
 	return strings.TrimRight(b.String(), "\n") + "\n"
 }
 
-// signed reports whether the evidence that was answered is under one of the
-// finding's checkpoints, and verifies.
-func (m *Monitor) signed(f *Finding) bool {
+// A holder is a file that shows offline that a checkpoint was signed.
+type holder struct{ name, note string }
+
+// signed returns for each checkpoint of a finding a file that holds it, where
+// there is one.
+func (m *Monitor) signed(f *Finding) (list []holder) {
+	shown := map[string]bool{}
 	for _, x := range f.files {
-		if x.name != answeredEvidence {
+		k := kept{data: x.data}
+		if isNote(x) || k.parse(m.trust) != nil {
 			continue
 		}
-		e, err := proof.ParseEvidence(x.data)
-		if err != nil || proof.Verify(m.trust, e).Verdict != proof.Valid {
-			return false
+		report, err := proof.VerifyFile(m.trust, bytes.NewReader(x.data), nil)
+		if err != nil || report.Verdict != proof.Valid {
+			continue
 		}
 		for _, y := range f.files {
-			if isNote(y) && bytes.Equal(y.data, e.Checkpoint) {
-				return true
+			if isNote(y) && bytes.Equal(y.data, k.checkpoint.Note) && !shown[y.name] {
+				shown[y.name] = true
+				list = append(list, holder{x.name, y.name})
 			}
 		}
 	}
-	return false
+	return list
 }
 
 var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./:@%+=,-]+$`)
