@@ -261,14 +261,15 @@ func (m *Monitor) readme(f *Finding) string {
 			run("lendlog-verify --trust trust.json %s", name)
 		}
 	}
-	if signed := m.signed(f); f.Kind == Altered {
-		// It was said.
-	} else if len(signed) > 0 {
+	signed := m.signed(f)
+	switch _, ok := f.has(genesisFile); {
+	case f.Kind == Altered: // the files that were named show it
+	case len(signed) > 0:
 		para("That the key signed a checkpoint is shown offline by a file that holds it and is VALID:")
 		for _, x := range signed {
 			run("lendlog-verify --trust trust.json %-24s # holds %s", shell(x.name), x.note)
 		}
-	} else if _, ok := f.has(genesisFile); ok {
+	case ok:
 		para("Which ledger this is, and that its key signed, is shown offline by evidence of its first\nrecord, which was seen before and is VALID:")
 		run("lendlog-verify --trust trust.json %s", genesisFile)
 	}
