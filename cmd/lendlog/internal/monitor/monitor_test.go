@@ -467,6 +467,40 @@ func TestClockLater(t *testing.T) {
 	}
 }
 
+// What was accepted is on disk at once: a monitor that ends in the middle of a
+// round finds the rollback all the same.
+func TestSeenIsKept(t *testing.T) {
+	s := serve(t)
+	w := watch(t, s)
+	w.round()
+	older := s.branch()
+	s.record(3)
+	size := s.ledger.Head().Size
+	w.conf.Transport = trips(func(r *http.Request) (*http.Response, error) {
+		resp, err := http.DefaultTransport.RoundTrip(r)
+		if r.URL.Path == "/v1/consistency" {
+			s.goAway(true) // and whatever else it asks is not answered
+		}
+		return resp, err
+	})
+	w.restart()
+	if _, err := w.monitor.Round(t.Context()); !errors.Is(err, monitor.ErrUnanswered) {
+		t.Fatal(err)
+	}
+	w.conf.Transport = nil
+	w.restart()
+	s.goAway(false)
+	s.restart(older)
+	notes := w.lie(monitor.Rollback, "rolled back").notes()
+	if notes[len(notes)-1].Size < size {
+		t.Errorf("of %d records it remembers %+v", size, notes)
+	}
+}
+
+type trips func(*http.Request) (*http.Response, error)
+
+func (f trips) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
 // What no checkpoint shows, deriving the log again does.
 func TestDeep(t *testing.T) {
 	s := serve(t)
