@@ -315,6 +315,10 @@ func (r *round) genesis(ctx context.Context) error {
 // by.
 const clockTolerance = 5 * time.Minute
 
+// maxTimeless bounds how many leaves without a time are looked at in a round;
+// the next goes on behind them.
+const maxTimeless = 64
+
 // clock holds the time of recording of the first new record against when the
 // ledger was seen without it. As that never grows smaller along the log, which
 // the audit checks, it speaks for all that came after it.
@@ -323,8 +327,8 @@ func (r *round) clock(ctx context.Context) error {
 	if s == nil {
 		return nil
 	}
-	// Some leaves have no time of their own.
-	for index := s.First; index < min(r.newest.Size, s.First+4); index++ {
+	index := s.First
+	for ; index < min(r.newest.Size, s.First+maxTimeless); index++ {
 		e, err := r.client.Prove(ctx, index, []string{})
 		if err != nil {
 			return r.refused(err, index, Answer)
@@ -334,7 +338,7 @@ func (r *round) clock(ctx context.Context) error {
 			return err
 		}
 		if leaf.Entry == nil {
-			continue
+			continue // an index-root has no time of its own
 		}
 		at, now := leaf.Entry.Recorded, r.conf.Now()
 		f := &Finding{Kind: Clock, files: []file{{fmt.Sprintf("record-%d.evidence.json", index), e.Bytes()}}}
@@ -349,9 +353,9 @@ func (r *round) clock(ctx context.Context) error {
 		if f.Text != "" {
 			r.broken(ctx, f, true)
 		}
-		return r.state.clocked()
+		return r.state.clocked(r.state.size)
 	}
-	return nil
+	return r.state.clocked(index)
 }
 
 // refused is judge of a record below the newest checkpoint: a server that says

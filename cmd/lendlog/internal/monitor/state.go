@@ -172,8 +172,13 @@ func (s *state) begins(e *proof.Evidence, promise int64) error {
 	return s.write()
 }
 
-func (s *state) clocked() error {
-	s.New = nil
+// clocked notes that the times of all records below an index were looked at.
+func (s *state) clocked(index int64) error {
+	if index >= s.size {
+		s.New = nil
+	} else {
+		s.New.First = index
+	}
 	return s.write()
 }
 
