@@ -68,6 +68,18 @@ func FuzzState(f *testing.F) {
 	})
 }
 
+// What was looked at is not looked at again, and what was not stays as it was.
+func TestClocked(t *testing.T) {
+	at := time.Date(2026, 3, 1, 10, 0, 0, 0, time.UTC)
+	s := &state{seen: seen{V: stateFormat, New: &newcomer{3, at}}, size: 10, dir: t.TempDir()}
+	if err := s.clocked(7); err != nil || s.New == nil || *s.New != (newcomer{7, at}) {
+		t.Errorf("after 7 of 10: %+v, %v", s.New, err)
+	}
+	if err := s.clocked(10); err != nil || s.New != nil {
+		t.Errorf("after all: %+v, %v", s.New, err)
+	}
+}
+
 func TestShell(t *testing.T) {
 	for in, want := range map[string]string{
 		"kept-receipt-12.json": "kept-receipt-12.json", "a b": "'a b'", "x'; rm -r /": `'x'\''; rm -r /'`, "": "''",
