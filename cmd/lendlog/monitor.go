@@ -86,7 +86,7 @@ With --json, one line per round and finding: {"time", "event", "size", "grown",
 				if command == "" {
 					return
 				}
-				if err := call(ctx, c, command, e); err != nil {
+				if err := alert(ctx, c, command, e); err != nil {
 					c.Warnf("couldn't run the command of --exec: %v", err)
 				}
 			}
@@ -180,9 +180,9 @@ func tellMonitored(c *console.Console, e monitor.Event) {
 	}
 }
 
-// call runs the command of --exec for a finding. What it prints goes where
+// alert runs the command of --exec for a finding. What it prints goes where
 // notes go.
-func call(ctx context.Context, c *console.Console, command string, e monitor.Event) error {
+func alert(ctx context.Context, c *console.Console, command string, e monitor.Event) error {
 	name := map[string]string{"lie": "LENDLOG_LIE", "broken-promise": "LENDLOG_BROKEN_PROMISE"}[e.Event]
 	if name == "" {
 		return nil
