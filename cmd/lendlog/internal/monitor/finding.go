@@ -196,9 +196,9 @@ func (m *Monitor) readme(f *Finding) string {
 	para := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n\n", args...) }
 	run := func(format string, args ...any) { fmt.Fprintf(&b, "    "+format+"\n\n", args...) }
 
-	word := "What was answered"
+	word := "LIE"
 	if f.Kind == Stalled || f.Kind == Clock {
-		word = "A promise that was broken"
+		word = "BROKEN PROMISE"
 	}
 	para("%s: %s", word, f.Kind)
 	para("Ledger   %s\nServer   %s\nNoticed  %s", m.trust.Origin, m.conf.Server, stamp(m.conf.Now()))
