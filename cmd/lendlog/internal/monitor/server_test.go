@@ -260,12 +260,14 @@ func (e evidence) notes() (list []tree.Checkpoint) {
 }
 
 // follow runs the commands of the README as lendlog-verify and lendlog audit
-// run them, and wants their verdicts, one word a file.
-func (e evidence) follow(want ...string) {
+// run them, and wants their verdicts, one for each file. Of a file that is said
+// to hold a checkpoint it wants that it does, and is VALID, and returns how many
+// there are.
+func (e evidence) follow(want ...string) (holders int) {
 	e.t.Helper()
 	var got []string
 	for line := range strings.Lines(string(e.read("README.txt"))) {
-		command, _, _ := strings.Cut(line, " # ")
+		command, held, holds := strings.Cut(strings.TrimSuffix(line, "\n"), " # holds ")
 		words := strings.Fields(command)
 		if !strings.HasPrefix(line, "    ") {
 			continue
@@ -294,7 +296,15 @@ func (e evidence) follow(want ...string) {
 				if err != nil {
 					e.t.Fatalf("%s: %v", line, err)
 				}
-				got = append(got, report.Verdict.String())
+				if !holds {
+					got = append(got, report.Verdict.String())
+					continue
+				}
+				holders++
+				var doc struct{ Checkpoint string }
+				if err := json.Unmarshal(e.read(name), &doc); err != nil || doc.Checkpoint != string(e.read(held)) || report.Verdict != proof.Valid {
+					e.t.Errorf("%s is %v and does not hold %s: %v", name, report.Verdict, held, err)
+				}
 			}
 		case "lendlog":
 			o := fsck.Options{Trust: e.trust}
@@ -322,6 +332,7 @@ func (e evidence) follow(want ...string) {
 	if !slices.Equal(got, want) {
 		e.t.Errorf("as the README says, the verdicts are %v, want %v\n%s", got, want, e.read("README.txt"))
 	}
+	return holders
 }
 
 // edit is a lie: a change of a JSON document.
