@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/lendlog/lendlog/ledger/proof"
@@ -101,6 +102,30 @@ func (c *Client) UpgradeEvidence(ctx context.Context, e *proof.Evidence) error {
 	}
 	e.Witnessed = append(e.Witnessed, proof.Witnessed{Checkpoint: cp.Note, Proof: p})
 	return nil
+}
+
+// Witnessed asks the server for the newest checkpoint that a quorum of the
+// policy's witnesses cosigned, and returns the time by which they had. It was
+// accepted; records may have come since. While there is none the error is
+// [ErrUnwitnessed].
+func (c *Client) Witnessed(ctx context.Context) (Checkpoint, time.Time, error) {
+	note, err := c.get(ctx, "/v1/checkpoints/newest", maxSmall)
+	var p *Problem
+	switch {
+	case errors.As(err, &p) && p.Status == http.StatusNotFound:
+		return Checkpoint{}, time.Time{}, ErrUnwitnessed
+	case err != nil:
+		return Checkpoint{}, time.Time{}, err
+	}
+	_, at, err := c.trust.OpenWitnessed(note)
+	switch {
+	case errors.Is(err, ErrUnwitnessed):
+		return Checkpoint{}, time.Time{}, err
+	case err != nil:
+		return Checkpoint{}, time.Time{}, lie(-1, "%w", err).with(note)
+	}
+	cp, err := c.accept(ctx, note, Checkpoint{})
+	return cp, at, err
 }
 
 // cosigned returns the first checkpoint of at least so many records that a

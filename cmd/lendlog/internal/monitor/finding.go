@@ -159,7 +159,7 @@ func (m *Monitor) write(f *Finding) (dir string, err error) {
 			files = append(files, file{x.name, b})
 		}
 	}
-	for _, name := range []string{stateFile, genesisFile} {
+	for _, name := range []string{stateFile, genesisFile, cosignedFile} {
 		if b, err := os.ReadFile(m.state.path(name)); err == nil {
 			files = append(files, file{name, b})
 		}
@@ -216,6 +216,10 @@ func (m *Monitor) readme(f *Finding) string {
 	mine = shell(mine)
 	audit := fmt.Sprintf("lendlog audit --server %s --trust trust.json%s", shell(m.conf.Server), notes)
 
+	since := "By when the witnesses\nhad cosigned the last one that was shown is in " + cosignedFile + "; that no newer one was\nshown is this monitor's word. Any ledger has checkpoints cosigned that often, whether\nit grows or not."
+	if m.trust.Witnesses == nil {
+		since = "Since when the newest checkpoint is the newest is this\nmonitor's word (seen, in " + stateFile + "). As the trust file names no witnesses, a\nledger with nothing to record looks the same."
+	}
 	switch f.Kind {
 	case Fork:
 		if len(f.notes) > 1 && f.notes[0].Size == f.notes[1].Size {
@@ -254,23 +258,27 @@ func (m *Monitor) readme(f *Finding) string {
 		para("answers.ndjson holds what the server answered, the last line last. It does not verify, or\ncannot be read. By itself it convicts nobody: it may have been garbled on its way. Ask\nagain from elsewhere:")
 		run("%s", audit)
 	case Stalled:
-		para("The genesis record promises the longest time between two witnessed checkpoints, its\nmember witnessIntervalSeconds. Since when the newest checkpoint is the newest is this\nmonitor's word (seen, in %s). Where the trust file names no witnesses, a\nledger with nothing to record looks the same.", stateFile)
+		para("The genesis record promises the longest time between two witnessed checkpoints, its\nmember witnessIntervalSeconds. %s", since)
 	case Clock:
 		para("The evidence shows the record with its time of recording (recorded, in its entry), and is\nVALID. When the ledger was still without it is this monitor's word (new, in\n%s): it is worth as much as this monitor's clock.", stateFile)
 		if name, ok := f.has("record-*"); ok {
 			run("lendlog-verify --trust trust.json %s", name)
 		}
 	}
+	valid := "VALID"
+	if m.trust.Witnesses != nil {
+		valid += ",\nor INCOMPLETE for want of what trust.json asks of witnesses"
+	}
 	signed := m.signed(f)
 	switch _, ok := f.has(genesisFile); {
 	case f.Kind == Altered: // the files that were named show it
 	case len(signed) > 0:
-		para("That the key signed a checkpoint is shown offline by a file that holds it and is VALID:")
+		para("That the key signed a checkpoint is shown offline by a file that holds it and is %s:", valid)
 		for _, x := range signed {
 			run("lendlog-verify --trust trust.json %-24s # holds %s", shell(x.name), x.note)
 		}
 	case ok:
-		para("Which ledger this is, and that its key signed, is shown offline by evidence of its first\nrecord, which was seen before and is VALID:")
+		para("Which ledger this is, and that its key signed, is shown offline by evidence of its first\nrecord, which was seen before and is %s:", valid)
 		run("lendlog-verify --trust trust.json %s", genesisFile)
 	}
 	if isKept {
@@ -292,7 +300,7 @@ func (m *Monitor) signed(f *Finding) (list []holder) {
 			continue
 		}
 		report, err := proof.VerifyFile(m.trust, bytes.NewReader(x.data), nil)
-		if err != nil || report.Verdict != proof.Valid {
+		if err != nil || report.Verdict == proof.Invalid {
 			continue
 		}
 		for _, y := range f.files {

@@ -259,6 +259,9 @@ func (r *round) run(ctx context.Context) error {
 	if err := r.clock(ctx); err != nil {
 		return err
 	}
+	if err := r.witnesses(ctx); err != nil {
+		return err
+	}
 	for _, k := range kept {
 		if err := r.stands(ctx, k); err != nil {
 			return err
@@ -308,7 +311,23 @@ func (r *round) genesis(ctx context.Context) error {
 	if seconds.Kind != canon.Int {
 		r.unchecked(ctx, "the genesis record promises no interval")
 	}
-	return r.state.begins(e, seconds.Int)
+	return r.state.begins(e, r.newest.Note, seconds.Int)
+}
+
+// witnesses has the server show the newest checkpoint that a quorum cosigned,
+// where the trust file asks for witnesses.
+func (r *round) witnesses(ctx context.Context) error {
+	if r.trust.Witnesses == nil {
+		return nil
+	}
+	cp, at, err := r.client.Witnessed(ctx)
+	switch {
+	case errors.Is(err, client.ErrUnwitnessed):
+		return nil // yet: the promise goes from the first contact
+	case err != nil:
+		return r.judge(err, Answer)
+	}
+	return r.state.cosigned(cp.Note, at)
 }
 
 // clockTolerance is what the clocks of a ledger and of its monitor may differ
@@ -377,12 +396,19 @@ func (r *round) stalled(ctx context.Context) error {
 	if r.state.Checkpoint == "" || promise == 0 {
 		return nil
 	}
-	age := r.conf.Now().Sub(r.state.Seen)
+	since, text := r.state.Seen, fmt.Sprintf("has had %d records since", r.state.size)
+	if r.trust.Witnesses != nil {
+		since, text = r.state.Began, "has shown none since"
+		if r.state.Witnessed != nil {
+			since, text = *r.state.Witnessed, "has shown none since that of"
+		}
+	}
+	age := r.conf.Now().Sub(since)
 	if age <= promise {
 		return nil
 	}
-	f := &Finding{Kind: Stalled, Text: fmt.Sprintf("the ledger promises a witnessed checkpoint every %v, and has had %d records since %s, %v ago, by this monitor's clock",
-		promise, r.state.size, stamp(r.state.Seen), age.Round(time.Second))}
+	f := &Finding{Kind: Stalled, Text: fmt.Sprintf("the ledger promises a witnessed checkpoint every %v, and %s %s, %v ago by this monitor's clock",
+		promise, text, stamp(since), age.Round(time.Second))}
 	f.add(r.trust, []byte(r.state.Checkpoint))
 	r.broken(ctx, f, !r.state.Stalled)
 	return r.state.stall()

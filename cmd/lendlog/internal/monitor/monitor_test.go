@@ -18,7 +18,9 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/monitor"
+	"github.com/lendlog/lendlog/ledger/anchor/witness"
 	"github.com/lendlog/lendlog/ledger/ledgertest"
+	"github.com/lendlog/lendlog/ledger/proof"
 	"github.com/lendlog/lendlog/ledger/tree"
 )
 
@@ -405,6 +407,87 @@ func TestStalled(t *testing.T) {
 	s.goAway(true)
 	w.ahead += 25 * time.Hour
 	late("unanswered", "broken-promise")
+}
+
+// Where the trust file asks for witnesses, the promise goes by their clocks: a
+// ledger that grows and is not cosigned breaks it, and one that is cosigned and
+// does not grow keeps it.
+func TestWitnesses(t *testing.T) {
+	s := serve(t)
+	key := s.ledger.Info().VerifierKeys[0]
+	one, two := ledgertest.NewWitness(t, "witness.example/1", 1, key), ledgertest.NewWitness(t, "witness.example/2", 2, key)
+	policy, err := witness.ParsePolicy(ledgertest.Policy(2, one, two))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// cosign has the newest checkpoint cosigned.
+	cosign := func() {
+		t.Helper()
+		g, err := witness.New(witness.Config{Ledger: s.ledger.Ledger, Policy: policy, Every: time.Millisecond})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- g.Run(ctx) }()
+		for {
+			if w, ok := s.ledger.Witnessed(); ok && w.Size == s.ledger.Head().Size {
+				break
+			}
+			select {
+			case err := <-done:
+				t.Fatal(err)
+			case <-time.After(time.Millisecond):
+			}
+		}
+		cancel()
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+	}
+	w := watch(t, s)
+	trust := s.ledger.Trust()
+	trust.Witnesses = &proof.Witnesses{Quorum: 2, Keys: []string{one.Key, two.Key}}
+	w.conf.Trust = trust.Bytes()
+	w.restart()
+	w.round() // nothing is cosigned yet
+	s.record(2)
+	cosign()
+	w.round()
+	s.record(2)
+	w.round()
+	w.restart()
+	w.ahead = 25 * time.Hour
+	stalled := func() *monitor.Finding {
+		t.Helper()
+		r, err := w.monitor.Round(t.Context())
+		if err != nil || len(r.Broken) == 0 || r.Broken[len(r.Broken)-1].Kind != monitor.Stalled {
+			t.Fatalf("%v %+v", err, r)
+		}
+		return r.Broken[len(r.Broken)-1]
+	}
+	e := w.evidence(stalled())
+	e.follow("INCOMPLETE") // nobody cosigned anything before the first record
+	if cp, at, err := e.trust.OpenWitnessed(e.read("cosigned.txt")); err != nil || cp.Size >= s.ledger.Head().Size || time.Since(at) > time.Hour {
+		t.Errorf("the cosigned checkpoint: %v", err)
+	}
+	if !strings.Contains(string(e.read("README.txt")), "or INCOMPLETE for want of") {
+		t.Error("the README does not say what its verifier says")
+	}
+	if again := stalled(); again.Dir != "" {
+		t.Error("it is told again")
+	}
+	w.ahead = 0
+	cosign()
+	w.round()
+
+	// Another archive, or an altered one, is found out.
+	s.tell(of("/v1/checkpoints/newest", func(b []byte) []byte {
+		return bytes.Replace(b, []byte("\n\n"), []byte("\nx\n\n"), 1)
+	}))
+	w.lie(monitor.Signature, "")
+	s.tell(nil)
+	w.round()
 }
 
 // A record that is dated before the ledger was seen without it was dated back,

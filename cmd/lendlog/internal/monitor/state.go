@@ -25,6 +25,9 @@ const (
 	// daysDir keeps the last checkpoint of each day (UTC) on which one came,
 	// YYYY-MM-DD.txt, to compare with what others hold.
 	daysDir = "days"
+	// cosignedFile is the newest checkpoint that a quorum of the trust file's
+	// witnesses was seen to have cosigned.
+	cosignedFile = "cosigned.txt"
 )
 
 const stateFormat = "lendlog-monitor/1"
@@ -33,12 +36,16 @@ const stateFormat = "lendlog-monitor/1"
 // checkpoint, `lendlog audit --checkpoint` takes the file.
 type seen struct {
 	V          string    `json:"v"`
-	Checkpoint string    `json:"checkpoint"`               // the newest that was accepted, signed
-	Seen       time.Time `json:"seen"`                     // when it was accepted
-	Shown      time.Time `json:"shown"`                    // when it was last the server's newest
-	Promise    int64     `json:"promiseSeconds,omitempty"` // that the genesis record gives, once that was read
-	New        *newcomer `json:"new,omitempty"`            // whose time is still to be looked at
-	Stalled    bool      `json:"stalled,omitempty"`        // it was told that this checkpoint is too old
+	Checkpoint string    `json:"checkpoint"` // the newest that was accepted, signed
+	Seen       time.Time `json:"seen"`       // when it was accepted
+	Shown      time.Time `json:"shown"`      // when it was last the server's newest
+	Began      time.Time `json:"began"`      // when the first was accepted
+	// Witnessed is by when a quorum of the trust file's witnesses had cosigned the
+	// newest checkpoint that one was seen to have; absent until there is one.
+	Witnessed *time.Time `json:"witnessed,omitempty"`
+	Promise   int64      `json:"promiseSeconds,omitempty"` // that the genesis record gives, once that was read
+	New       *newcomer  `json:"new,omitempty"`            // whose time is still to be looked at
+	Stalled   bool       `json:"stalled,omitempty"`        // it was told that this checkpoint is too old
 }
 
 // A newcomer is a record that was not there yet at a time.
@@ -75,7 +82,8 @@ type state struct {
 	trust *proof.Trust
 	now   func() time.Time
 	size  int64 // of Checkpoint
-	// under is the checkpoint that the evidence of the first record is under.
+	// under is the newest checkpoint when evidence of the first record was asked
+	// for last: it may be under an older one, which witnesses cosigned.
 	under string
 }
 
@@ -137,8 +145,14 @@ func (s *state) Save(_ context.Context, note []byte) error {
 	if s.Checkpoint != "" && s.New == nil && cp.Size > s.size {
 		s.New = &newcomer{s.size, s.Shown}
 	}
+	if s.Checkpoint == "" {
+		s.Began = now
+	}
 	s.V, s.Checkpoint, s.size = stateFormat, string(note), cp.Size
-	s.Seen, s.Shown, s.Stalled = now, now, false
+	s.Seen, s.Shown = now, now
+	if s.trust.Witnesses == nil {
+		s.Stalled = false
+	}
 	if err := s.write(); err != nil {
 		return err
 	}
@@ -159,12 +173,12 @@ func (s *state) shown(size int64) error {
 
 func (s *state) evidenceOf(note []byte) bool { return s.under == string(note) }
 
-// begins keeps evidence of the first record.
-func (s *state) begins(e *proof.Evidence, promise int64) error {
+// begins keeps evidence of the first record, asked for under a checkpoint.
+func (s *state) begins(e *proof.Evidence, newest []byte, promise int64) error {
 	if err := store.WriteFile(s.path(genesisFile), e.Bytes(), 0o600); err != nil {
 		return err
 	}
-	s.under = string(e.Checkpoint)
+	s.under = string(newest)
 	if s.Promise == promise {
 		return nil
 	}
@@ -187,5 +201,18 @@ func (s *state) stall() error {
 		return nil
 	}
 	s.Stalled = true
+	return s.write()
+}
+
+// cosigned notes by when a quorum had cosigned a checkpoint.
+func (s *state) cosigned(note []byte, at time.Time) error {
+	if s.Witnessed != nil && !at.After(*s.Witnessed) {
+		return nil
+	}
+	if err := store.WriteFile(s.path(cosignedFile), note, 0o600); err != nil {
+		return err
+	}
+	at = at.UTC()
+	s.Witnessed, s.Stalled = &at, false
 	return s.write()
 }

@@ -23,7 +23,7 @@ func TestStateGolden(t *testing.T) {
 	at := time.Date(2026, 3, 1, 10, 0, 0, 0, time.UTC)
 	s := &state{seen: seen{
 		V: stateFormat, Checkpoint: "o.example/1\n2\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n\n— o.example/1 AAAA\n",
-		Seen: at, Shown: at.Add(time.Minute), Promise: 86400, New: &newcomer{1, at.Add(-time.Minute)}, Stalled: true,
+		Seen: at, Shown: at.Add(time.Minute), Began: at, Witnessed: &at, Promise: 86400, New: &newcomer{1, at.Add(-time.Minute)}, Stalled: true,
 	}}
 	b, err := s.bytes()
 	if err != nil || string(b) != string(golden(t)) {
