@@ -189,3 +189,41 @@ func TestUpgradeLies(t *testing.T) {
 		}
 	}
 }
+
+// The newest cosigned checkpoint comes with the time by which a quorum had
+// cosigned it, and only as it was cosigned.
+func TestWitnessed(t *testing.T) {
+	s := serve(t)
+	trust, _, _, run := watched(t, s)
+	c := dial(t, s, client.WithTrust(trust))
+	if _, _, err := c.Witnessed(t.Context()); !errors.Is(err, client.ErrUnwitnessed) {
+		t.Errorf("before there is one: %v", err)
+	}
+	run()
+	result, err := c.Submit(t.Context(), paid("p-1", "file/A"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.AwaitUpgrade(t.Context(), result.Receipt); err != nil {
+		t.Fatal(err)
+	}
+	cp, at, err := c.Witnessed(t.Context())
+	if err != nil || cp.Size <= result.Receipt.Index {
+		t.Fatalf("of %d records: %v", cp.Size, err)
+	}
+	if _, want, err := trust.OpenWitnessed(cp.Note); err != nil || !at.Equal(want) {
+		t.Errorf("cosigned at %v, want %v, %v", at, want, err)
+	}
+	if _, _, err := dial(t, s, client.WithTrust(s.ledger.Trust())).Witnessed(t.Context()); !errors.Is(err, client.ErrUnwitnessed) {
+		t.Errorf("under a policy without witnesses: %v", err)
+	}
+	lie := func(r *http.Request, _ *http.Response, b []byte) []byte {
+		if r.URL.Path == "/v1/checkpoints/newest" {
+			b = append([]byte("x"), b...)
+		}
+		return b
+	}
+	s.lie.Store(&lie)
+	_, _, err = c.Witnessed(t.Context())
+	wantLie(t, err, "wrong")
+}

@@ -33,8 +33,9 @@ func newMonitor(c *console.Console) *cobra.Command {
 it, and hold every answer against what was seen before: the ledger only grows; every
 checkpoint is signed by a key that may sign it and continues the one before; the
 ledger begins with the record that is pinned; records are not dated before the last
-time when they were not there yet; a new checkpoint comes as often as the genesis
-record promises. With --receipts, every receipt in a directory is held against the
+time when they were not there yet; a checkpoint that the trust file's witnesses
+cosigned comes as often as the genesis record promises, or, where it names none, any
+new checkpoint. With --receipts, every receipt in a directory is held against the
 ledger, its record byte for byte; checkpoints and evidence may lie there too, such as
 those of other monitors. With --deep N, every N-th round, the first one included,
 reads the whole log and derives it again, as "lendlog audit --server" does.
