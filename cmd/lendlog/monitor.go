@@ -47,7 +47,7 @@ On the first lie it saves the evidence in DIR/evidence/TIME-KIND, with a README 
 says what it shows and how anybody verifies it, prints it, calls the command of
 --exec, and ends. A promise that was broken (no checkpoint in time, a wrong date) is
 saved, printed and called for once, and it goes on. A server that cannot be reached is
-no lie: it is asked again.
+no lie: it is asked again. A round has an hour, one that reads the whole log a day.
 
   lies               fork, rollback, checkpoint, genesis, altered, gone, audit, answer
   broken promises    stalled, clock

@@ -12,6 +12,7 @@ package monitor
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -38,6 +39,7 @@ type Config struct {
 	Receipts string
 	Every    time.Duration // from the end of a round to the next
 	Deep     int           // every so many rounds the whole log is derived again; 0 is never
+	Patience time.Duration // with a round; 0 is an hour, or a day where the log is derived again
 
 	// Tell is told of every round and all that it found, in their order. It has
 	// to be set.
@@ -180,7 +182,7 @@ func (m *Monitor) Round(ctx context.Context) (Round, error) {
 	r := &round{Monitor: m, was: m.state.size, deep: m.conf.Deep > 0 && m.rounds%m.conf.Deep == 0}
 	m.rounds++
 	m.wire.forget()
-	err := r.run(ctx)
+	err := r.within(ctx)
 	var f *Finding
 	switch {
 	case ctx.Err() != nil:
@@ -232,6 +234,22 @@ func (r *round) broken(ctx context.Context, f *Finding, tell bool) {
 		r.save(f)
 		r.tell(ctx, f.event("broken-promise"))
 	}
+}
+
+// within is run, but a server that takes for ever did not answer.
+func (r *round) within(ctx context.Context) error {
+	patience := time.Hour
+	if r.deep {
+		patience = 24 * time.Hour
+	}
+	patience = cmp.Or(r.conf.Patience, patience)
+	bounded, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	err := r.run(bounded)
+	if ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("%w within %v", ErrUnanswered, patience)
+	}
+	return err
 }
 
 // run makes the checks. Its error is a lie, or that something was not answered.

@@ -361,6 +361,11 @@ func TestGoneAndBack(t *testing.T) {
 	away()
 	s.tell(of("/v1/checkpoint", func(b []byte) []byte { return b }))
 	w.round()
+	w.conf.Patience = 1 // nanosecond
+	w.restart()
+	away()
+	w.conf.Patience = 0
+	w.restart()
 	s.restart(older)
 	w.lie(monitor.Rollback, "rolled back")
 }
