@@ -474,7 +474,7 @@ func TestRestrictedIsNotSearched(t *testing.T) {
 		"caseKind=suspicious-report": "column 1: no type that the filter admits has this member, unless it is restricted",
 		"narrative=x":                "", // of complaints
 		"id=K1":                      "column 1: an id belongs to its source",
-		"type=case.closed.v9":        "column 1: the ledger has no such type",
+		"type=case.closed.v9":        "column 1: the ledger has no such type; `lendlog types` lists them",
 		"type=case.opened":           "column 1: this type is restricted",
 		"index>1 not type=org.lendlog.case.opened.v1": "column 9: this type is restricted",
 	} {

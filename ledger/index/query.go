@@ -125,7 +125,7 @@ func (f *Filter) types(schemas []*record.Schema) ([]*record.Schema, error) {
 			}
 			switch {
 			case !known:
-				return nil, t.fail("the ledger has no such type; `lendlog types list` lists them")
+				return nil, t.fail("the ledger has no such type; `lendlog types` lists them")
 			case !open && v != record.TypeRestricted && v != "restricted":
 				return nil, t.fail("this type is restricted: its records are found as type=restricted only, together with all others that are")
 			}
