@@ -209,6 +209,9 @@ func (p *filterParser) term() (term, error) {
 			break
 		}
 	}
+	if t.op == "" && strings.EqualFold(t.field, "or") {
+		return t, p.fail(begin, "there is no or: of one field list the values with commas, otherwise search twice")
+	}
 	if t.op == "" {
 		return t, p.fail(opAt, "after a field comes one of = != < <= > >=; put a value with spaces into double quotes")
 	}

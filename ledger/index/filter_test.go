@@ -54,6 +54,7 @@ func TestParseFilterRefuses(t *testing.T) {
 		`a="b\n"`:                       "column 5: within quotes",
 		"a..b=1":                        "column 1: a term begins",
 		"name=Anna Kowalska":            "column 19: after a field comes one of",
+		"a=1 or a=2":                    "column 5: there is no or",
 		"a<1,2":                         "column 2: < takes one value",
 		"a<red":                         "column 2: < compares with a decimal number",
 		"type<x":                        "column 5: type goes with = and != only",
