@@ -57,7 +57,7 @@ With --json, one line: {"verdict", "origin", "size", "deep", "checks": [{"name",
 "checkpoint", "where", "text", "remedy"}], "more"}.`,
 		Example: `  lendlog audit --deep --dir ledger
   lendlog audit --server https://ledger.bank.example --trust trust.json --checkpoint kept-in-june`,
-		Args: cobra.NoArgs,
+		Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if trustFile != "" {
 				b, err := os.ReadFile(trustFile)

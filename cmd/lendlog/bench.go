@@ -50,7 +50,7 @@ With --json, one line: {"version", "begun", "seconds", "machine": {"os", "arch",
 "rawRecordsPerSecond", "ratioToRaw", "costRatio", "targets": [{"text", "met"}]}]}.`,
 		Example: `  lendlog bench --quick
   lendlog bench --records 10M --only engine,growth --dir /var/lib/bench`,
-		Args: cobra.NoArgs,
+		Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if quick && !cmd.Flags().Changed("records") {
 				records = 50_000

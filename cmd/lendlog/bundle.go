@@ -50,7 +50,7 @@ this ledger that was kept, or a receipt, evidence or bundle that holds one.`,
   lendlog bundle --sample 25 --seed "6 1 3 3 5 2 4" --checkpoint kept.txt --disclose all --dir ledger -o sample.ndjson
   lendlog bundle --filter 'type=complaint.received recorded>=2026' --disclose all --server http://127.0.0.1:8080 -o complaints.ndjson
   lendlog verify --trust trust.json first-quarter.ndjson`,
-		Args: cobra.NoArgs,
+		Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var b client.Bundling
 			var err error

@@ -33,7 +33,7 @@ With --json: {"origin", "rows", "events": [{"type", "events"}], "records", "reco
 "subject", "checkpoint", "text"}]}], "repaired", "seconds", "dir"}.`,
 		Example: `  lendlog demo
   lendlog demo --keep lendlog-demo`,
-		Args: cobra.NoArgs,
+		Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			dir := keep
 			if dir == "" {

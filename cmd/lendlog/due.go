@@ -45,7 +45,7 @@ With --json: {"asOf", "zone", "counts", "subjects", "matched", "items": [{"oblig
   lendlog due --dir ledger --within 7 --zone America/New_York
   lendlog due --server http://127.0.0.1:8080 --as-of 2026-03-31 --state all --json
   lendlog due --dir ledger --subject file/A-2026-000117 --id us.adverse-action.notice`,
-		Args: cobra.NoArgs,
+		Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			q := due.Query{AsOf: time.Now(), Obligation: id, Limit: limit}
 			var err error

@@ -100,7 +100,7 @@ With --json, which wants -o: {"year", "lines", "incomplete", "ofOthers",
 		Example: `  lendlog export hmda --year 2026 --dir ledger -o lar.txt
   lendlog export hmda --year 2026 --server http://127.0.0.1:8080 --institution bank.yaml -o lar.txt
   lendlog export hmda --year 2026 --dir ledger --institution bank.yaml --strict -o lar.txt`,
-		Args: cobra.NoArgs,
+		Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if year < 1000 || year > 9999 {
 				return usagef("--year is the calendar year of the actions, such as 2026")

@@ -63,7 +63,7 @@ With --json: {"file", "manifest", "format", "rows", "sha256", "record", "checkpo
     --actor staff-204 --purpose audit --dir ledger -o decisions.csv
   lendlog export records --filter 'subject=file/A-2026-000117' --format parquet \
     --actor staff-204 --purpose complaint --server http://127.0.0.1:8080 -o A-117.parquet`,
-		Args: cobra.NoArgs,
+		Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			if x.filter, err = index.ParseFilter(filter); err != nil {
 				return usagef("the filter: %w", err)

@@ -29,7 +29,7 @@ With --json, one line per subject that has any: {"subject", "findings": [{"rule"
 "records", "text": {"en", "zh"}, "source"}]}.`,
 		Example: `  lendlog findings --dir ledger
   lendlog findings --server http://127.0.0.1:8080 --rule decline-reasons --json`,
-		Args: cobra.NoArgs,
+		Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			table, err := rule.Builtin()
 			if err != nil {

@@ -40,7 +40,7 @@ the id of a rule or obligation, and the first of the events is the one that it i
 found at.`,
 		Example: `  lendlog generate --loans 1000 --out events.ndjson
   lendlog generate --loans 500 --seed 7 --faults 20 --answers answers.ndjson | lendlog submit --dir ledger`,
-		Args: cobra.NoArgs,
+		Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			g.c = c
 			return g.run(cmd)

@@ -52,7 +52,7 @@ refused counts events that the ledger did not take.`,
   lendlog import --mapping loans.yaml loans.csv --server http://127.0.0.1:8080`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if list {
-				return cobra.NoArgs(cmd, args)
+				return takes()(cmd, args)
 			}
 			return cobra.ExactArgs(1)(cmd, args)
 		},

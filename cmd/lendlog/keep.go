@@ -47,7 +47,7 @@ With --json: {"origin", "verifierKeys", "genesis", "dir", "paths": {"store",
 		Example: `  lendlog init --dir ledger --origin ledger.bank.example/2026
   lendlog init --dir /srv/ledger --origin ledger.bank.example/2026 \
     --keys /etc/ledger/keys --vault /etc/ledger/vault --head /mnt/b/head --mirror /mnt/b/mirror`,
-		Args: cobra.NoArgs,
+		Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
 			if _, name, ok := strings.Cut(o.Origin, "://"); ok {
@@ -128,7 +128,7 @@ have cosigned: a fresh receipt is then INCOMPLETE until it is upgraded. The key 
 witness is NAME+ID+KEY; take it from whoever runs the witness.`,
 		Example: `  lendlog trust --dir ledger > trust.json
   lendlog trust --dir ledger --quorum 2 --witness KEY --witness KEY --witness KEY > trust.json`,
-		Args: cobra.NoArgs,
+		Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			b, err := trustFile(cmd.Context(), dir)
 			if err != nil {
@@ -193,7 +193,7 @@ tells whether that is needed: a store that is whole is replaced too.
 
 With --json: {"records", "damaged"}, where damaged names the old store.`,
 		Example: "  lendlog repair --dir ledger",
-		Args:    cobra.NoArgs,
+		Args:    takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if _, _, err := ledger.Locate(dir); err != nil {
 				return usagef("%w", err)

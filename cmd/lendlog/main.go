@@ -237,12 +237,15 @@ an outsider being able to prove it, offline.
 	return root
 }
 
-// takes demands exactly the arguments that are named, in words that a person
-// understands.
+// takes demands exactly the arguments that are named, which may be none, in
+// words that a person understands.
 func takes(names ...string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
-		if len(args) == len(names) {
+		switch {
+		case len(args) == len(names):
 			return nil
+		case len(names) == 0:
+			return fmt.Errorf("%s takes flags only, and no argument", cmd.Name())
 		}
 		return fmt.Errorf("%s takes %s, and nothing else", cmd.Name(), strings.Join(names, " and "))
 	}
@@ -256,7 +259,7 @@ func newVersion(c *console.Console) *cobra.Command {
 
 With --json: {"version"}.`,
 		Example: "  lendlog version",
-		Args:    cobra.NoArgs,
+		Args:    takes(),
 		RunE: func(*cobra.Command, []string) error {
 			c.Printf("lendlog %s\n", version)
 			return c.Emit(struct {

@@ -33,7 +33,7 @@ an hour. It has to be over. A period that is closed already is shown again.
 With --json, the record, of the form of "lendlog show --json".`,
 		Example: `  lendlog close --to 2026-05-01 --dir ledger
   lendlog close --to 2026-05-01T00:00:00+08:00 --server http://127.0.0.1:8080`,
-		Args: cobra.NoArgs,
+		Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			end, err := parseMoment("to", to)
 			if err != nil {

@@ -75,8 +75,11 @@ With --feeds: {"period", "producers": [{"source", "numbered", "unnumbered",
     --server http://127.0.0.1:8080 --record --preparer staff-77 --reviewer staff-78
   lendlog reconcile --feeds --period 2026-03 --dir ledger`,
 		Args: func(cmd *cobra.Command, args []string) error {
+			if feeds && len(args) > 0 {
+				return errors.New("reconcile --feeds takes flags only, and no argument")
+			}
 			if feeds {
-				return cobra.NoArgs(cmd, args)
+				return nil
 			}
 			return takes("FILE.csv")(cmd, args)
 		},

@@ -54,7 +54,7 @@ to standard error.`,
   lendlog serve --dir ledger --listen 127.0.0.1:9000 --log json
   lendlog serve --dir ledger --witnesses witnesses.policy
   lendlog serve --dir ledger --witnesses witnesses.policy --without-quorum witness-outage`,
-		Args: cobra.NoArgs,
+		Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			logger, err := newLogger(c, logFormat)
 			if err != nil {

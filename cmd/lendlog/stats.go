@@ -41,7 +41,7 @@ With --json everything that was counted: the members are those of Statistics in
 openapi.yaml, which GET /v1/stats answers with.`,
 		Example: `  lendlog stats --dir ledger
   lendlog stats --server http://127.0.0.1:8080 --json`,
-		Args: cobra.NoArgs,
+		Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return t.with(cmd.Context(), c, func(l access.Ledger) error {
 				progress := c.Progress()

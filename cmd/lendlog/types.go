@@ -259,7 +259,7 @@ With --json, one line per schema: {"type", "sha256", "index", "repeated"}, with
   lendlog types add --builtin --server http://127.0.0.1:8080`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if builtin {
-				return cobra.NoArgs(cmd, args)
+				return takes()(cmd, args)
 			}
 			return takes("FILE")(cmd, args)
 		},
