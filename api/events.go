@@ -110,7 +110,7 @@ func (s *Server) newFollower(c *call) (f *follower, err error) {
 		f.next = min(n, size) + 1
 	}
 	if f.next > size {
-		return nil, faultf(kindNotFound, "the ledger has %d records and none at the index before the one to begin with", size)
+		return nil, faultf(kindNotFound, "the ledger has %d records: from is at most that, and Last-Event-ID the index of one of them", size)
 	}
 	return f, nil
 }

@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -44,7 +45,7 @@ proof.`,
 		Example: `  lendlog tail --server http://127.0.0.1:8080
   lendlog tail --server http://127.0.0.1:8080 --type decision.made,loan.disbursed --json
   lendlog tail --dir ledger --from 0 --subject file/A-2026-000117`,
-		Args: cobra.NoArgs,
+		Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
 			if from < 0 {
@@ -67,7 +68,7 @@ proof.`,
 					case ctx.Err() != nil && errors.Is(err, context.Canceled):
 						return nil // it ends no other way
 					case err != nil:
-						return notFound(err, "record before the one to begin with")
+						return notFound(err, fmt.Sprintf("record before %d, where --from begins,", from))
 					case subject != "" && r.Subject != subject:
 						continue
 					case len(types) > 0 && !slices.Contains(types, r.Type) && !slices.Contains(types, access.ShortType(r.Type)):
