@@ -115,7 +115,13 @@ func (v *verifier) access(read tree.Checkpoint) {
 		v.add("access", proof.Fail, "%v", err)
 		return
 	}
-	v.add("access", proof.Pass, "the event that records the export states the digest of this manifest")
+	actor, _ := ev.Data.Get("actorId")
+	purpose, _ := ev.Data.Get("purpose")
+	what := "of all records"
+	if v.manifest.Filter != "" {
+		what = fmt.Sprintf("of the filter %q", v.manifest.Filter)
+	}
+	v.add("access", proof.Pass, "the event that records the export, by %q for %q, states the digest of this manifest, %s", actor.Str, purpose.Str, what)
 
 	report := proof.VerifyReceipt(v.trust, a.Receipt, ev)
 	v.checks = append(v.checks, report.Checks...)
