@@ -98,7 +98,7 @@ func TestBundleBodies(t *testing.T) {
 			t.Errorf("%.80s: %q doesn't say %q", body, p.Detail, says)
 		}
 	}
-	s.wantProblem(s.askBundle(typeJSON, `{`), kindInvalid)
+	s.wantProblem(s.askBundle(typeJSON, `{`), kindUnreadable)
 	s.wantProblem(s.askBundle(typeJSON, `{"filter":"nonsense"}`), kindFilter)
 	s.wantProblem(s.askBundle(typeJSON, `{"filter":"`+strings.Repeat("x", maxBundling)+`"}`), kindTooLarge)
 	s.wantProblem(s.askBundle(typeStream, `{}`), kindMediaType)

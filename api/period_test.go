@@ -45,7 +45,7 @@ func TestClosePeriod(t *testing.T) {
 			t.Errorf("%s: %q doesn't say %q", body, p.Detail, says)
 		}
 	}
-	for _, body := range []string{`[]`, `{}`, `{"to":1}`, `{"to":"2020-01-01"}`, `{"to":"2020-01-01T00:00:00Z","from":"2020-01-01T00:00:00Z"}`} {
+	for _, body := range []string{`{`, `[]`, `{}`, `{"to":1}`, `{"to":"2020-01-01"}`, `{"to":"2020-01-01T00:00:00Z","from":"2020-01-01T00:00:00Z"}`} {
 		s.wantProblem(s.askClose(typeJSON, body), kindUnreadable)
 	}
 	s.wantProblem(s.askClose(typeEvent, body), kindMediaType)

@@ -8,7 +8,6 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -406,11 +405,10 @@ const maxReason = 300
 // unreadable says why a document, which lies at a pointer of the body, cannot
 // be read. Its readers name places and reasons, never values.
 func unreadable(at string, err error) error {
-	var syntaxErr *canon.SyntaxError
-	if errors.As(err, &syntaxErr) {
-		return syntax(at, err)
-	}
 	reason := err.Error()
+	if at != "" {
+		reason = at + ": " + reason
+	}
 	if len(reason) > maxReason {
 		reason = strings.ToValidUTF8(reason[:maxReason], "") + " …"
 	}

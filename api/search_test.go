@@ -178,16 +178,10 @@ func TestSearchRefuses(t *testing.T) {
 		`{"asOf":"2026-03-31"}`:          kindBadRequest,
 		`{"filter":"due=SECRET"}`:        kindFilter,
 		`{"filter":"","order":"up"}`:     kindBadRequest,
-		`{"filter":"party=P" "x"`:        kindInvalid,
+		`{"filter":"party=P" "x"`:        kindUnreadable,
 		strings.Repeat(" ", maxSearch+1): kindTooLarge,
 	} {
 		a := s.do(http.MethodPost, "/v1/searches", strings.NewReader(body), "Content-Type", typeJSON)
-		if want == kindInvalid {
-			if a.status < 400 || a.status >= 500 {
-				t.Errorf("%s: %d", body, a.status)
-			}
-			continue
-		}
 		s.wantProblem(a, want)
 	}
 	s.wantProblem(s.do(http.MethodPost, "/v1/searches", strings.NewReader("x"), "Content-Type", "text/plain"), kindMediaType)
