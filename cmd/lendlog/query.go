@@ -50,8 +50,10 @@ double quotes. Mind the quotes of your shell: < and > are its own.
 
 A term holds where the record is known to make it true, and "not" holds everywhere
 else, also where a member is absent or was erased. Of a list one item is enough. An
-amount of money compares by its amount. Days are those of UTC. Restricted records are
-found as type=restricted, and by nothing that is sealed of them.
+amount of money compares by its amount. Days are those of UTC. There is no "or": list
+the values of one field with commas, or search twice. Restricted records are found as
+type=restricted and by capture, recorded and index, and by nothing else: neither their
+time nor anything sealed.
 
 What is found and what is due is computed from all records of a subject: add terms that
 leave few of them, or read the whole ledger with "lendlog findings" or "lendlog due".
