@@ -323,6 +323,8 @@ func (r *reconciler) print(out *reconciled) {
 	switch broken := out.Broken(); {
 	case broken > 0:
 		c.Printf("%s: %s %s: %s\n", c.Paint(console.Bad, "BREAKS"), console.Count(broken), plural(int(broken), "break", "breaks"), strings.Join(counts, ", "))
+	case out.Whole() && out.File.Count == 0 && out.Ledger.Count == 0:
+		c.Printf("%s: there was nothing to compare; see whether --period and the mapping are the right ones\n", c.Paint(console.Good, "BALANCED"))
 	case out.Whole():
 		c.Printf("%s: the file and the ledger agree\n", c.Paint(console.Good, "BALANCED"))
 	default:
