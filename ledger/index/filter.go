@@ -316,7 +316,8 @@ func (t *term) ordered(p *filterParser, at int) error {
 	case fieldIndex, fieldRecorded, fieldTime:
 	case member:
 		_, number := story.ParseDecimal(t.values[0])
-		if !number && !isDate(t.values[0]) {
+		_, day := parseSpan(t.values[0])
+		if !number && !(day && isDate(t.values[0])) {
 			return p.fail(at, "%s compares with a decimal number, or with a day, month or year such as 2026-01", t.op)
 		}
 	case fieldFinding, fieldDue:

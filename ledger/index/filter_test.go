@@ -56,6 +56,8 @@ func TestParseFilterRefuses(t *testing.T) {
 		"name=Anna Kowalska":            "column 19: after a field comes one of",
 		"a=1 or a=2":                    "column 5: there is no or",
 		"a<1,2":                         "column 2: < takes one value",
+		"a<2026-13":                     "column 2: < compares with a decimal number",
+		"a>=2026-02-30":                 "column 2: >= compares with a decimal number",
 		"a<red":                         "column 2: < compares with a decimal number",
 		"type<x":                        "column 5: type goes with = and != only",
 		"capture=fax":                   "column 9: capture is live, late or import",
