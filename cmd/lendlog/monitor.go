@@ -69,7 +69,7 @@ With --json, one line per round and finding: {"time", "event", "size", "grown",
   lendlog monitor --server https://ledger.bank.example --trust trust.json --state watch \
     --receipts receipts --interval 10m --deep 144 --exec './alert.sh "$LENDLOG_EVIDENCE"'
   lendlog monitor --server https://ledger.bank.example --trust trust.json --state watch --once`,
-		Args: cobra.NoArgs,
+		Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
 			var err error
