@@ -243,12 +243,17 @@ func (b *bound) bindMember(types []*record.Schema, open bool) (names []Name, err
 		}
 	}
 	known, shown := false, false
+	inside, listed, words := false, true, []string{}
 	for _, s := range types {
 		m, ok := s.Member(name)
 		if !ok {
 			continue
 		}
 		known = true
+		of, closed, ok := s.Closed(b.path...)
+		if ok {
+			inside, listed, words = true, listed && closed, append(words, of...)
+		}
 		if !m.Open {
 			if open {
 				return nil, b.fail("records of %s seal this member, which is not asked for in a URL: put the filter into the body of POST /v1/searches, or admit only types that show it, with type=", s.Type)
@@ -265,6 +270,16 @@ func (b *bound) bindMember(types []*record.Schema, open bool) (names []Name, err
 	}
 	if !known {
 		return nil, b.fail("no type that the filter admits has this member, unless it is restricted: of a restricted record nothing sealed is searched; `lendlog types show TYPE` lists the members of a type")
+	}
+	if !inside {
+		return nil, b.fail("the member has nothing within it that is called so; `lendlog types show TYPE` lists what a type has")
+	}
+	// Whoever asks for a word that no record can have would take nothing found
+	// for nothing there.
+	for _, v := range b.values {
+		if listed && (b.op == "=" || b.op == "!=") && !slices.Contains(words, v) {
+			return nil, b.fail("a value is none that this member can have: near it are %s; `lendlog types show TYPE` lists all", near(v, slices.Compact(slices.Sorted(slices.Values(words)))))
+		}
 	}
 	if shown {
 		for _, v := range b.want {

@@ -114,6 +114,34 @@ func (s *Schema) Member(name string) (Member, bool) {
 	return s.Members[i], true
 }
 
+// Closed follows a path of names into data, through every item of a list. ok
+// says whether a value can stand there; closed, whether it can be none but the
+// words, which are those of the schema's enum.
+func (s *Schema) Closed(path ...string) (words []string, closed, ok bool) {
+	k := s.root
+	for {
+		for k != nil && k.kind == canon.Array {
+			k = k.items
+		}
+		switch {
+		case k == nil:
+			return nil, false, true // whatever it is
+		case len(path) == 0:
+			k.words(func(w string) { words = append(words, w) })
+			return words, k.kind == canon.String && k.enum != nil && !k.constant, true
+		case k.kind != canon.Object:
+			return nil, false, false
+		}
+		inner := k.property(path[0])
+		if inner == nil {
+			if inner = k.rest; inner == nil {
+				return nil, false, false
+			}
+		}
+		k, path = inner, path[1:]
+	}
+}
+
 // GoesWith reports whether a record of this type may be about a subject of
 // that kind.
 func (s *Schema) GoesWith(kind string) bool {

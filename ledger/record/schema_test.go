@@ -525,3 +525,27 @@ func FuzzParseSchema(f *testing.F) {
 		}
 	})
 }
+
+// Closed says where only the words of a code list can stand.
+func TestClosed(t *testing.T) {
+	s, err := record.ParseSchema([]byte(`{"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "urn:lendlog:schema:com.example.a.v1", "title": "A", "type": "object",
+		"x-subject": "file", "additionalProperties": false, "properties": {
+		"word": {"type": "string", "enum": ["a", "b"], "x-open": true},
+		"list": {"type": "array", "items": {"type": "string", "enum": ["c"]}, "maxItems": 4, "x-open": true},
+		"free": {"type": "string", "x-key": "party"},
+		"map": {"type": "object", "additionalProperties": {"type": "string"}, "x-key": "party"},
+		"money": {"type": "object", "properties": {"currency": {"type": "string", "pattern": "^[A-Z]{3}$"}}, "additionalProperties": false, "x-key": "party"}},
+		"examples": [{"word": "a"}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{
+		"word": "[a b] true true", "list": "[c] true true", "free": "[] false true", "map": "[] false true", "map.x": "[] false true",
+		"money": "[] false true", "money.currency": "[] false true", "money.curency": "[] false false", "word.x": "[] false false", "none": "[] false false",
+	} {
+		words, closed, ok := s.Closed(strings.Split(path, ".")...)
+		if got := fmt.Sprint(words, closed, ok); got != want {
+			t.Errorf("%s: %s, want %s", path, got, want)
+		}
+	}
+}
