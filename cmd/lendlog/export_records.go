@@ -26,6 +26,7 @@ import (
 	"github.com/lendlog/lendlog/ledger/index"
 	"github.com/lendlog/lendlog/ledger/proof"
 	"github.com/lendlog/lendlog/ledger/record"
+	"github.com/lendlog/lendlog/ledger/store"
 )
 
 // manifestEnd is what the name of a manifest has behind that of its file.
@@ -299,21 +300,13 @@ func (x *exporter) name(draft string, m *export.Manifest) error {
 	if err := os.Rename(manifest.Name(), x.out+manifestEnd); err != nil {
 		return err
 	}
-	if err := syncDir(dir); err != nil { // so that the file is not there before it
+	if err := store.SyncDir(dir); err != nil { // so that the file is not there before it
 		return err
 	}
 	if err := os.Rename(draft, x.out); err != nil {
 		return err
 	}
-	return syncDir(dir)
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return store.SyncDir(dir)
 }
 
 func (x *exporter) report(m *export.Manifest) error {
