@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/lendlog/lendlog/ledger"
-	"github.com/lendlog/lendlog/ledger/canon"
 	"github.com/lendlog/lendlog/ledger/rule"
 	"github.com/lendlog/lendlog/ledger/story"
 )
@@ -53,31 +52,16 @@ func (t *telling) add(r *ledger.Record) {
 	if !ok {
 		return
 	}
-	if t.size += recordSize + footprint(one.Data); t.size > maxStory {
+	if t.size += recordSize + one.Data.Footprint(); t.size > maxStory {
 		t.records = nil
 		return
 	}
 	t.records = append(t.records, one)
 }
 
-// What a canon.Member takes on a machine of 64 bits, and a story.Record with its
-// copy in the story.
-const (
-	memberSize = 96
-	recordSize = 1024
-)
-
-// footprint returns about how many bytes a value takes in memory.
-func footprint(v canon.Value) int {
-	n := memberSize + len(v.Str)
-	for _, item := range v.Items {
-		n += footprint(item)
-	}
-	for _, m := range v.Members {
-		n += len(m.Name) + footprint(m.Value)
-	}
-	return n
-}
+// recordSize is what a story.Record takes on a machine of 64 bits, with its copy
+// in the story.
+const recordSize = 1024
 
 // An alteredDoc says by which records a record was corrected or voided.
 type alteredDoc struct {

@@ -133,7 +133,7 @@ func TestLongStories(t *testing.T) {
 		s.submit(storyEvent(fmt.Sprint(i), "decision.made", inputs))
 		if v, err := canon.Parse([]byte(inputs), canon.Limits{}); err != nil {
 			t.Fatal(err)
-		} else if told += footprint(v); told > maxStory {
+		} else if told += v.Footprint(); told > maxStory {
 			break
 		}
 	}

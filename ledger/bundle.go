@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/lendlog/lendlog/ledger/index"
@@ -106,9 +105,10 @@ func (m *bundling) under(note []byte) error {
 }
 
 func (m *bundling) begin(w io.Writer) (err error) {
-	if m.out, err = proof.NewBundleWriter(w, &m.head); errors.Is(err, proof.ErrBundle) {
-		err = fmt.Errorf("%w: %s", ErrBundling, strings.TrimPrefix(err.Error(), proof.ErrBundle.Error()+": "))
+	if err := m.head.Check(); err != nil {
+		return fmt.Errorf("%w: %w", ErrBundling, err)
 	}
+	m.out, err = proof.NewBundleWriter(w, &m.head)
 	return err
 }
 

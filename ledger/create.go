@@ -275,7 +275,10 @@ type ownEvent struct {
 // ownSubmitter is the submitter of the ledger's own records.
 const ownSubmitter = "ledger"
 
-func (l *Ledger) ownSource() string { return "urn:lendlog:ledger:" + l.conf.Origin }
+// ownPrefix stands before the origin in the source of the ledger's own records.
+const ownPrefix = "urn:lendlog:ledger:"
+
+func (l *Ledger) ownSource() string { return ownPrefix + l.conf.Origin }
 
 func (l *Ledger) own(o ownEvent) (*record.Event, error) {
 	return record.NewOwnEvent(canon.Map(

@@ -86,7 +86,7 @@ func (l *Ledger) ClosePeriod(ctx context.Context, to time.Time, progress func(do
 		c.From = genesis.Entry.Recorded.Truncate(PeriodStep)
 	}
 	if !c.From.Before(to) {
-		return nil, fmt.Errorf("%w: all up to %s is closed, or lies before the ledger", ErrPeriod, c.From.Format(time.RFC3339))
+		return nil, fmt.Errorf("%w: all up to %s is closed, or lies before the ledger; give a later end", ErrPeriod, c.From.Format(time.RFC3339))
 	}
 	// Whatever was numbered before the period was over is committed once the
 	// sequencer has answered this, and lies below the index-root.

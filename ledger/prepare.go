@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/lendlog/lendlog/ledger/canon"
 	"github.com/lendlog/lendlog/ledger/proof"
@@ -62,10 +63,11 @@ var errOwn = errors.New("this type can be appended only by the ledger itself")
 // records again, and in the chain of the periods each begins where the last
 // record of the chain says.
 func (l *Ledger) admit(ev *record.Event) error {
+	origin, ours := strings.CutPrefix(ev.Source, ownPrefix)
 	switch {
 	case ev.Schema.Own:
 		return errOwn
-	case ev.Source == l.ownSource():
+	case ours && origin == l.conf.Origin:
 		return record.Violations{{Pointer: "/source", Code: record.CodeAttribute, Message: "is that of the ledger's own records; name the system that the event comes from"}}
 	case ev.Subject == periodSubject:
 		return record.Violations{{Pointer: "/subject", Code: record.CodeSubject, Message: "has records of the ledger itself only; name another subject"}}

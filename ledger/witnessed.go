@@ -138,8 +138,8 @@ func (l *Ledger) Hold(why error) { l.held.Store(&why) }
 const witnessSubject = "ledger/witnesses"
 
 // Override records an operator's decision to go on although no quorum of the
-// witnesses has answered, with a code for the reason, and then has the ledger take appends again. The ledger
-// must be running.
+// witnesses has answered, with a code for the reason, and then has the ledger
+// take appends again. The ledger must be running.
 func (l *Ledger) Override(ctx context.Context, reason string) error {
 	if _, ok := l.Catalogue().Type(record.TypeOverridden); !ok {
 		return errors.New("the ledger has no type to record this with, because an older program made it: stop it, and run `lendlog types add --builtin --dir DIR` first")

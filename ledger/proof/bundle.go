@@ -111,8 +111,8 @@ func (s *Sample) Draw(checkpoint string) []int64 {
 	return out
 }
 
-// check reports what no bundle of this head can be verified with.
-func (b *Bundle) check() error {
+// Check reports why no bundle begins with this head.
+func (b *Bundle) Check() error {
 	claims := 0
 	for _, is := range []bool{b.Period != nil, b.Sample != nil, b.Query != nil} {
 		if is {
@@ -139,9 +139,6 @@ func (b *Bundle) check() error {
 // maxTree is beyond every tree.
 const maxTree = 1 << 62
 
-// ErrBundle is for a head that no bundle has.
-var ErrBundle = errors.New("no bundle begins like this")
-
 // A BundleWriter writes a bundle line by line.
 type BundleWriter struct {
 	w          io.Writer
@@ -151,10 +148,10 @@ type BundleWriter struct {
 	buf        []byte
 }
 
-// NewBundleWriter writes the first line. A head that no bundle has is ErrBundle.
+// NewBundleWriter writes the first line of a head that passes Check.
 func NewBundleWriter(w io.Writer, b *Bundle) (*BundleWriter, error) {
-	if err := b.check(); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrBundle, err)
+	if err := b.Check(); err != nil {
+		return nil, err
 	}
 	out := &BundleWriter{w: w, contiguous: b.Period != nil, schemas: map[[32]byte]bool{}}
 	m := []canon.Member{
@@ -307,7 +304,7 @@ func (r *bundleReader) head() (*Bundle, error) {
 		o.end()
 	})
 	if err == nil {
-		if err = b.check(); err != nil {
+		if err = b.Check(); err != nil {
 			err = formError{err}
 		}
 	}

@@ -11,7 +11,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/lendlog/lendlog/ledger/canon"
 	"github.com/lendlog/lendlog/ledger/record"
 	"github.com/lendlog/lendlog/ledger/term"
 	"github.com/lendlog/lendlog/ledger/tree"
@@ -219,23 +218,11 @@ func (v *bundleVerifier) add(rec *Record, line int64) error {
 		}
 	}
 	for _, s := range v.one.Shown {
-		if v.shown += weight(s.Value); v.shows && v.lines <= maxShownLines && v.shown <= maxShown {
+		if v.shown += s.Value.Footprint(); v.shows && v.lines <= maxShownLines && v.shown <= maxShown {
 			v.total.Shown = append(v.total.Shown, s)
 		}
 	}
 	return nil
-}
-
-// weight returns about how many bytes a value takes in memory.
-func weight(v canon.Value) int {
-	n := 96 + len(v.Str)
-	for _, item := range v.Items {
-		n += weight(item)
-	}
-	for _, m := range v.Members {
-		n += len(m.Name) + weight(m.Value)
-	}
-	return n
 }
 
 func (v *bundleVerifier) tally(name string, r Result) *int64 {
