@@ -13,8 +13,8 @@ import (
 	"time"
 
 	"github.com/lendlog/lendlog/ledger/canon"
-	"github.com/lendlog/lendlog/ledger/mpt"
 	"github.com/lendlog/lendlog/ledger/record"
+	derive "github.com/lendlog/lendlog/ledger/replay"
 	"github.com/lendlog/lendlog/ledger/store"
 	"github.com/lendlog/lendlog/ledger/tree"
 )
@@ -83,7 +83,7 @@ type replay struct {
 	lost    []span
 	differs []int64 // those of them that are there
 
-	subjects  mpt.Tree
+	subjects  derive.Subjects
 	recorded  time.Time
 	entries   int64
 	lastRoot  int64 // index of the last index-root
@@ -480,22 +480,16 @@ func early(typ string) bool {
 
 // chain holds an entry against the records of its subject before it.
 func (r *replay) chain(index int64, e *record.Entry, hash tree.Hash) {
-	var count int64
-	var last tree.Hash
-	if v, ok := r.subjects.Get(e.Term[:]); ok {
-		count = int64(binary.BigEndian.Uint64(v))
-		last = tree.Hash(v[8:])
-	}
+	count, linked := r.subjects.Extend(e, hash)
 	gap := e.Seq - count - 1
 	switch {
-	case gap == 0 && e.Seq > 1 && e.Prev != last:
+	case gap == 0 && !linked:
 		r.fail(about(Chains, index, askOperator, "its prev is not the hash of number %d of its subject", count))
 	case gap < 0:
 		r.fail(about(Chains, index, askOperator, "it says that it is number %d of its subject, which has %d before it", e.Seq, count))
 	case gap > 0 && gap > r.lostCount():
 		r.fail(about(Chains, index, askOperator, "it says that it is number %d of its subject, which has only %d before it: records were left out", e.Seq, count))
 	}
-	r.subjects.Set(e.Term[:], append(binary.BigEndian.AppendUint64(make([]byte, 0, 40), uint64(e.Seq)), hash[:]...))
 }
 
 // settle says what the tiles disagree about, now that all is read: under a

@@ -3,10 +3,9 @@
 package ledgertest
 
 import (
+	"bytes"
 	"crypto/ed25519"
-	"crypto/sha256"
 	"encoding/base64"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -33,8 +32,7 @@ type Witness struct {
 
 	t    testing.TB
 	name string
-	key  ed25519.PrivateKey
-	hash uint32
+	key  *tree.CosignKey
 
 	mu    sync.Mutex // guards all below
 	logs  []note.Verifier
@@ -48,13 +46,15 @@ type Witness struct {
 // from a seed: two of one seed have one key.
 func NewWitness(t testing.TB, name string, seed byte, logs ...string) *Witness {
 	t.Helper()
-	key := ed25519.NewKeyFromSeed(append(make([]byte, ed25519.SeedSize-1), seed))
-	public := append([]byte{4}, key.Public().(ed25519.PublicKey)...)
-	sum := sha256.Sum256(append([]byte(name+"\n"), public...))
-	w := &Witness{
-		t: t, name: name, key: key, hash: binary.BigEndian.Uint32(sum[:4]), now: time.Now, ID: "— " + name + " ",
-		Key: fmt.Sprintf("%s+%x+%s", name, sum[:4], base64.StdEncoding.EncodeToString(public)),
+	secret, _, err := note.GenerateKey(bytes.NewReader(append(make([]byte, ed25519.SeedSize-1), seed)), name)
+	if err != nil {
+		t.Fatal(err)
 	}
+	key, err := tree.NewCosignKey(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &Witness{t: t, name: name, key: key, now: time.Now, ID: "— " + name + " ", Key: key.VerifierKey()}
 	for _, l := range logs {
 		v, err := note.NewVerifier(l)
 		if err != nil {
@@ -113,10 +113,7 @@ func (w *Witness) Believe(head tree.Checkpoint) {
 
 // Cosign returns the signature line of the witness under a checkpoint at a time.
 func (w *Witness) Cosign(cp tree.Checkpoint, at time.Time) string {
-	sig := ed25519.Sign(w.key, fmt.Appendf(nil, "cosignature/v1\ntime %d\n%s", at.Unix(), cp.Text()))
-	b := binary.BigEndian.AppendUint32(nil, w.hash)
-	b = append(binary.BigEndian.AppendUint64(b, uint64(at.Unix())), sig...)
-	return w.ID + base64.StdEncoding.EncodeToString(b) + "\n"
+	return w.key.Cosign(cp, at)
 }
 
 // ServeHTTP answers add-checkpoint.

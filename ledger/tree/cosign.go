@@ -47,8 +47,7 @@ func NewCosigner(vkey string) (*Cosigner, error) {
 	case key[0] != algCosignature:
 		return nil, errors.New("it is not the key of a witness that cosigns with Ed25519: the first byte of a witness' key is 4; that of a log's own key is another")
 	}
-	h := sha256.Sum256(append([]byte(name+"\n"), key...))
-	hash := binary.BigEndian.Uint32(h[:4])
+	hash := keyID(name, key[1:])
 	if n, err := strconv.ParseUint(id, 16, 32); err != nil || len(id) != 8 || uint32(n) != hash {
 		return nil, errors.New("the id in the key of the witness is not that of its name and key: a letter of it was changed")
 	}
@@ -84,6 +83,49 @@ func CosignedAt(s note.Signature) (time.Time, error) {
 		return time.Time{}, errors.New("the time of the cosignature is not one")
 	}
 	return time.Unix(int64(at), 0).UTC(), nil
+}
+
+// A CosignKey makes the cosignatures of one witness.
+type CosignKey struct {
+	*Cosigner
+	private ed25519.PrivateKey
+}
+
+// NewCosignKey reads the signer key of a witness, as golang.org/x/mod/sumdb/note
+// writes it: PRIVATE+KEY+NAME+ID+SEED, SEED being base64 of the byte 1 and 32
+// bytes. Programs of others that cosign read the same.
+func NewCosignKey(skey string) (*CosignKey, error) {
+	signer, err := note.NewSigner(skey)
+	if err != nil {
+		return nil, errors.New("it is not the signer key of a witness, PRIVATE+KEY+NAME+ID+SEED")
+	}
+	seed, err := base64.StdEncoding.DecodeString(skey[strings.LastIndexByte(skey, '+')+1:])
+	if err != nil || len(seed) != 1+ed25519.SeedSize {
+		return nil, errors.New("it is not a signer key of Ed25519")
+	}
+	private := ed25519.NewKeyFromSeed(seed[1:])
+	key := private.Public().(ed25519.PublicKey)
+	return &CosignKey{&Cosigner{signer.Name(), keyID(signer.Name(), key), key}, private}, nil
+}
+
+// keyID is the id of the key of a witness (C2SP signed-note).
+func keyID(name string, key ed25519.PublicKey) uint32 {
+	h := sha256.Sum256(append([]byte(name+"\n"), append([]byte{algCosignature}, key...)...))
+	return binary.BigEndian.Uint32(h[:4])
+}
+
+// VerifierKey returns the key that belongs to it, for [NewCosigner].
+func (k *CosignKey) VerifierKey() string {
+	return fmt.Sprintf("%s+%08x+%s", k.name, k.hash, base64.StdEncoding.EncodeToString(append([]byte{algCosignature}, k.key...)))
+}
+
+// Cosign returns the signature line of the witness under a checkpoint. What it
+// signs besides is the time, in whole seconds.
+func (k *CosignKey) Cosign(c Checkpoint, at time.Time) string {
+	b := binary.BigEndian.AppendUint32(nil, k.hash)
+	b = binary.BigEndian.AppendUint64(b, uint64(at.Unix()))
+	b = append(b, ed25519.Sign(k.private, fmt.Appendf(nil, "cosignature/v1\ntime %d\n%s", at.Unix(), c.Text()))...)
+	return "— " + k.name + " " + base64.StdEncoding.EncodeToString(b) + "\n"
 }
 
 // SplitNote returns the text of a signed note, and its signature lines.

@@ -3,6 +3,7 @@
 package tree_test
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"encoding/base64"
 	"strings"
@@ -131,4 +132,38 @@ func FuzzCosigner(f *testing.F) {
 			t.Fatal("torchwood does not verify it")
 		}
 	})
+}
+
+// What a CosignKey cosigns is what torchwood's signer of the same seed does, and
+// its keys are those that note writes and reads.
+func TestCosignKey(t *testing.T) {
+	seed := append(make([]byte, ed25519.SeedSize-1), 2)
+	skey, _, err := note.GenerateKey(bytes.NewReader(seed), "witness.example/w1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	k, err := tree.NewCosignKey(skey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := witnessKey(t, "witness.example/w1", 2)
+	if k.VerifierKey() != w.Verifier().String() {
+		t.Errorf("the key is %s, want %s", k.VerifierKey(), w.Verifier())
+	}
+	cp := tree.Checkpoint{Origin: "ledger.example/1", Size: 7, Root: tree.EmptyRoot}
+	line := k.Cosign(cp, time.Unix(1700000000, 0))
+	const golden = "— witness.example/w1 6Two1gAAAABlU/EAEBtNGA5Ee7xZL6J8LrbqCDFBkx/jGP0vDuly1UEIWs7qZqPwCe1guD2t5ety7/fvQSffdzJsC8Hw37gkLQlrDQ==\n"
+	if line != golden {
+		t.Errorf("the line is %q", line)
+	}
+	if _, n, err := tree.OpenCheckpoint([]byte(cp.Text()+"\n"+line), note.VerifierList(w.Verifier())); err != nil {
+		t.Error(err)
+	} else if at, err := tree.CosignedAt(n.Sigs[0]); err != nil || at.Unix() != 1700000000 {
+		t.Errorf("cosigned at %v: %v", at, err)
+	}
+	for _, bad := range []string{"", "PRIVATE+KEY+", k.VerifierKey(), skey[:len(skey)-4], "x" + skey, strings.Replace(skey, "w1", "w2", 1)} {
+		if _, err := tree.NewCosignKey(bad); err == nil {
+			t.Errorf("%q is read", bad)
+		}
+	}
 }

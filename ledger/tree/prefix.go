@@ -31,6 +31,9 @@ func NewPrefix(size int64, roots []Hash) (Prefix, error) {
 // Size returns the number of leaves.
 func (p *Prefix) Size() int64 { return p.size }
 
+// Roots returns the roots of the subtrees, for NewPrefix.
+func (p *Prefix) Roots() []Hash { return append([]Hash(nil), p.roots...) }
+
 // Append adds a leaf.
 func (p *Prefix) Append(leaf Hash) {
 	// A subtree is complete with its neighbour as a carry ends an addition.

@@ -106,25 +106,27 @@ func (k Keys) Write(dir string) error {
 	return nil
 }
 
+// ReadSecret reads a file that holds a secret key, and refuses one that others
+// can read. It returns the text without white space around it.
+func ReadSecret(path string) (string, error) {
+	st, err := os.Stat(path)
+	if err != nil {
+		return "", fmt.Errorf("couldn't read a key; put this ledger's own keys back: %w", err)
+	}
+	if st.Mode().Perm()&0o077 != 0 {
+		return "", fmt.Errorf("%s can be read by others; run chmod 600 on it", path)
+	}
+	b, err := os.ReadFile(path)
+	return strings.TrimSpace(string(b)), err
+}
+
 // ReadKeys reads the keys in dir. It refuses files that others can read.
 func ReadKeys(dir string) (k Keys, err error) {
-	read := func(name string) string {
-		if err != nil {
-			return "" // the first one says enough
+	read := func(name string) (text string) {
+		if err == nil { // the first one says enough
+			text, err = ReadSecret(filepath.Join(dir, name))
 		}
-		path := filepath.Join(dir, name)
-		var st os.FileInfo
-		if st, err = os.Stat(path); err != nil {
-			err = fmt.Errorf("couldn't read a key; put this ledger's own keys back: %w", err)
-			return ""
-		}
-		if st.Mode().Perm()&0o077 != 0 {
-			err = fmt.Errorf("%s can be read by others; run chmod 600 on it", path)
-			return ""
-		}
-		var b []byte
-		b, err = os.ReadFile(path)
-		return strings.TrimSpace(string(b))
+		return text
 	}
 	secret := func(name string) (out [32]byte) {
 		b, derr := base64.StdEncoding.DecodeString(read(name))
