@@ -18,6 +18,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/lendlog/lendlog/ledger"
+	"github.com/lendlog/lendlog/ledger/proof"
 	"github.com/lendlog/lendlog/ledger/tree"
 )
 
@@ -98,7 +99,7 @@ func (w *asked) ask(ctx context.Context, head ledger.Head, prove prover, now fun
 			}
 			return c, err
 		case status != http.StatusConflict:
-			return cosignature{}, refusal(status, header)
+			return cosignature{}, refusal(status, header, body)
 		}
 		size, err := parseSize(header.Get("Content-Type"), body)
 		switch {
@@ -180,24 +181,35 @@ func parseSize(contentType string, body []byte) (int64, error) {
 type refused struct {
 	status int
 	after  time.Duration // not to be asked before; 0 where the witness says nothing
+	says   string        // why, in the words of the witness, printable; "" where it says nothing
 }
 
 func (r *refused) Error() string {
 	s := fmt.Sprintf("the witness answers %d", r.status)
 	switch r.status {
 	case http.StatusForbidden:
-		s += ": it knows the ledger's origin with another key; have it registered there with the key of `lendlog trust`"
+		s += ": it knows the ledger's origin with another key, or refuses what the ledger signed; in the first case have the key of `lendlog trust` registered there"
 	case http.StatusNotFound:
 		s += ": it does not know the ledger, or the URL is not its submission prefix; have the origin and the key of `lendlog trust` registered there"
+	}
+	if r.says != "" {
+		s += fmt.Sprintf("; it says %q", r.says)
 	}
 	return s
 }
 
-func refusal(status int, header http.Header) error {
+// maxSays bounds the words of a witness, in bytes.
+const maxSays = 300
+
+func refusal(status int, header http.Header, body []byte) error {
 	if status == http.StatusUnprocessableEntity {
 		return ErrForked
 	}
 	r := &refused{status: status}
+	if media, _, _ := strings.Cut(header.Get("Content-Type"), ";"); media == "text/plain" {
+		line, _, _ := bytes.Cut(body[:min(len(body), maxSays)], []byte("\n"))
+		r.says = proof.Printable(strings.ToValidUTF8(string(line), ""))
+	}
 	if n, err := strconv.Atoi(header.Get("Retry-After")); err == nil && n > 0 {
 		r.after = min(time.Duration(n)*time.Second, maxRetryAfter)
 	}
