@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -66,7 +67,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "serve": serveInBackground, "terminate": stopServer, "post": post, "change": change, "same-records": sameRecords, "older-ledger": olderLedger, "aged-ledger": agedLedger,
+			"exits": exits, "serve": serveInBackground, "terminate": stopServer, "crash": crashServer, "address": freeAddress, "post": post, "change": change, "same-records": sameRecords, "older-ledger": olderLedger, "aged-ledger": agedLedger,
 			"witness": func(ts *testscript.TestScript, neg bool, args []string) { startWitness(t, ts, neg, args) }, "witness-policy": witnessPolicy,
 			"witness-down": witnessDown, "witness-up": witnessUp, "becomes": becomes,
 			"follow": followInBackground, "watch": watchInBackground, "arrives": arrives, "interrupt": interrupt,
@@ -173,6 +174,31 @@ func stopServer(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if len(args) == 1 {
 		ts.Check(os.WriteFile(ts.MkAbs(args[0]), s.errs.Bytes(), 0o600))
+	}
+}
+
+// crashServer kills the server of the script: crash.
+func crashServer(ts *testscript.TestScript, neg bool, args []string) {
+	s := servers[ts]
+	if neg || s == nil || len(args) > 0 {
+		ts.Fatalf("usage: crash, after serve")
+	}
+	delete(servers, ts)
+	ts.Check(s.Process.Kill())
+	_ = s.Wait()
+}
+
+// freeAddress sets variables to addresses at which nobody listens: address
+// NAME...
+func freeAddress(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 1 {
+		ts.Fatalf("usage: address NAME...")
+	}
+	for _, name := range args {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		ts.Check(err)
+		defer l.Close() // so that each gets one of its own
+		ts.Setenv(name, l.Addr().String())
 	}
 }
 

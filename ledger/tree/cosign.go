@@ -99,7 +99,8 @@ func NewCosignKey(skey string) (*CosignKey, error) {
 	if err != nil {
 		return nil, errors.New("it is not the signer key of a witness, PRIVATE+KEY+NAME+ID+SEED")
 	}
-	seed, err := base64.StdEncoding.DecodeString(skey[strings.LastIndexByte(skey, '+')+1:])
+	parts := strings.SplitN(skey, "+", 5) // base64 has a + too
+	seed, err := base64.StdEncoding.DecodeString(parts[4])
 	if err != nil || len(seed) != 1+ed25519.SeedSize {
 		return nil, errors.New("it is not a signer key of Ed25519")
 	}

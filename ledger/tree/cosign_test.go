@@ -161,6 +161,17 @@ func TestCosignKey(t *testing.T) {
 	} else if at, err := tree.CosignedAt(n.Sigs[0]); err != nil || at.Unix() != 1700000000 {
 		t.Errorf("cosigned at %v: %v", at, err)
 	}
+	for i := range byte(64) { // of which the base64 of some has a +
+		skey, _, err := note.GenerateKey(bytes.NewReader(bytes.Repeat([]byte{i*4 + 2}, ed25519.SeedSize)), "witness.example/w1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if k, err := tree.NewCosignKey(skey); err != nil {
+			t.Errorf("%s: %v", skey, err)
+		} else if _, err := tree.NewCosigner(k.VerifierKey()); err != nil {
+			t.Errorf("%s: %v", k.VerifierKey(), err)
+		}
+	}
 	for _, bad := range []string{"", "PRIVATE+KEY+", k.VerifierKey(), skey[:len(skey)-4], "x" + skey, strings.Replace(skey, "w1", "w2", 1)} {
 		if _, err := tree.NewCosignKey(bad); err == nil {
 			t.Errorf("%q is read", bad)

@@ -206,6 +206,9 @@ func (w *Witness) ledger(known Ledger) (*ledger, error) {
 	}, w.conf.MaxSubjects)
 }
 
+// Name returns the name of the witness.
+func (w *Witness) Name() string { return w.key.Name() }
+
 // of returns the ledger of an origin, nil for none.
 func (w *Witness) of(origin string) *ledger {
 	for _, l := range w.ledgers {
