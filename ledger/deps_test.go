@@ -46,7 +46,7 @@ var rules = []struct {
 // pure lists packages that do no I/O, so that a verifier can be trusted with
 // hostile bytes and nothing else.
 var pure = []string{
-	"ledger/canon", "ledger/tree", "ledger/mpt", "ledger/term", "ledger/record", "ledger/seal", "ledger/proof", "ledger/proof/chain",
+	"ledger/canon", "ledger/tree", "ledger/mpt", "ledger/replay", "ledger/term", "ledger/record", "ledger/seal", "ledger/proof", "ledger/proof/chain",
 	"ledger/story", "ledger/rule", "ledger/due", "ledger/stats", "ledger/reconcile", "ledger/hmda", "ledger/lifecycle", "ledger/index", "ledger/export",
 }
 
@@ -151,7 +151,7 @@ func TestClientKnowsNoEngine(t *testing.T) {
 }
 
 func TestAuditUsesNoEngine(t *testing.T) {
-	for _, name := range []string{"ledger/fsck", "cmd/lendlog/internal/monitor"} {
+	for _, name := range []string{"ledger/fsck", "ledger/replay", "cmd/lendlog/internal/monitor", "cmd/lendlog/internal/cosigner"} {
 		for _, p := range list(t, "-deps", module+name) {
 			if p.ImportPath == module+"ledger" {
 				t.Errorf("%s links %s: a mistake of the engine must not be repeated where it is looked for", name, p.ImportPath)
