@@ -3,16 +3,21 @@
 package interop
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -241,4 +246,116 @@ func TestServeAsksWitnesses(t *testing.T) {
 	// The true one goes on.
 	l.serve(flags...)
 	cosigned(newest())
+}
+
+// A served ledger has a witness of transparency-dev and one of lendlog's own
+// cosign, which replays the ledger from its tiles before. Together they satisfy a
+// policy of both, and neither cosigns a copy from before that went another way.
+func TestOwnWitness(t *testing.T) {
+	l := create(t)
+	one := watch(t, "witness.one.example", l.key)
+	var addresses [2]string
+	var taken [2]net.Listener // at once, so that each has an address of its own
+	for i := range addresses {
+		var err error
+		if taken[i], err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+			t.Fatal(err)
+		}
+		addresses[i] = taken[i].Addr().String()
+	}
+	for _, ln := range taken {
+		_ = ln.Close()
+	}
+	dir := filepath.Join(t.TempDir(), "witness")
+	var made struct{ Key, Policy string }
+	if err := json.Unmarshal(l.run("witness", "init", "--json", "--dir", dir, "--name", "own.example/1", "--url", "http://"+addresses[0]), &made); err != nil {
+		t.Fatal(err)
+	}
+	own := exec.Command(filepath.Join(bin, "lendlog"), "witness", "run", "--dir", dir, "--listen", addresses[0],
+		"--ledger", filepath.Join(l.dir, "trust.json")+",http://"+addresses[1]+"/log")
+	var log bytes.Buffer
+	own.Stderr = &log
+	if err := own.Start(); err != nil {
+		t.Fatal(err)
+	}
+	stopped := false
+	stop := func() {
+		if stopped {
+			return
+		}
+		stopped = true
+		_ = own.Process.Signal(syscall.SIGTERM)
+		if err := own.Wait(); err != nil {
+			t.Errorf("lendlog witness: %v\n%s", err, &log)
+		}
+	}
+	t.Cleanup(stop)
+	lines := fmt.Sprintf("witness one %s %s\n%s\ngroup both all one own.example/1\nquorum both\n", one.key, one.url, made.Policy)
+	policy, err := torchwood.ParsePolicy([]byte("log " + l.key + "\n" + lines))
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "witnesses.policy")
+	if err := os.WriteFile(file, []byte(lines), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	flags := []string{"--witnesses", file, "--witness-every", "1s", "--listen", addresses[1]}
+	l.serve(flags...)
+	cosigned := func(from int64) {
+		t.Helper()
+		for range 6000 {
+			if cp, _, err := torchwood.VerifyCheckpoint(l.get("/log/checkpoint"), policy); err == nil && cp.N >= from {
+				return
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		t.Fatalf("the witnesses do not cosign\n%s", &log)
+	}
+	cosigned(1)
+	for range 2 {
+		l.submit(30)
+		text, _, _ := strings.Cut(string(l.get("/v1/checkpoint")), "\n\n")
+		cp, err := torchwood.ParseCheckpoint(text + "\n")
+		if err != nil {
+			t.Fatal(err)
+		}
+		cosigned(cp.N)
+	}
+	// What monitors of C2SP witnesses look for is there.
+	resp, err := http.Get(fmt.Sprintf("http://%s/%x/checkpoint", addresses[0], sha256.Sum256([]byte(origin))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	signed, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	alone, err := torchwood.ParsePolicy([]byte("log " + l.key + "\n" + made.Policy + "\nquorum own.example/1\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := torchwood.VerifyCheckpoint(signed, alone); err != nil {
+		t.Errorf("%v of %q", err, signed)
+	}
+	l.stop()
+
+	fork := &ledger{t: t, dir: filepath.Join(t.TempDir(), "ledger"), key: l.key}
+	l.copy(l.young, fork.dir)
+	fork.serve(flags...)
+	for range 100 {
+		resp, err := http.Get(fork.url + "/readyz")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if resp.StatusCode != http.StatusServiceUnavailable {
+			t.Fatalf("a ledger that was rolled back takes events: %s", resp.Status)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	fork.stop()
+	l.serve(flags...)
+	cosigned(1)
+	stop()
 }
