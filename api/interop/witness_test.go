@@ -228,24 +228,31 @@ func TestServeAsksWitnesses(t *testing.T) {
 	l.stop()
 	// A copy from before, which grows, does not get their cosignatures, and so
 	// takes no events.
-	fork := &ledger{t: t, dir: filepath.Join(t.TempDir(), "ledger"), key: l.key}
-	l.copy(l.young, fork.dir)
-	fork.serve(flags...)
-	for range 100 {
-		resp, err := http.Get(fork.url + "/readyz")
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = resp.Body.Close()
-		if resp.StatusCode != http.StatusServiceUnavailable {
-			t.Fatalf("a ledger that was rolled back takes events: %s", resp.Status)
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	fork.stop()
+	l.goBack(flags...)
 	// The true one goes on.
 	l.serve(flags...)
 	cosigned(newest())
+}
+
+// goBack serves a copy of the ledger from before, with witnesses that know more,
+// and wants it to take no events.
+func (l *ledger) goBack(flags ...string) {
+	l.t.Helper()
+	old := &ledger{t: l.t, dir: filepath.Join(l.t.TempDir(), "ledger"), key: l.key}
+	l.copy(l.young, old.dir)
+	old.serve(flags...)
+	defer old.stop()
+	for range 100 {
+		resp, err := http.Get(old.url + "/readyz")
+		if err != nil {
+			l.t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if resp.StatusCode != http.StatusServiceUnavailable {
+			l.t.Fatalf("a ledger that was rolled back takes events: %s", resp.Status)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
 }
 
 // A served ledger has a witness of transparency-dev and one of lendlog's own
@@ -340,21 +347,7 @@ func TestOwnWitness(t *testing.T) {
 	}
 	l.stop()
 
-	fork := &ledger{t: t, dir: filepath.Join(t.TempDir(), "ledger"), key: l.key}
-	l.copy(l.young, fork.dir)
-	fork.serve(flags...)
-	for range 100 {
-		resp, err := http.Get(fork.url + "/readyz")
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = resp.Body.Close()
-		if resp.StatusCode != http.StatusServiceUnavailable {
-			t.Fatalf("a ledger that was rolled back takes events: %s", resp.Status)
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	fork.stop()
+	l.goBack(flags...)
 	l.serve(flags...)
 	cosigned(1)
 	stop()
