@@ -195,6 +195,8 @@ func TestFaults(t *testing.T) {
 		{"a cosignature of tomorrow", text(func(w *ledgertest.Witness) string { return w.Cosign(cp, time.Now().Add(24*time.Hour)) }), "away from that of the ledger"},
 		{"the end of time", text(func(w *ledgertest.Witness) string { return w.Cosign(cp, time.Unix(1<<50, 0)) }), "time of the cosignature is not one"},
 		{"403", code(http.StatusForbidden), "answers 403: it knows the ledger's origin with another key"},
+		{"403 with its reason", code(http.StatusForbidden, "Content-Type", "text/plain; charset=utf-8", "refused: leaf 7\x1b[2J: a lie\nmore\n"), `it says "refused: leaf 7\\u001b[2J: a lie"`},
+		{"403 with a page", code(http.StatusForbidden, "Content-Type", "text/html", "<html>"), "have the key of `lendlog trust` registered there"},
 		{"404", code(http.StatusNotFound), "answers 404: it does not know the ledger"},
 		{"422", code(http.StatusUnprocessableEntity), "there are two histories"},
 		{"429", code(http.StatusTooManyRequests, "Retry-After", "120"), "answers 429"},

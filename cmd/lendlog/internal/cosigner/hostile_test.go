@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"runtime"
 	"slices"
 	"strings"
@@ -304,4 +305,39 @@ func TestServes(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
+}
+
+// Whoever asks for the same again and again costs no write, and a wrong proof
+// sends the witness to the tiles once.
+func TestAskedAgain(t *testing.T) {
+	leaves, _ := honestLeaves(t)
+	size := int64(len(leaves))
+	l := serveLog(t, testOrigin, leaves)
+	now := time.Now()
+	w := start(t, Config{Dir: newDir(t), Now: func() time.Time { return now }}, l)
+	w.cosigns(t, l, 0, size-10)
+	lo := w.of(testOrigin)
+	writes, write := 0, lo.write
+	lo.write = func(path string, data []byte, mode os.FileMode) error { writes++; return write(path, data, mode) }
+	for range 10 {
+		w.cosigns(t, l, size-10, size-10)
+	}
+	if writes != 0 {
+		t.Errorf("it writes %d times", writes)
+	}
+	now = now.Add(time.Second)
+	if w.cosigns(t, l, size-10, size-10); writes != 1 {
+		t.Errorf("a later cosignature is written %d times", writes)
+	}
+	for i := range 3 {
+		l.paths()
+		if status, text, _ := w.ask(body(size-10, nil, l.sign(l.checkpoint(size)))); status != 422 {
+			t.Fatalf("it answers %d %s", status, text)
+		}
+		lo.jobs.Wait()
+		if asked := len(l.paths()); (asked > 0) != (i == 0) {
+			t.Errorf("time %d: it asks for %d tiles", i, asked)
+		}
+	}
+	w.cosigns(t, l, size-10, size)
 }

@@ -3,6 +3,7 @@
 package cosigner
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -43,6 +44,9 @@ const maxUncovered = 1<<16 + 1<<12
 // maxTree is more leaves than any ledger has; tlog's indexes overflow far above.
 const maxTree = 1 << 48
 
+// maxExamined bounds the checkpoints that are remembered to have been examined.
+const maxExamined = 1024
+
 // A cosigned checkpoint is the newest of a ledger.
 type cosigned struct {
 	tree.Checkpoint
@@ -69,6 +73,9 @@ type ledger struct {
 	refused *Refusal // the last one
 	broken  error    // why the last cosignature could not be kept; nil when it could
 	seen    progress
+	// examined are checkpoints that came with a wrong proof, of which the tiles
+	// have shown whether it is the ledger that is wrong: once for each.
+	examined map[tree.Checkpoint]bool
 
 	archive  *store.Witnessed
 	archived int64 // size of its last checkpoint; -1 for none
@@ -91,6 +98,7 @@ func openLedger(l *ledger, limit int) (_ *ledger, err error) {
 	if err := os.MkdirAll(l.dir, 0o700); err != nil {
 		return nil, err
 	}
+	l.examined = map[tree.Checkpoint]bool{}
 	l.write, l.newest.Checkpoint = store.WriteFile, tree.Checkpoint{Origin: l.trust.Origin, Root: tree.EmptyRoot}
 	path := filepath.Join(l.dir, newestFile)
 	if b, err := os.ReadFile(path); err == nil {
@@ -111,7 +119,7 @@ func openLedger(l *ledger, limit int) (_ *ledger, err error) {
 	if err := l.hold(path); err != nil {
 		return nil, err
 	}
-	if err := l.write(filepath.Join(l.dir, trustFile), l.pinned, 0o600); err != nil {
+	if err := l.pin(); err != nil {
 		return nil, err
 	}
 	var lost int64
@@ -163,6 +171,18 @@ func (l *ledger) hold(path string) error {
 		return l.file()
 	}
 	return nil
+}
+
+// pin keeps the trust file. One that names another first record is of another
+// ledger.
+func (l *ledger) pin() error {
+	path := filepath.Join(l.dir, trustFile)
+	if b, err := os.ReadFile(path); err == nil {
+		if was, err := proof.ParseTrust(b); err == nil && was.Genesis != l.trust.Genesis {
+			return usagef("the trust file of %s pins another first record than the one in %s: it is of another ledger", l.trust.Origin, path)
+		}
+	}
+	return l.write(path, l.pinned, 0o600)
 }
 
 // file puts the newest checkpoint into the archive, which has one of each size.
@@ -235,6 +255,9 @@ func (l *ledger) add(ctx, run context.Context, q request) answer {
 	case cp.Size > maxTree:
 		return refuse(http.StatusForbidden, "no ledger has %d leaves", cp.Size)
 	}
+	if q.signed, err = l.own(cp, q.signed); err != nil {
+		return refuse(http.StatusForbidden, "%v", err)
+	}
 	for {
 		a, j, mine := l.step(run, q, cp)
 		if j == nil {
@@ -286,10 +309,22 @@ func (l *ledger) step(run context.Context, q request, cp tree.Checkpoint) (a ans
 		return known, nil, false
 	case tree.VerifyConsistency(q.proof, have.Size, cp.Size, have.Root, cp.Root) != nil:
 		// It may be the proof that is wrong, or the ledger: the tiles say which.
-		work = func(ctx context.Context) (string, error) {
-			return "", l.examine(ctx, cp, q.signed, have.Size, have.Root, have.signed)
-		}
 		a = refuse(http.StatusUnprocessableEntity, "the consistency proof does not lead from the tree of %d leaves to that of %d", have.Size, cp.Size)
+		if l.examined[cp] {
+			return a, nil, false
+		}
+		work = func(ctx context.Context) (string, error) {
+			err := l.examine(ctx, cp, q.signed, have.Size, have.Root, have.signed)
+			if !errors.Is(err, ErrUnavailable) {
+				l.mu.Lock()
+				defer l.mu.Unlock()
+				if len(l.examined) == maxExamined {
+					clear(l.examined)
+				}
+				l.examined[cp] = true
+			}
+			return "", err
+		}
 	case have.signed != nil && cp.Size == have.Size:
 		line, err := l.cosign(cp, q.signed)
 		return (&job{line: line, err: l.failed(err)}).answer(), nil, false
@@ -422,12 +457,11 @@ func (l *ledger) cosign(cp tree.Checkpoint, signed []byte) (line string, err err
 	if at.Before(l.newest.at) {
 		return "", fmt.Errorf("the clock of this witness has gone back: it is %s, and was %s", at.Format(time.RFC3339), l.newest.at.Format(time.RFC3339))
 	}
-	own, err := l.own(cp, signed)
-	if err != nil {
-		return "", err
-	}
 	line = l.key.Cosign(cp, at)
-	c := cosigned{cp, append(own, line...), at}
+	c := cosigned{cp, append(bytes.Clone(signed), line...), at}
+	if bytes.Equal(c.signed, l.newest.signed) {
+		return line, l.file() // whoever asks again and again costs no write
+	}
 	if err := l.write(filepath.Join(l.dir, newestFile), c.signed, 0o600); err != nil {
 		return "", err
 	}

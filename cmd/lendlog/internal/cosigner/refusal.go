@@ -56,7 +56,7 @@ const (
 	refusedDir = "refused"
 	// maxRefused bounds the refusals that are kept of a ledger. One that lies on
 	// and on adds nothing.
-	maxRefused = 1000
+	maxRefused = 100
 )
 
 // accuse notes a refusal, and keeps what shows it, once each. mu is held.

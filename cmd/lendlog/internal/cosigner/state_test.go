@@ -242,6 +242,7 @@ func TestOpenRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	fails("no ledger", Config{Dir: dir})
+	fails("another ledger of the same origin", Config{Dir: dir, Ledgers: []Ledger{{Trust: serveLog(t, testOrigin, leaves[1:]).trust, Tiles: l.url}}})
 	fails("one twice", Config{Dir: dir, Ledgers: []Ledger{one[0], one[0]}})
 	fails("no trust file", Config{Dir: dir, Ledgers: []Ledger{{Trust: []byte("{}"), Tiles: l.url}}})
 	fails("no URL", Config{Dir: dir, Ledgers: []Ledger{{Trust: l.trust, Tiles: "ledger"}}})
