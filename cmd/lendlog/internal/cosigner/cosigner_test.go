@@ -360,13 +360,20 @@ func TestFork(t *testing.T) {
 	if status, text, _ := w.ask(l.body(all[1]+1, have)); status != 503 || forks(w) != 0 {
 		t.Errorf("an older checkpoint is answered with %d %s", status, text)
 	}
-	older := slices.Clone(l.leaves)
-	l.have(other)
-	if status, text, _ := w.ask(l.body(all[1]+1, int64(len(other)))); status != 403 && status != 503 || forks(w) != 0 && status == 503 {
-		t.Errorf("a fork behind what was replayed is answered with %d %s", status, text)
+	// A smaller one of another history is, and the tiles show it.
+	two := serveLog(t, testOrigin, other)
+	if status, text, _ := w.ask(two.body(all[1]+1, have)); status != 403 || forks(w) != 1 {
+		t.Errorf("a fork that is smaller than what was replayed is answered with %d %s", status, text)
 	}
-	// The whole tree that was replayed under is there no more.
-	l.have(older)
+	// So is a larger one.
+	for len(other) < len(leaves)+10 {
+		other = append(other, other[len(other)-1])
+	}
+	l.have(other)
+	if status, text, _ := w.ask(l.body(all[1]+1, int64(len(other)))); status != 403 || forks(w) != 2 {
+		t.Errorf("a fork that is larger than what was replayed is answered with %d %s", status, text)
+	}
+	l.have(leaves)
 	w.cosigns(t, l, all[1]+1, int64(len(leaves)))
 }
 

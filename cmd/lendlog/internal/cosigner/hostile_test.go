@@ -341,3 +341,28 @@ func TestAskedAgain(t *testing.T) {
 	}
 	w.cosigns(t, l, size-10, size)
 }
+
+// A server that keeps no tile that is not full, once there is a full one, will
+// do.
+func TestPrunedTiles(t *testing.T) {
+	leaves, _ := honestLeaves(t)
+	all := roots(t, leaves)
+	l := serveLog(t, testOrigin, leaves)
+	w := start(t, Config{Dir: newDir(t)}, l)
+	pruned := 0
+	l.fail(func(path string, w http.ResponseWriter) bool {
+		full, _, partial := strings.Cut(path, ".p/")
+		var n int
+		if _, err := fmt.Sscanf(full[strings.LastIndexByte(full, '/')+1:], "%d", &n); err != nil || !partial || strings.HasPrefix(path, "tile/1/") || (n+1)*tree.Width > len(leaves) {
+			return false
+		}
+		pruned++
+		w.WriteHeader(http.StatusNotFound)
+		return true
+	})
+	w.cosigns(t, l, 0, all[1]+1)
+	w.cosigns(t, l, all[1]+1, all[2]+1)
+	if pruned == 0 {
+		t.Error("it asked for full tiles only")
+	}
+}

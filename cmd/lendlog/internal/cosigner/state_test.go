@@ -6,9 +6,11 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"math/bits"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -292,6 +294,11 @@ func TestCompact(t *testing.T) {
 	m, trust := testMemory(t, path)
 	root, mark, under := m.Hash(), m.Mark(), m.under
 	before := m.end
+	if whole, lost, err := openMemory(path, trust, 1<<20); err != nil || whole.Size() != mark.Size || whole.Hash() != root || lost != 0 {
+		t.Fatalf("before, it has %d leaves, and lost %d bytes: %v", whole.Size(), lost, err)
+	} else if err := whole.Close(); err != nil {
+		t.Fatal(err)
+	}
 	if err := m.compact(); err != nil {
 		t.Fatal(err)
 	}
@@ -308,6 +315,65 @@ func TestCompact(t *testing.T) {
 	defer again.Close()
 	if again.Hash() != root || again.Size() != mark.Size || again.Root() != m.Root() || again.LastRoot() != mark.LastRoot || !bytes.Equal(again.under, under) || lost != 0 {
 		t.Errorf("it has %d leaves, %d subjects, and lost %d bytes", again.Size(), again.Len(), lost)
+	}
+}
+
+// Of a frame that was altered anywhere nothing is believed, nor of one that is
+// whole and says what is not so.
+func TestAlteredFrame(t *testing.T) {
+	path := filepath.Join(t.TempDir(), mapFile)
+	m, trust := testMemory(t, path)
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	size := m.Size()
+	opens := func(b []byte) int64 {
+		t.Helper()
+		if err := os.WriteFile(path, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		m, _, err := openMemory(path, trust, 1<<20)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer m.Close()
+		return m.Size()
+	}
+	var last int // offset of the last frame
+	for at := len(mapMagic); at < len(whole); at += 4 + int(binary.BigEndian.Uint32(whole[at:])) + sha256.Size {
+		last = at
+	}
+	for at := last; at < min(last+500, len(whole)); at++ {
+		b := slices.Clone(whole)
+		b[at] ^= 4
+		if n := opens(b); n >= size || n == 0 {
+			t.Fatalf("with byte %d of the frame altered it has %d leaves", at-last, n)
+		}
+	}
+	for name, f := range map[string]frame{
+		"another map":          {mark: m.Mark(), root: mpt.Hash{1}, under: m.under},
+		"no end":               {more: true, mark: m.Mark(), root: m.Hash(), under: m.under},
+		"no checkpoint":        {mark: m.Mark(), root: m.Hash(), under: []byte("note\n")},
+		"a smaller checkpoint": {mark: replay.Mark{Size: size + 1, Roots: make([]tree.Hash, bits.OnesCount64(uint64(size+1))), LastRoot: -1}, root: m.Hash(), under: m.under},
+	} {
+		if err := os.WriteFile(path, whole, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		liar, _, err := openMemory(path, trust, 1<<20)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(liar.add(&f), liar.Close()); err != nil {
+			t.Fatal(err)
+		}
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := opens(b); n != 0 {
+			t.Errorf("%s: it has %d leaves", name, n)
+		}
 	}
 }
 
