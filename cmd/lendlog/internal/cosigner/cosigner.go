@@ -113,6 +113,8 @@ type Witness struct {
 	ledgers []*ledger // in the order of the configuration
 	metrics *metrics
 	handler http.Handler
+	reading chan struct{} // places for those who send a body, and for those who wait
+	waiting chan struct{}
 	run     context.Context // ends with Close
 	stop    context.CancelFunc
 }
@@ -150,7 +152,7 @@ func Open(c Config) (_ *Witness, err error) {
 		t.MaxResponseHeaderBytes = maxRequest
 		c.Transport = t
 	}
-	w := &Witness{conf: c}
+	w := &Witness{conf: c, reading: make(chan struct{}, maxReading), waiting: make(chan struct{}, maxWaiting)}
 	if w.key, err = Key(c.Dir); err != nil {
 		return nil, usagef("%w", err)
 	}

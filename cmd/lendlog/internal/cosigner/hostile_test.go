@@ -7,13 +7,16 @@ import (
 	"compress/gzip"
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"runtime"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -365,4 +368,47 @@ func TestPrunedTiles(t *testing.T) {
 	if pruned == 0 {
 		t.Error("it asked for full tiles only")
 	}
+}
+
+// Those who send a body slowly keep nobody from being answered, and where too
+// many wait, the others are told to come again.
+func TestCrowd(t *testing.T) {
+	leaves, _ := honestLeaves(t)
+	size := int64(len(leaves))
+	l := serveLog(t, testOrigin, leaves)
+	w := start(t, Config{Dir: newDir(t), Patience: time.Minute}, l)
+	s := httptest.NewServer(w.handler)
+	defer s.Close()
+	for range 2 * maxWaiting {
+		r, slow := io.Pipe()
+		defer slow.Close()
+		go func() {
+			if resp, err := http.Post(s.URL+"/add-checkpoint", "text/plain", r); err == nil {
+				_ = resp.Body.Close()
+			}
+		}()
+		if _, err := slow.Write([]byte("old ")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.cosigns(t, l, 0, size-10)
+
+	open := make(chan struct{})
+	l.fail(func(string, http.ResponseWriter) bool { <-open; return false })
+	var group sync.WaitGroup
+	var crowded atomic.Int64
+	for range 2 * maxWaiting {
+		group.Go(func() {
+			if status, _, h := w.ask(l.body(size-10, size)); status == http.StatusServiceUnavailable && h.Get("Retry-After") != "" {
+				if crowded.Add(1) == maxWaiting {
+					close(open) // all others wait
+				}
+			}
+		})
+	}
+	group.Wait()
+	if n := crowded.Load(); n != maxWaiting {
+		t.Errorf("%d were told to come again", n)
+	}
+	w.cosigns(t, l, size, size)
 }

@@ -23,8 +23,10 @@ import (
 const (
 	typeText = "text/plain; charset=utf-8"
 	typeJSON = "application/json"
-	// maxWaiting is how many requests may wait for an answer at once. Each holds
-	// its body.
+	// maxReading is how many bodies may be read at once, which their senders may
+	// do slowly, and maxWaiting how many of those that were read may wait for an
+	// answer.
+	maxReading = 1024
 	maxWaiting = 64
 )
 
@@ -45,19 +47,38 @@ func (w *Witness) mount() http.Handler {
 }
 
 func (w *Witness) addCheckpoint(rw http.ResponseWriter, r *http.Request) {
-	select {
-	case w.metrics.waiting <- struct{}{}:
-		defer func() { <-w.metrics.waiting }()
-	default:
-		w.reply(rw, answer{http.StatusServiceUnavailable, "too many wait already\n", retryBusy})
+	body, ok := []byte(nil), false
+	if !within(w.reading, func() { body, ok = readBody(rw, r) }) {
+		w.reply(rw, crowded)
 		return
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(rw, r.Body, maxRequest))
-	if err != nil {
+	if !ok {
 		w.reply(rw, refuse(http.StatusBadRequest, "the body could not be read, or has more than %d KiB", maxRequest>>10))
 		return
 	}
-	w.reply(rw, w.add(r.Context(), body))
+	a := crowded
+	within(w.waiting, func() { a = w.add(r.Context(), body) })
+	w.reply(rw, a)
+}
+
+var crowded = answer{http.StatusServiceUnavailable, "too many ask at once\n", retryBusy}
+
+// within does something if there is a place for it, and reports whether there
+// was.
+func within(places chan struct{}, do func()) bool {
+	select {
+	case places <- struct{}{}:
+		defer func() { <-places }()
+		do()
+		return true
+	default:
+		return false
+	}
+}
+
+func readBody(rw http.ResponseWriter, r *http.Request) (body []byte, ok bool) {
+	body, err := io.ReadAll(http.MaxBytesReader(rw, r.Body, maxRequest))
+	return body, err == nil
 }
 
 func (w *Witness) reply(rw http.ResponseWriter, a answer) {
@@ -242,7 +263,6 @@ func (w *Witness) health(rw http.ResponseWriter, _ *http.Request) {
 // this package.
 type metrics struct {
 	witness  *Witness
-	waiting  chan struct{}
 	requests *prometheus.CounterVec // by status
 	refusals *prometheus.CounterVec // by origin and kind
 
@@ -254,7 +274,7 @@ func newMetrics(w *Witness) *metrics {
 		return prometheus.NewDesc("lendlog_cosigner_"+name, help, []string{"origin"}, nil)
 	}
 	return &metrics{
-		witness: w, waiting: make(chan struct{}, maxWaiting),
+		witness:   w,
 		requests:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "lendlog_cosigner_requests_total", Help: "Requests to cosign a checkpoint, by the status of the answer."}, []string{"status"}),
 		refusals:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "lendlog_cosigner_refusals_total", Help: "Signed checkpoints that were refused for what they show, by kind: lie, fork, uncovered."}, []string{"origin", "kind"}),
 		cosigned:  desc("cosigned_records", "Leaves under the newest checkpoint that was cosigned."),
