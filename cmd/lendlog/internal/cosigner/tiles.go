@@ -49,8 +49,8 @@ type source struct {
 
 func newSource(prefix string, transport http.RoundTripper) (*source, error) {
 	u, err := url.Parse(prefix)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
-		return nil, fmt.Errorf("%q is no URL such as https://ledger.bank.example/log, below which the tiles are", prefix)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+		return nil, errors.New("the URL below which the tiles are is not one such as https://ledger.bank.example/log, without a password in it")
 	}
 	return &source{strings.TrimRight(u.String(), "/"), &http.Client{
 		Transport:     transport,
