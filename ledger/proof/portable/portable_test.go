@@ -182,7 +182,7 @@ func reference(t *testing.T, j job) answer {
 			return answer{Verdict: badCall, Text: err.Error()}
 		}
 	}
-	r, err := proof.VerifyDocument(trust, j.Document, event, j.Against...)
+	r, err := proof.VerifyFile(trust, bytes.NewReader(j.Document), event, j.Against...)
 	if err != nil {
 		return answer{Verdict: unread, Text: err.Error()}
 	}
