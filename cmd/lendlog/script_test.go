@@ -396,11 +396,31 @@ func sameRecords(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// ofType finds the types that a filter asks for.
+var ofType = regexp.MustCompile(`\btype=([a-z-]+\.[a-z-]+)`)
+
 // TestHelp wants of every command a sentence, a text, and an example that
-// calls the command itself with flags that it has.
+// calls the command itself with flags that it has, and of these and the pages
+// that they ask for types that there are.
 func TestHelp(t *testing.T) {
 	root := newRoot(console.New(nil, &bytes.Buffer{}, &bytes.Buffer{}))
 	n := 0
+	builtin, err := record.Builtin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var texts []string // that show filters
+	pages, err := filepath.Glob("../../docs/*.md")
+	if err != nil || len(pages) < 8 {
+		t.Fatalf("there are %d pages: %v", len(pages), err)
+	}
+	for _, page := range append(pages, "../../README.md") {
+		b, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts = append(texts, string(b))
+	}
 	var visit func(cmd *cobra.Command)
 	visit = func(cmd *cobra.Command) {
 		for _, sub := range cmd.Commands() {
@@ -421,6 +441,7 @@ func TestHelp(t *testing.T) {
 				t.Errorf("%s: a line of its help has %d characters: %s", cmd.CommandPath(), len(line), line)
 			}
 		}
+		texts = append(texts, cmd.Long, cmd.Example)
 		example := strings.ReplaceAll(cmd.Example, "\\\n", " ")
 		for line := range strings.Lines(example) {
 			_, call, ok := strings.Cut(line, root.Name()+" ")
@@ -440,6 +461,11 @@ func TestHelp(t *testing.T) {
 		}
 	}
 	visit(root)
+	for _, m := range ofType.FindAllStringSubmatch(strings.Join(texts, "\n"), -1) {
+		if _, ok := builtin.Type("org.lendlog." + m[1] + ".v1"); !ok {
+			t.Errorf("an example or a page asks for type=%s, which is none", m[1])
+		}
+	}
 	if n < 17 {
 		t.Errorf("there are %d commands only", n)
 	}

@@ -27,7 +27,8 @@ Flags:
                    than the operator of the ledger
   --event EVENT    the event that a receipt is of, as it was submitted: every
                    digest is computed again
-  --schema SCHEMA  the schema of the event, which lendlog types show prints
+  --schema SCHEMA  the schema of the event, as lendlog types show TYPE --json
+                   prints it
   --against RECEIPT
                    a receipt to hold evidence against: a record that the ledger
                    gave a receipt for and leaves out is proof of fraud
