@@ -323,10 +323,11 @@ func witnessDown(ts *testscript.TestScript, _ bool, args []string) {
 
 func witnessUp(ts *testscript.TestScript, _ bool, args []string) { towerOf(ts, args[0]).Fail(nil) }
 
-// becomes asks the server until its answer matches: becomes PATH PATTERN.
+// becomes asks the server until its answer matches, and saves it in a file, if
+// one is named: becomes PATH PATTERN [FILE].
 func becomes(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 2 {
-		ts.Fatalf("usage: becomes PATH PATTERN, after serve")
+	if neg || len(args) < 2 || len(args) > 3 {
+		ts.Fatalf("usage: becomes PATH PATTERN [FILE], after serve")
 	}
 	re, err := regexp.Compile(args[1])
 	ts.Check(err)
@@ -338,6 +339,9 @@ func becomes(ts *testscript.TestScript, neg bool, args []string) {
 		_ = resp.Body.Close()
 		ts.Check(err)
 		if re.Match(body) {
+			if len(args) == 3 {
+				ts.Check(os.WriteFile(ts.MkAbs(args[2]), body, 0o600))
+			}
 			return
 		}
 		time.Sleep(10 * time.Millisecond)
