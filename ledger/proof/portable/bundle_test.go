@@ -154,10 +154,10 @@ func TestBundles(t *testing.T) {
 		add(invalid, x.check, "a sample with "+clip([]byte(x.new)), sample, x.old, x.new)
 	}
 
-	asks := bytes.Replace([]byte(trust), []byte(`"v":`), []byte(`"chains": {}, "v":`), 1)
+	asks := bytes.Replace([]byte(trust), []byte(`"v":`), []byte(`"maxAgeSeconds": 60, "v":`), 1)
 	edges = append(edges,
-		edge{job{name: "a policy that asks for chains", Document: []byte(period), Trust: asks}, incomplete, "policy"},
-		edge{job{name: "a policy that asks for chains, of a bundle that is cut off", Document: []byte(line(period, 0)), Trust: asks}, invalid, "policy"})
+		edge{job{name: "a policy that asks for what is reserved", Document: []byte(period), Trust: asks}, incomplete, "policy"},
+		edge{job{name: "a policy that asks for what is reserved, of a bundle that is cut off", Document: []byte(line(period, 0)), Trust: asks}, invalid, "policy"})
 	hold(t, edges)
 
 	// What is held against a bundle is a wrong call.
