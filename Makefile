@@ -25,7 +25,7 @@ check: ## gofmt, go vet, staticcheck
 test: check ## the short tests, under 10 minutes on 2 cores
 	$(GO) test -timeout 10m ./...
 
-test-all: ## everything: real data, kills, failing system calls, soak, race detector, programs of others, fuzzing; needs LENDLOG_DATA, strace, node and python3
+test-all: ## everything: real data, kills, failing system calls, soak, race detector, programs of others, fuzzing; needs LENDLOG_DATA, strace, node, python3 and chromium
 	@scripts/test-all.sh
 
 race: ## the short tests under the race detector

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # The whole of the tests, with the time that each step takes: by its parts, about
 # 50 minutes on 2 quiet cores. LENDLOG_DATA names the directory with the real lending data;
-# without it, or without strace, npm or python3, this fails rather than testing less.
+# without it, or without strace, npm, python3 or chromium, this fails rather than testing less.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 : "${LENDLOG_DATA:?set LENDLOG_DATA to the directory with the real lending data}"
 [ -f "$LENDLOG_DATA/uci-taiwan/UCI_Credit_Card.csv" ] || { echo "LENDLOG_DATA holds no uci-taiwan/UCI_Credit_Card.csv" >&2; exit 1; }
 command -v strace >/dev/null || { echo "strace is missing: apt-get install strace" >&2; exit 1; }
 command -v npm >/dev/null || { echo "npm is missing: install node" >&2; exit 1; }
+command -v chromium >/dev/null || { echo "chromium is missing: apt-get install chromium" >&2; exit 1; }
 command -v python3 >/dev/null || { echo "python3 is missing: apt-get install python3" >&2; exit 1; }
 LENDLOG_DATA=$(cd "$LENDLOG_DATA" && pwd)
 export LENDLOG_DATA

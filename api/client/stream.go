@@ -23,6 +23,12 @@ type StreamOptions struct {
 	// Proofs asks for receipts with inclusion proofs. They cost the server and
 	// the line; a receipt can be completed at any time by [Client.Complete].
 	Proofs bool
+	// Witnessed holds every outcome back until the receipt is upgraded, as by
+	// [Client.Upgrade], but for no longer than this after it was answered. It
+	// implies Proofs, and slows a long stream down to the pace at which the
+	// ledger asks its witnesses: 4,096 outcomes are held back at most. 0 holds
+	// nothing back, nor does a policy that names no witnesses.
+	Witnessed time.Duration
 }
 
 // An Outcome is what became of an event of a stream.
@@ -33,6 +39,10 @@ type Outcome struct {
 	// Refused says why the event is not in the ledger; Result is then nil. It
 	// is [record.Violations] or a [*Problem].
 	Refused error
+	// Unwitnessed says why the receipt was not upgraded, where that was asked
+	// for: [ErrUnwitnessed] when the time for it was over. The event is recorded
+	// all the same, and the receipt can be upgraded later.
+	Unwitnessed error
 }
 
 const (
@@ -62,10 +72,54 @@ const (
 // a [*Problem] or a [*LieError]. What was not answered by then may be recorded
 // or not; sending it again is right.
 func (c *Client) Stream(ctx context.Context, events iter.Seq[[]byte], o StreamOptions) iter.Seq2[Outcome, error] {
+	if o.Witnessed <= 0 || c.trust.Witnesses == nil {
+		return c.stream(ctx, events, o.Proofs || o.Witnessed > 0)
+	}
+	return func(yield func(Outcome, error) bool) {
+		ctx, cancel := context.WithCancel(ctx)
+		type answered struct {
+			Outcome
+			err error
+			by  time.Time // until when it may be held back
+		}
+		held := make(chan answered, inFlight)
+		go func() {
+			defer close(held)
+			for out, err := range c.stream(ctx, events, true) {
+				select {
+				case held <- answered{out, err, time.Now().Add(o.Witnessed)}:
+				case <-ctx.Done():
+					return
+				}
+			}
+		}()
+		defer func() {
+			cancel()
+			for range held { // until the stream has ended
+			}
+		}()
+		for a := range held {
+			if a.Result != nil {
+				a.Unwitnessed = c.upgradeBy(ctx, a.by, a.Result.Receipt)
+			}
+			if !yield(a.Outcome, a.err) {
+				return
+			}
+			var lie *LieError
+			if errors.As(a.Unwitnessed, &lie) {
+				yield(Outcome{}, lie)
+				return
+			}
+		}
+	}
+}
+
+// stream is Stream without waiting for witnesses.
+func (c *Client) stream(ctx context.Context, events iter.Seq[[]byte], proofs bool) iter.Seq2[Outcome, error] {
 	return func(yield func(Outcome, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
-		s := &stream{c: c, proofs: o.Proofs, input: make(chan *flight, 64), top: -1, start: slowStart, yield: yield}
+		s := &stream{c: c, proofs: proofs, input: make(chan *flight, 64), top: -1, start: slowStart, yield: yield}
 		go s.take(ctx, events)
 		if err := s.run(ctx); err != nil && !errors.Is(err, errEnough) {
 			yield(Outcome{}, err)

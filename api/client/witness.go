@@ -67,7 +67,17 @@ func (c *Client) AwaitUpgradeEvidence(ctx context.Context, e *proof.Evidence) er
 	return c.await(ctx, func() error { return c.UpgradeEvidence(ctx, e) })
 }
 
+// upgradeBy is AwaitUpgrade, which tries once at least and waits until a time.
+func (c *Client) upgradeBy(ctx context.Context, by time.Time, r *proof.Receipt) error {
+	waiting, cancel := context.WithDeadline(ctx, by)
+	defer cancel()
+	return c.await(waiting, func() error { return c.Upgrade(ctx, r) })
+}
+
 func (c *Client) await(ctx context.Context, upgrade func() error) error {
+	if c.trust.Witnesses == nil {
+		return upgrade() // nobody is to be waited for
+	}
 	for wait := upgradeWait; ; wait = min(2*wait, upgradeRest) {
 		err := upgrade()
 		if !errors.Is(err, ErrUnwitnessed) {

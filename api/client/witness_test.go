@@ -227,3 +227,82 @@ func TestWitnessed(t *testing.T) {
 	_, _, err = c.Witnessed(t.Context())
 	wantLie(t, err, "wrong")
 }
+
+// A stream holds outcomes back until their receipts are upgraded, but not for
+// ever, and not under a policy without witnesses.
+func TestStreamUpgrades(t *testing.T) {
+	s := serve(t)
+	trust, _, _, run := watched(t, s)
+	c := dial(t, s, client.WithTrust(trust))
+	stream := func(c *client.Client, wait time.Duration, name string, n int) (outcomes []client.Outcome, err error) {
+		t.Helper()
+		events := func(yield func([]byte) bool) {
+			for i := range n {
+				if !yield(paid(fmt.Sprint(name, i), "file/A")) {
+					return
+				}
+			}
+		}
+		for out, err := range c.Stream(t.Context(), events, client.StreamOptions{Witnessed: wait}) {
+			if err != nil {
+				return outcomes, err
+			}
+			if outcomes = append(outcomes, out); out.Refused != nil || out.Number != int64(len(outcomes)) {
+				t.Fatalf("outcome %d: %+v", len(outcomes), out)
+			}
+		}
+		return outcomes, nil
+	}
+	want := func(outcomes []client.Outcome, err error, n int, v proof.Verdict, unwitnessed error) {
+		t.Helper()
+		if err != nil || len(outcomes) != n {
+			t.Fatalf("%d outcomes: %v", len(outcomes), err)
+		}
+		for _, out := range outcomes {
+			if got := proof.VerifyReceipt(trust, out.Result.Receipt, nil).Verdict; got != v || !errors.Is(out.Unwitnessed, unwitnessed) {
+				t.Errorf("the receipt of event %d is %v: %v", out.Number, got, out.Unwitnessed)
+			}
+		}
+	}
+	// Nobody cosigns: what is recorded is told all the same.
+	got, err := stream(c, time.Millisecond, "a-", 3)
+	want(got, err, 3, proof.Incomplete, client.ErrUnwitnessed)
+	got, err = stream(dial(t, s, client.WithTrust(s.ledger.Trust())), time.Hour, "b-", 3)
+	want(got, err, 3, proof.Incomplete, nil)
+
+	run()
+	got, err = stream(c, time.Minute, "c-", 20)
+	want(got, err, 20, proof.Valid, nil)
+	// The same events again have the same receipts, upgraded.
+	got, err = stream(c, time.Minute, "a-", 3)
+	want(got, err, 3, proof.Valid, nil)
+	if !got[0].Result.Repeated {
+		t.Error("an event was recorded twice")
+	}
+
+	// A lie about one ends the stream, after the outcome: the event is recorded.
+	lie := func(r *http.Request, _ *http.Response, b []byte) []byte {
+		if r.URL.Path == "/v1/checkpoints" {
+			return []byte("[]")
+		}
+		return b
+	}
+	s.lie.Store(&lie)
+	got, err = stream(c, time.Minute, "d-", 3)
+	wantLie(t, err, "list of checkpoints cannot be read")
+	if len(got) != 1 || got[0].Unwitnessed == nil {
+		t.Errorf("before the lie there were %+v", got)
+	}
+	s.lie.Store(nil)
+
+	// Whoever wants no more is not held up.
+	for out, err := range c.Stream(t.Context(), func(yield func([]byte) bool) {
+		for i := 0; yield(paid(fmt.Sprint("e-", i), "file/A")); i++ {
+		}
+	}, client.StreamOptions{Witnessed: time.Minute}) {
+		if err != nil || out.Unwitnessed != nil {
+			t.Errorf("%v %v", err, out.Unwitnessed)
+		}
+		break
+	}
+}

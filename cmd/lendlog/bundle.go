@@ -48,7 +48,7 @@ is the default. What is not disclosed stays committed. --checkpoint is a checkpo
 this ledger that was kept, or a receipt, evidence or bundle that holds one.`,
 		Example: `  lendlog bundle --from 2026-01-01 --to 2026-04-01 --dir ledger -o first-quarter.ndjson
   lendlog bundle --sample 25 --seed "6 1 3 3 5 2 4" --checkpoint kept.txt --disclose all --dir ledger -o sample.ndjson
-  lendlog bundle --filter 'type=complaint.received recorded>=2026' --disclose all --server http://127.0.0.1:8080 -o complaints.ndjson
+  lendlog bundle --filter 'type=complaint.opened recorded>=2026' --disclose all --server http://127.0.0.1:8080 -o complaints.ndjson
   lendlog verify --trust trust.json first-quarter.ndjson`,
 		Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -96,15 +96,39 @@ With --json, one line per file: {"file", "upgraded", "verdict"}.`,
 	return cmd
 }
 
-// upgrade upgrades a file, and returns the exit code of its verdict.
+// upgrade upgrades a file, says so, and returns the exit code of its verdict.
 func upgrade(ctx context.Context, c *console.Console, u *access.Upgrades, trust *proof.Trust, name string, wait bool) (code int, err error) {
-	old, err := os.ReadFile(name)
+	upgraded, verdict, err := upgradeFile(ctx, u, trust, name, wait)
 	if err != nil {
 		return 0, err
 	}
+	words := "it was upgraded"
+	switch {
+	case !upgraded && verdict == proof.Incomplete:
+		words = "as many witnesses as the trust file asks for have not cosigned it yet; try again later, or with --wait"
+	case !upgraded:
+		words = "it needs no upgrade"
+	case verdict == proof.Incomplete:
+		words = "it was upgraded, and lacks something else; lendlog verify says what"
+	}
+	c.Printf("%s: %v: %s\n", name, verdict, words)
+	return verdict.ExitCode(), c.Emit(struct {
+		File     string `json:"file"`
+		Upgraded bool   `json:"upgraded"`
+		Verdict  string `json:"verdict"`
+	}{name, upgraded, verdict.String()})
+}
+
+// upgradeFile replaces a file by its upgrade, where there is one, and returns
+// the verdict on what is there then.
+func upgradeFile(ctx context.Context, u *access.Upgrades, trust *proof.Trust, name string, wait bool) (upgraded bool, _ proof.Verdict, err error) {
+	old, err := os.ReadFile(name)
+	if err != nil {
+		return false, 0, err
+	}
 	kind, err := proof.KindOf(old)
 	if err != nil {
-		return 0, usagef("%w", err)
+		return false, 0, usagef("%w", err)
 	}
 	fresh, err := old, error(nil)
 	if kind == proof.ReceiptFormat {
@@ -129,33 +153,61 @@ func upgrade(ctx context.Context, c *console.Console, u *access.Upgrades, trust 
 		}
 	}
 	if err != nil && !errors.Is(err, proof.ErrUnwitnessed) {
-		return 0, err
+		return false, 0, err
 	}
-	upgraded := string(fresh) != string(old)
-	if upgraded {
+	if upgraded = string(fresh) != string(old); upgraded {
 		if err := store.WriteFile(name, fresh, 0o600); err != nil {
-			return 0, err
+			return false, 0, err
 		}
 	}
 	report, err := proof.VerifyDocument(trust, fresh, nil)
+	return upgraded, report.Verdict, err
+}
+
+// upgradeSaved upgrades receipts that were just saved, where the trust file
+// names witnesses, and waits so long for these. That they don't answer, nor the
+// server, is a warning: what the receipts are of is recorded.
+func upgradeSaved(ctx context.Context, c *console.Console, t target, files []string, wait time.Duration) error {
+	b, err := os.ReadFile(t.trust)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	words := "it was upgraded"
-	switch {
-	case !upgraded && report.Verdict == proof.Incomplete:
-		words = "as many witnesses as the trust file asks for have not cosigned it yet; try again later, or with --wait"
-	case !upgraded:
-		words = "it needs no upgrade"
-	case report.Verdict == proof.Incomplete:
-		words = "it was upgraded, and lacks something else; lendlog verify says what"
+	trust, err := proof.ParseTrust(b)
+	if err != nil || trust.Witnesses == nil || wait <= 0 {
+		return err
 	}
-	c.Printf("%s: %v: %s\n", name, report.Verdict, words)
-	return report.Verdict.ExitCode(), c.Emit(struct {
-		File     string `json:"file"`
-		Upgraded bool   `json:"upgraded"`
-		Verdict  string `json:"verdict"`
-	}{name, upgraded, report.Verdict.String()})
+	later := fmt.Sprintf("later run `lendlog receipt upgrade FILE --server %s --trust %s`", t.server, t.trust)
+	u, err := access.Upgrader(ctx, t.server, b)
+	done := 0
+	if err == nil {
+		defer u.Close()
+		c.Notef("Waiting up to %v for the witnesses to cosign what was recorded.", wait)
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, wait)
+		defer cancel()
+		for _, name := range files {
+			var verdict proof.Verdict
+			if _, verdict, err = upgradeFile(ctx, u, trust, name, true); err != nil {
+				break
+			}
+			if verdict != proof.Incomplete {
+				done++
+			}
+		}
+	}
+	if err != nil && !errors.Is(err, access.ErrNetwork) {
+		return fmt.Errorf("couldn't upgrade the receipts: %w", err)
+	}
+	if left := len(files) - done; left > 0 {
+		why := fmt.Sprintf("the %d witnesses that the trust file asks for have not cosigned them", trust.Witnesses.Quorum)
+		if err != nil {
+			why = err.Error()
+		}
+		c.Warnf("%s of %s receipts are INCOMPLETE so far: %s; %s", console.Count(int64(left)), console.Count(int64(len(files))), why, later)
+		return nil
+	}
+	c.Notef("%s %s upgraded with the cosignatures of witnesses.", console.Count(int64(done)), plural(done, "receipt was", "receipts were"))
+	return nil
 }
 
 // witnessed reports whether a checkpoint is cosigned as a policy asks for.

@@ -349,10 +349,11 @@ func witnessDown(ts *testscript.TestScript, _ bool, args []string) {
 
 func witnessUp(ts *testscript.TestScript, _ bool, args []string) { towerOf(ts, args[0]).Fail(nil) }
 
-// becomes asks the server until its answer matches: becomes PATH PATTERN.
+// becomes asks the server until its answer matches, and saves it in a file, if
+// one is named: becomes PATH PATTERN [FILE].
 func becomes(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 2 {
-		ts.Fatalf("usage: becomes PATH PATTERN, after serve")
+	if neg || len(args) < 2 || len(args) > 3 {
+		ts.Fatalf("usage: becomes PATH PATTERN [FILE], after serve")
 	}
 	re, err := regexp.Compile(args[1])
 	ts.Check(err)
@@ -364,6 +365,9 @@ func becomes(ts *testscript.TestScript, neg bool, args []string) {
 		_ = resp.Body.Close()
 		ts.Check(err)
 		if re.Match(body) {
+			if len(args) == 3 {
+				ts.Check(os.WriteFile(ts.MkAbs(args[2]), body, 0o600))
+			}
 			return
 		}
 		time.Sleep(10 * time.Millisecond)
@@ -422,11 +426,31 @@ func sameRecords(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// ofType finds the types that a filter asks for.
+var ofType = regexp.MustCompile(`\btype=([a-z-]+\.[a-z-]+)`)
+
 // TestHelp wants of every command a sentence, a text, and an example that
-// calls the command itself with flags that it has.
+// calls the command itself with flags that it has, and of these and the pages
+// that they ask for types that there are.
 func TestHelp(t *testing.T) {
 	root := newRoot(console.New(nil, &bytes.Buffer{}, &bytes.Buffer{}))
 	n := 0
+	builtin, err := record.Builtin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var texts []string // that show filters
+	pages, err := filepath.Glob("../../docs/*.md")
+	if err != nil || len(pages) < 8 {
+		t.Fatalf("there are %d pages: %v", len(pages), err)
+	}
+	for _, page := range append(pages, "../../README.md") {
+		b, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts = append(texts, string(b))
+	}
 	var visit func(cmd *cobra.Command)
 	visit = func(cmd *cobra.Command) {
 		for _, sub := range cmd.Commands() {
@@ -447,6 +471,7 @@ func TestHelp(t *testing.T) {
 				t.Errorf("%s: a line of its help has %d characters: %s", cmd.CommandPath(), len(line), line)
 			}
 		}
+		texts = append(texts, cmd.Long, cmd.Example)
 		example := strings.ReplaceAll(cmd.Example, "\\\n", " ")
 		for line := range strings.Lines(example) {
 			_, call, ok := strings.Cut(line, root.Name()+" ")
@@ -466,6 +491,11 @@ func TestHelp(t *testing.T) {
 		}
 	}
 	visit(root)
+	for _, m := range ofType.FindAllStringSubmatch(strings.Join(texts, "\n"), -1) {
+		if _, ok := builtin.Type("org.lendlog." + m[1] + ".v1"); !ok {
+			t.Errorf("an example or a page asks for type=%s, which is none", m[1])
+		}
+	}
 	if n < 17 {
 		t.Errorf("there are %d commands only", n)
 	}

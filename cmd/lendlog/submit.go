@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -21,6 +22,7 @@ import (
 func newSubmit(c *console.Console) *cobra.Command {
 	var t target
 	var receipts string
+	var wait time.Duration
 	cmd := &cobra.Command{
 		Use:   "submit [FILE]",
 		Short: "Submit events and print their receipts",
@@ -32,7 +34,11 @@ NDJSON that is not JSON; an array ends where it is malformed.
 
 A receipt is worth keeping outside the lender's reach: whoever holds it can prove
 that its record was changed, dropped or moved. --receipts saves one file per
-event, receipt-INDEX.json.
+event, receipt-INDEX.json. Where the trust file names witnesses, these files are
+upgraded once every event is answered, as lendlog receipt upgrade does it, so that
+they don't rest on the lender's signature alone; --wait bounds how long the witnesses
+are waited for, and what they have not cosigned by then stays as it is. The lines of
+--json hold the receipts as they came.
 
 With --json, one line per event: its receipt (lendlog-receipt/1), or {"refused":
 {"event", "line", "reason", "errors": [{"pointer", "code", "message"}]}}, where
@@ -56,26 +62,35 @@ event counts from 1, and line is that of NDJSON.`,
 					return fmt.Errorf("couldn't make the directory for receipts: %w", err)
 				}
 			}
-			return t.with(cmd.Context(), c, func(l access.Ledger) error {
-				return submit(cmd, c, l, in, receipts)
+			var saved []string
+			err := t.with(cmd.Context(), c, func(l access.Ledger) (err error) {
+				saved, err = submit(cmd, c, l, in, receipts)
+				return err
 			})
+			if len(saved) == 0 || t.server == "" || t.trust == "" {
+				return err
+			}
+			// What was recorded before an error has receipts too.
+			return errors.Join(err, upgradeSaved(cmd.Context(), c, t, saved, wait))
 		},
 	}
 	t.flags(cmd)
 	cmd.Flags().StringVar(&receipts, "receipts", "", "directory to save one receipt file per event in")
+	cmd.Flags().DurationVar(&wait, "wait", 2*time.Minute, "how long to wait for witnesses that the trust file names; 0 upgrades nothing")
 	return cmd
 }
 
-func submit(cmd *cobra.Command, c *console.Console, l access.Ledger, in io.Reader, receipts string) error {
+// submit returns the files that it saved receipts in.
+func submit(cmd *cobra.Command, c *console.Console, l access.Ledger, in io.Reader, receipts string) (saved []string, _ error) {
 	var accepted, repeated, refused int
 	for out, err := range l.Submit(cmd.Context(), documents(in), access.SubmitOptions{Proofs: true}) {
 		if err != nil {
-			return err
+			return saved, err
 		}
 		if out.Refused != nil {
 			refused++
 			if err := printRefusal(c, out); err != nil {
-				return err
+				return saved, err
 			}
 			continue
 		}
@@ -83,12 +98,13 @@ func submit(cmd *cobra.Command, c *console.Console, l access.Ledger, in io.Reade
 		if receipts != "" {
 			name := filepath.Join(receipts, fmt.Sprintf("receipt-%d.json", out.Receipt.Index))
 			if err := os.WriteFile(name, text, 0o600); err != nil {
-				return fmt.Errorf("couldn't save a receipt: %w", err)
+				return saved, fmt.Errorf("couldn't save a receipt: %w", err)
 			}
+			saved = append(saved, name)
 		}
 		if c.JSON {
 			if err := printLine(c, out.Receipt.Document().Bytes()); err != nil {
-				return err
+				return saved, err
 			}
 			continue
 		}
@@ -110,11 +126,11 @@ func submit(cmd *cobra.Command, c *console.Console, l access.Ledger, in io.Reade
 	}
 	if refused > 0 {
 		if c.JSON {
-			return exit(exitFailed)
+			return saved, exit(exitFailed)
 		}
-		return fmt.Errorf("%d %s refused; put right what is said above and submit again: what was accepted is not appended twice", refused, plural(refused, "event was", "events were"))
+		return saved, fmt.Errorf("%d %s refused; put right what is said above and submit again: what was accepted is not appended twice", refused, plural(refused, "event was", "events were"))
 	}
-	return nil
+	return saved, nil
 }
 
 // printLine prints a JSON document as a line of its own.

@@ -3,10 +3,8 @@
 package fsck_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"sync"
@@ -15,11 +13,8 @@ import (
 	"github.com/lendlog/lendlog/ledger"
 	"github.com/lendlog/lendlog/ledger/fsck"
 	"github.com/lendlog/lendlog/ledger/ledgertest"
-	"github.com/lendlog/lendlog/ledger/mpt"
-	"github.com/lendlog/lendlog/ledger/record"
 	"github.com/lendlog/lendlog/ledger/store"
 	"github.com/lendlog/lendlog/ledger/tree"
-	"github.com/lendlog/lendlog/ledger/vault"
 )
 
 // honest is a ledger of some thousand records, run four times, that all tests
@@ -108,155 +103,6 @@ func raw(t *testing.T, p fsck.Parts, do func(*store.Raw)) {
 	if err := r.Close(); err != nil {
 		t.Fatal(err)
 	}
-}
-
-// An item is a leaf and its payload, on their way into a forged ledger.
-type item struct {
-	index   int64 // that it has in the forged ledger
-	entry   *record.Entry
-	root    *record.IndexRoot
-	bytes   []byte
-	payload []byte
-}
-
-// A lie is what an operator changes who has all keys. Each may be nil.
-type lie struct {
-	drop   func(old int64) bool // leave the leaf out
-	before func(*item)          // change it, and then derive seq, prev and the maps anew
-	after  func(*item)          // change it as it is signed
-	batch  func(*store.Batch)   // change what is committed
-}
-
-// forged is a ledger that somebody with all keys made out of an honest one.
-type forged struct {
-	fsck.Parts
-	entries [][]byte
-	note    []byte
-}
-
-// forge makes another ledger out of the parts of one, with a new store, mirror
-// and head file and all signatures, as an operator could who has the keys. It
-// is written from the formats, and uses nothing of the engine.
-func forge(t *testing.T, p fsck.Parts, l lie) forged {
-	t.Helper()
-	dir := t.TempDir()
-	out := forged{Parts: fsck.Parts{Store: filepath.Join(dir, "store"), Keys: p.Keys, Vault: p.Vault, Head: filepath.Join(dir, "head"), Mirror: filepath.Join(dir, "mirror")}}
-	must := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	must(os.MkdirAll(out.Head, 0o700))
-	keys, err := vault.ReadKeys(p.Keys)
-	must(err)
-	signer, err := keys.Signer()
-	must(err)
-	s, err := store.Open(out.Store, true, slog.New(slog.DiscardHandler))
-	must(err)
-	m, err := store.OpenMirror(out.Mirror)
-	must(err)
-
-	var old []item
-	var rows []store.KeyRow
-	for f := range store.ReadMirror(p.Mirror) {
-		must(f.Err)
-		for i, b := range f.Batch.Entries {
-			leaf, err := record.ParseLeaf(b)
-			must(err)
-			old = append(old, item{entry: leaf.Entry, root: leaf.IndexRoot, payload: bytes.Clone(f.Batch.Payloads[i])})
-		}
-		rows = append(rows, f.Batch.Keys...)
-	}
-	type chain struct {
-		seq  int64
-		last tree.Hash
-	}
-	chains := map[[32]byte]chain{}
-	places := map[int64]int64{} // old index to new
-	var subjects mpt.Tree
-	var edge tree.Edge
-	head := store.Head{IndexRoot: -1}
-	b := &store.Batch{Keys: rows}
-	commit := func() {
-		if len(b.Entries) == 0 {
-			return
-		}
-		head.Keys += int64(len(b.Keys))
-		root, err := tree.View{Edge: edge}.RootAt(edge.Size)
-		must(err)
-		head.Size = edge.Size
-		head.Note, err = tree.Checkpoint{Origin: ledgertest.Origin, Size: edge.Size, Root: root}.Sign(signer)
-		must(err)
-		b.Head = head
-		if l.batch != nil {
-			l.batch(b)
-		}
-		must(s.Commit(b))
-		must(m.Append(b))
-		out.note = b.Head.Note
-		b = &store.Batch{First: edge.Size}
-	}
-	for i, it := range old {
-		if l.drop != nil && l.drop(int64(i)) {
-			continue
-		}
-		it.index = edge.Size
-		places[int64(i)] = it.index
-		if e := it.entry; e != nil {
-			var refs []int64
-			for _, r := range e.Refs {
-				if to, ok := places[r]; ok {
-					refs = append(refs, to)
-				}
-			}
-			e.Refs = refs
-		}
-		if l.before != nil {
-			l.before(&it)
-		}
-		if e := it.entry; e != nil {
-			c := chains[e.Term]
-			e.Seq, e.Prev = c.seq+1, c.last
-		} else {
-			it.root.Covers, it.root.Root = it.index, subjects.Hash()
-		}
-		if l.after != nil {
-			l.after(&it)
-		}
-		switch {
-		case it.bytes != nil:
-		case it.entry != nil:
-			it.bytes = it.entry.Bytes()
-		default:
-			it.bytes = it.root.Bytes()
-		}
-		hash := tree.LeafHash(it.bytes)
-		if e := it.entry; e != nil {
-			chains[e.Term] = chain{e.Seq, hash}
-			subjects.Set(e.Term[:], append(binary.BigEndian.AppendUint64(nil, uint64(e.Seq)), hash[:]...))
-			id := store.Identity{Digest: e.Event, Index: it.index, Restricted: e.Type == record.TypeRestricted}
-			id.Fold(&head.Fold)
-			head.Entries++
-			head.Identities++
-			head.Recorded = e.Recorded
-			b.Identities = append(b.Identities, id)
-			b.Postings = append(b.Postings, store.Posting{Term: e.Term, Seq: e.Seq, Index: it.index, Leaf: hash})
-		} else {
-			head.IndexRoot = it.index
-		}
-		b.Entries, b.Payloads = append(b.Entries, it.bytes), append(b.Payloads, it.payload)
-		out.entries = append(out.entries, it.bytes)
-		b.Tiles = append(b.Tiles, edge.Append(hash)...)
-		if len(b.Entries) == 100 {
-			commit()
-		}
-	}
-	commit()
-	must(s.Close())
-	must(m.Close())
-	must(os.WriteFile(filepath.Join(out.Head, "checkpoint"), out.note, 0o600))
-	return out
 }
 
 // A tiled log is what a server answers for a list of entries.

@@ -673,7 +673,7 @@ func TestForgedHistory(t *testing.T) {
 			}
 		}
 	}
-	f := forge(t, p, lie{drop: func(i int64) bool { return i == index }})
+	f := ledgertest.Forge(t, p, ledgertest.Lie{Drop: func(i int64) bool { return i == index }})
 	r := audit(t, f.Parts, fsck.Options{Deep: true})
 	if r.Verdict != proof.Valid {
 		t.Fatalf("the forgery has a fault of its own:\n%s", text(r))
@@ -710,90 +710,90 @@ func TestForgedHistory(t *testing.T) {
 func TestSignedLies(t *testing.T) {
 	p := copyOf(t)
 	index := payment(t, p)
-	at := func(do func(*item)) func(*item) {
-		return func(it *item) {
-			if it.index == index && it.entry != nil {
+	at := func(do func(*ledgertest.Item)) func(*ledgertest.Item) {
+		return func(it *ledgertest.Item) {
+			if it.Index == index && it.Entry != nil {
 				do(it)
 			}
 		}
 	}
 	var seen record.Entry // of an earlier record
-	earlier := func(it *item) {
-		if it.index == index-1 && it.entry != nil {
-			seen = *it.entry
+	earlier := func(it *ledgertest.Item) {
+		if it.Index == index-1 && it.Entry != nil {
+			seen = *it.Entry
 		}
 	}
 	for _, tc := range []struct {
 		name    string
-		lie     lie
+		lie     ledgertest.Lie
 		check   string
 		shallow bool
 	}{
-		{"nothing changed", lie{}, "", true},
-		{"the clock goes back", lie{before: at(func(it *item) { it.entry.Recorded = it.entry.Recorded.Add(-time.Hour) })}, fsck.Clock, true},
-		{"a seq left out", lie{after: at(func(it *item) { it.entry.Seq++; it.entry.Prev[0] ^= 1 })}, fsck.Chains, true},
-		{"a prev changed", lie{after: func(it *item) {
-			if it.index >= index && it.index < index+40 && it.entry != nil && it.entry.Seq > 1 {
-				it.entry.Prev[0] ^= 1
+		{"nothing changed", ledgertest.Lie{}, "", true},
+		{"the clock goes back", ledgertest.Lie{Before: at(func(it *ledgertest.Item) { it.Entry.Recorded = it.Entry.Recorded.Add(-time.Hour) })}, fsck.Clock, true},
+		{"a seq left out", ledgertest.Lie{After: at(func(it *ledgertest.Item) { it.Entry.Seq++; it.Entry.Prev[0] ^= 1 })}, fsck.Chains, true},
+		{"a prev changed", ledgertest.Lie{After: func(it *ledgertest.Item) {
+			if it.Index >= index && it.Index < index+40 && it.Entry != nil && it.Entry.Seq > 1 {
+				it.Entry.Prev[0] ^= 1
 			}
 		}}, fsck.Chains, true},
-		{"an index-root of another map", lie{after: func(it *item) {
-			if it.root != nil && it.index > index {
-				it.root.Root[0] ^= 1
+		{"an index-root of another map", ledgertest.Lie{After: func(it *ledgertest.Item) {
+			if it.Root != nil && it.Index > index {
+				it.Root.Root[0] ^= 1
 			}
 		}}, fsck.IndexRoots, true},
-		{"an index-root that covers less", lie{after: func(it *item) {
-			if it.root != nil && it.index > index {
-				it.root.Covers--
+		{"an index-root that covers less", ledgertest.Lie{After: func(it *ledgertest.Item) {
+			if it.Root != nil && it.Index > index {
+				it.Root.Covers--
 			}
 		}}, fsck.IndexRoots, true},
-		{"an entry that is none", lie{after: at(func(it *item) {
-			it.bytes = bytes.Replace(it.entry.Bytes(), []byte(`{"capture"`), []byte(`{ "capture"`), 1)
+		{"an entry that is none", ledgertest.Lie{After: at(func(it *ledgertest.Item) {
+			it.Bytes = bytes.Replace(it.Entry.Bytes(), []byte(`{"capture"`), []byte(`{ "capture"`), 1)
 		})}, fsck.Entries, true},
-		{"an identity twice", lie{before: func(it *item) {
+		{"an identity twice", ledgertest.Lie{Before: func(it *ledgertest.Item) {
 			earlier(it)
-			at(func(it *item) { it.entry.Event = seen.Event })(it)
+			at(func(it *ledgertest.Item) { it.Entry.Event = seen.Event })(it)
 		}}, fsck.Identities, true},
-		{"an unknown schema", lie{before: at(func(it *item) { it.entry.Schema[0] ^= 1 })}, fsck.Schemas, true},
-		{"a second genesis", lie{before: at(func(it *item) { it.entry.Type = record.TypeGenesis })}, fsck.Genesis, true},
-		{"a ref ahead", lie{before: at(func(it *item) { it.entry.Refs = []int64{index} })}, fsck.Refs, true},
-		{"a schema other than its hash", lie{before: func(it *item) {
-			if it.index == 3 {
-				it.entry.Open = canon.Map(canon.Member{Name: "type", Value: canon.Text("a")}, canon.Member{Name: "sha256", Value: canon.Text("b")}, canon.Member{Name: "text", Value: canon.Text("c")})
+		{"an unknown schema", ledgertest.Lie{Before: at(func(it *ledgertest.Item) { it.Entry.Schema[0] ^= 1 })}, fsck.Schemas, true},
+		{"a second genesis", ledgertest.Lie{Before: at(func(it *ledgertest.Item) { it.Entry.Type = record.TypeGenesis })}, fsck.Genesis, true},
+		{"a ref ahead", ledgertest.Lie{Before: at(func(it *ledgertest.Item) { it.Entry.Refs = []int64{index} })}, fsck.Refs, true},
+		{"a schema other than its hash", ledgertest.Lie{Before: func(it *ledgertest.Item) {
+			if it.Index == 3 {
+				it.Entry.Open = canon.Map(canon.Member{Name: "type", Value: canon.Text("a")}, canon.Member{Name: "sha256", Value: canon.Text("b")}, canon.Member{Name: "text", Value: canon.Text("c")})
 			}
 		}}, fsck.Schemas, true},
-		{"a map that leaves out a subject", lie{batch: func(b *store.Batch) { b.Postings = b.Postings[:max(0, len(b.Postings)-1)] }}, fsck.Postings, true},
-		{"a ref left out", lie{before: func(it *item) {
-			if it.index >= index && it.index < index+40 && it.entry != nil {
-				it.entry.Refs = nil
+		{"a map that leaves out a subject", ledgertest.Lie{Batch: func(b *store.Batch) { b.Postings = b.Postings[:max(0, len(b.Postings)-1)] }}, fsck.Postings, true},
+		{"a ref left out", ledgertest.Lie{Before: func(it *ledgertest.Item) {
+			if it.Index >= index && it.Index < index+40 && it.Entry != nil {
+				it.Entry.Refs = nil
 			}
 		}}, fsck.Refs, false},
-		{"a ref made up", lie{before: func(it *item) {
-			if it.index >= index && it.index < index+40 && it.entry != nil && it.entry.Type != record.TypeRestricted {
-				it.entry.Refs = []int64{1}
+		{"a ref made up", ledgertest.Lie{Before: func(it *ledgertest.Item) {
+			if it.Index >= index && it.Index < index+40 && it.Entry != nil && it.Entry.Type != record.TypeRestricted {
+				it.Entry.Refs = []int64{1}
 			}
 		}}, fsck.Refs, false},
-		{"another term", lie{before: at(func(it *item) { it.entry.Term[0] ^= 1 })}, fsck.Terms, false},
-		{"another seal", lie{before: at(func(it *item) { it.entry.Sealed[0] ^= 1 })}, fsck.Seals, false},
-		{"another capture", lie{before: at(func(it *item) { it.entry.Capture = record.Live })}, fsck.Events, false},
-		{"another time", lie{before: func(it *item) {
-			if it.index >= index && it.index < index+40 && it.entry != nil && it.entry.Time != "" {
-				it.entry.Time = it.entry.Recorded.Format(time.RFC3339)
+		{"another term", ledgertest.Lie{Before: at(func(it *ledgertest.Item) { it.Entry.Term[0] ^= 1 })}, fsck.Terms, false},
+		{"another seal", ledgertest.Lie{Before: at(func(it *ledgertest.Item) { it.Entry.Sealed[0] ^= 1 })}, fsck.Seals, false},
+		{"another capture", ledgertest.Lie{Before: at(func(it *ledgertest.Item) { it.Entry.Capture = record.Live })}, fsck.Events, false},
+		{"another time", ledgertest.Lie{Before: func(it *ledgertest.Item) {
+			if it.Index >= index && it.Index < index+40 && it.Entry != nil && it.Entry.Time != "" {
+				it.Entry.Time = it.Entry.Recorded.Format(time.RFC3339)
 			}
 		}}, fsck.Events, false},
-		{"a conflict with another record", lie{before: func(it *item) {
-			if it.entry != nil && it.entry.Type == record.TypeConflicted {
-				hash, _ := it.entry.Open.Get("eventHash")
-				it.entry.Open = canon.Map(canon.Member{Name: "index", Value: canon.Number(1)}, canon.Member{Name: "eventHash", Value: hash})
+		{"a conflict with another record", ledgertest.Lie{Before: func(it *ledgertest.Item) {
+			if it.Entry != nil && it.Entry.Type == record.TypeConflicted {
+				hash, _ := it.Entry.Open.Get("eventHash")
+				it.Entry.Open = canon.Map(canon.Member{Name: "index", Value: canon.Number(1)}, canon.Member{Name: "eventHash", Value: hash})
 			}
 		}}, fsck.Events, false},
-		{"an open member made up", lie{before: at(func(it *item) {
-			it.entry.Open = canon.Map(canon.Member{Name: "made", Value: canon.Text("up")})
+		{"an open member made up", ledgertest.Lie{Before: at(func(it *ledgertest.Item) {
+			it.Entry.Open = canon.Map(canon.Member{Name: "made", Value: canon.Text("up")})
 		})}, fsck.Events, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			f := forge(t, p, tc.lie)
+			f := ledgertest.Forge(t, p, tc.lie)
 			for _, deep := range []bool{false, true} {
 				if tc.check != "" && tc.shallow && deep {
 					break // it makes the same checks, and more

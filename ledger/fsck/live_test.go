@@ -106,22 +106,22 @@ func (a altered) HashTile(ctx context.Context, level int, n int64, width int) ([
 
 func TestLiveLies(t *testing.T) {
 	p := copyOf(t)
-	whole := forge(t, p, lie{})
-	honest := newTiled(whole.entries, whole.note)
-	shorter := forge(t, p, lie{drop: func(i int64) bool { return i == 1500 }})
+	whole := ledgertest.Forge(t, p, ledgertest.Lie{})
+	honest := newTiled(whole.Entries, whole.Note)
+	shorter := ledgertest.Forge(t, p, ledgertest.Lie{Drop: func(i int64) bool { return i == 1500 }})
 	var seen record.Entry
-	twice := forge(t, p, lie{before: func(it *item) {
+	twice := ledgertest.Forge(t, p, ledgertest.Lie{Before: func(it *ledgertest.Item) {
 		switch {
-		case it.entry == nil:
-		case it.index == 800:
-			seen = *it.entry
-		case it.index == 1501:
-			it.entry.Event = seen.Event
+		case it.Entry == nil:
+		case it.Index == 800:
+			seen = *it.Entry
+		case it.Index == 1501:
+			it.Entry.Event = seen.Event
 		}
 	}})
-	backwards := forge(t, p, lie{after: func(it *item) {
-		if it.index == 1501 && it.entry != nil {
-			it.entry.Recorded = it.entry.Recorded.Add(-1 << 40)
+	backwards := ledgertest.Forge(t, p, ledgertest.Lie{After: func(it *ledgertest.Item) {
+		if it.Index == 1501 && it.Entry != nil {
+			it.Entry.Recorded = it.Entry.Recorded.Add(-1 << 40)
 		}
 	}})
 	for _, tc := range []struct {
@@ -160,14 +160,14 @@ func TestLiveLies(t *testing.T) {
 				b[0] ^= 1
 			}
 			return b
-		}}, nil, fsck.Tiles, int64(len(whole.entries)) / tree.Width * tree.Width},
+		}}, nil, fsck.Tiles, int64(len(whole.Entries)) / tree.Width * tree.Width},
 		{"the checkpoint altered", altered{Log: honest, checkpoint: func(b []byte) []byte {
 			return bytes.Replace(b, []byte("— "), []byte("— x"), 1)
 		}}, nil, fsck.Signature, -1},
-		{"the checkpoint of another tree", altered{Log: honest, checkpoint: func([]byte) []byte { return shorter.note }}, nil, fsck.Tree, -1},
-		{"a record left out", newTiled(shorter.entries, shorter.note), [][]byte{whole.note}, fsck.Outside, -1},
-		{"an event accepted twice", newTiled(twice.entries, twice.note), nil, fsck.Identities, 1501},
-		{"the clock goes back", newTiled(backwards.entries, backwards.note), nil, fsck.Clock, 1501},
+		{"the checkpoint of another tree", altered{Log: honest, checkpoint: func([]byte) []byte { return shorter.Note }}, nil, fsck.Tree, -1},
+		{"a record left out", newTiled(shorter.Entries, shorter.Note), [][]byte{whole.Note}, fsck.Outside, -1},
+		{"an event accepted twice", newTiled(twice.Entries, twice.Note), nil, fsck.Identities, 1501},
+		{"the clock goes back", newTiled(backwards.Entries, backwards.Note), nil, fsck.Clock, 1501},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			r := auditLive(t, tc.log, fsck.Options{Checkpoints: tc.outer})

@@ -36,13 +36,13 @@ func TestPeriodLies(t *testing.T) {
 	p := ledgertest.Parts(t, l.Dir)
 
 	// change has a member of the second closing say something else.
-	change := func(name string, to func(canon.Value) canon.Value) lie {
-		return lie{before: func(it *item) {
-			if it.index != closed[1] {
+	change := func(name string, to func(canon.Value) canon.Value) ledgertest.Lie {
+		return ledgertest.Lie{Before: func(it *ledgertest.Item) {
+			if it.Index != closed[1] {
 				return
 			}
 			open := canon.Value{Kind: canon.Object}
-			for _, m := range it.entry.Open.Members {
+			for _, m := range it.Entry.Open.Members {
 				if m.Name == name {
 					m.Value = to(m.Value)
 				}
@@ -50,7 +50,7 @@ func TestPeriodLies(t *testing.T) {
 					open.Members = append(open.Members, m)
 				}
 			}
-			it.entry.Open = open
+			it.Entry.Open = open
 		}}
 	}
 	plus := func(n int64) func(canon.Value) canon.Value {
@@ -66,7 +66,7 @@ func TestPeriodLies(t *testing.T) {
 		}
 	}
 	none := func(canon.Value) canon.Value { return canon.Value{} }
-	counts := func(do func([]canon.Value) []canon.Value) lie {
+	counts := func(do func([]canon.Value) []canon.Value) ledgertest.Lie {
 		return change("counts", func(v canon.Value) canon.Value {
 			var items []canon.Value
 			for _, item := range v.Items {
@@ -84,7 +84,7 @@ func TestPeriodLies(t *testing.T) {
 			}
 		}
 	}
-	for name, l := range map[string]lie{
+	for name, l := range map[string]ledgertest.Lie{
 		"nothing":                 {},
 		"an earlier begin":        change("from", later(-ledger.PeriodStep)),
 		"a later begin":           change("from", later(ledger.PeriodStep)),
@@ -104,16 +104,16 @@ func TestPeriodLies(t *testing.T) {
 		"a type twice":            counts(func(c []canon.Value) []canon.Value { return append(c, c[0]) }),
 		"another number":          counts(func(c []canon.Value) []canon.Value { member(&c[0], "count", canon.Number(99)); return c }),
 		"another type":            counts(func(c []canon.Value) []canon.Value { member(&c[0], "type", canon.Text("a")); return c }),
-		"a record moved out of it": {before: func(it *item) {
-			if it.index == closed[0]-3 && it.entry != nil {
-				it.entry.Type = record.TypeConflicted
+		"a record moved out of it": {Before: func(it *ledgertest.Item) {
+			if it.Index == closed[0]-3 && it.Entry != nil {
+				it.Entry.Type = record.TypeConflicted
 			}
 		}},
-		"a record left out": {drop: func(old int64) bool { return old == closed[1]-5 }},
+		"a record left out": {Drop: func(old int64) bool { return old == closed[1]-5 }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			f := forge(t, p, l)
+			f := ledgertest.Forge(t, p, l)
 			r := audit(t, f.Parts, fsck.Options{})
 			if _, found := find(r, fsck.Periods, -1); found == (name == "nothing") {
 				t.Errorf("found is %v:\n%s", found, text(r))

@@ -58,24 +58,24 @@ func partyKeys(t *testing.T, p fsck.Parts) map[int64]seal.PartyKey {
 
 // reseal opens a payload, lets it be edited, encrypts it again, and, where that
 // is wanted, commits the entry to what is in it now.
-func reseal(t *testing.T, keys map[int64]seal.PartyKey, it *item, commit bool, edit func([]part) []part) {
+func reseal(t *testing.T, keys map[int64]seal.PartyKey, it *ledgertest.Item, commit bool, edit func([]part) []part) {
 	t.Helper()
-	groups, err := seal.ParsePayload(it.payload)
+	groups, err := seal.ParsePayload(it.Payload)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var parts []part
 	for _, g := range groups {
-		seed, members, err := g.Open(keys[g.KeyID].Key, it.entry.Event)
+		seed, members, err := g.Open(keys[g.KeyID].Key, it.Entry.Event)
 		if err != nil {
 			t.Fatal(err)
 		}
 		parts = append(parts, part{g.Name, keys[g.KeyID], seed, canon.Map(members...)})
 	}
 	parts = edit(parts)
-	it.payload = []byte{}
+	it.Payload = []byte{}
 	for _, p := range parts {
-		it.payload = seal.AppendGroup(it.payload, p.name, p.key, it.entry.Event, p.seed, p.members)
+		it.Payload = seal.AppendGroup(it.Payload, p.name, p.key, it.Entry.Event, p.seed, p.members)
 	}
 	if !commit {
 		return
@@ -84,7 +84,7 @@ func reseal(t *testing.T, keys map[int64]seal.PartyKey, it *item, commit bool, e
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, ok := cat.Hash(it.entry.Schema)
+	s, ok := cat.Hash(it.Entry.Schema)
 	if !ok {
 		t.Fatal("the record has no schema that is built in")
 	}
@@ -99,7 +99,7 @@ func reseal(t *testing.T, keys map[int64]seal.PartyKey, it *item, commit bool, e
 		}
 		all = append(all, d)
 	}
-	it.entry.Sealed = seal.Small(all).Root()
+	it.Entry.Sealed = seal.Small(all).Root()
 }
 
 // What an operator with all keys seals is held against its schema, its entry
@@ -189,8 +189,8 @@ func TestSealedLies(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			done := false
-			f := forge(t, p, lie{before: func(it *item) {
-				if it.index == index {
+			f := ledgertest.Forge(t, p, ledgertest.Lie{Before: func(it *ledgertest.Item) {
+				if it.Index == index {
 					reseal(t, keys, it, tc.commit, tc.edit)
 					done = true
 				}

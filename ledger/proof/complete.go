@@ -83,7 +83,7 @@ func (v *verifier) complete(c *claim) {
 		add(Pass, "these are all %d records of %s among the %d under the checkpoint", n, subject, v.checkpoint.Size)
 	}
 	if c.holds = err == nil; c.holds {
-		add(Note, "that the map itself is right is shown by whoever replays the log: an audit or a witness; a receipt of a record that is not here proves that it is wrong")
+		add(Note, "that the map itself is right is shown by whoever replays the log, as an audit does; a receipt of a record that is not here proves that it is wrong")
 	}
 }
 

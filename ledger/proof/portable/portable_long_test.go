@@ -5,13 +5,19 @@
 package portable
 
 import (
+	"bufio"
+	"errors"
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/lendlog/lendlog/ledger/proof"
+	"github.com/lendlog/lendlog/ledger/tree"
 )
 
 func init() { long = true }
@@ -20,6 +26,10 @@ func init() { long = true }
 func TestMutationsLong(t *testing.T) { mutations(t, 6000) }
 
 func TestLiesLong(t *testing.T) { lies(t, 2000) }
+
+func TestBundleMutationsLong(t *testing.T) { bundleMutations(t, 4000) }
+
+func TestBundleLiesLong(t *testing.T) { bundleLies(t, 2000) }
 
 // No file makes a verifier hang or crash, be it as long as it may be or longer.
 func TestHostileLong(t *testing.T) {
@@ -85,6 +95,58 @@ func TestHostileLong(t *testing.T) {
 			if code != tt.code || strings.Contains(errs, "Traceback") {
 				t.Errorf("%s ends with %d of %s, want %d: %.300s%.300s", v.name, code, tt.name, tt.code, out, errs)
 			}
+		}
+	}
+}
+
+// A bundle may be larger than what memory holds, and than other files may be.
+func TestBundleOfAnySizeLong(t *testing.T) {
+	o := newOperator(t, published(t, "trust.json"))
+	e, err := proof.ParseEvidence(published(t, "valid-all.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	write := func(lines int) (file string) {
+		// All leaves but the first are the same record, which as leaves they may be.
+		log := tree.Small{Leaves: slices.Repeat([]tree.Hash{tree.LeafHash(e.Records[1].Entry)}, lines)}
+		log.Leaves[0] = tree.LeafHash(e.Genesis.Entry)
+		head := &proof.Bundle{Period: &proof.Period{End: int64(lines)}, Genesis: proof.Genesis{Entry: e.Genesis.Entry, Proof: log.Prove(0)}}
+		if head.Checkpoint, err = (tree.Checkpoint{Origin: o.trust.Origin, Size: int64(lines), Root: log.Root()}).Sign(o.signer); err != nil {
+			t.Fatal(err)
+		}
+		file = filepath.Join(t.TempDir(), "large.ndjson")
+		out, err := os.Create(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		buffered := bufio.NewWriter(out)
+		w, err := proof.NewBundleWriter(buffered, head)
+		for i := 0; err == nil && i < lines; i++ {
+			r := proof.Record{Index: int64(i), Entry: e.Records[min(i, 1)].Entry}
+			err = w.Add(r, nil)
+		}
+		if err := errors.Join(err, w.Close(), buffered.Flush(), out.Close()); err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	for _, v := range verifiers(t) {
+		var kilobytes []int64
+		for _, lines := range []int{10_000, 120_000} {
+			file := write(lines)
+			if info, err := os.Stat(file); err != nil || lines > 100_000 && info.Size() <= 64<<20 {
+				t.Fatalf("the file is of %d bytes: %v", info.Size(), err)
+			}
+			cmd := exec.Command(v.program[0], append(slices.Clone(v.program[1:]), "--trust", in("trust.json")[0], file)...)
+			out, err := cmd.CombinedOutput()
+			if want := fmt.Sprintf("%d leaves, recorded", lines); err != nil || !strings.Contains(string(out), want) {
+				t.Errorf("%s: %v: %.3000s", v.name, err, out)
+			}
+			kilobytes = append(kilobytes, cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss)
+		}
+		// What is collected late counts too.
+		if t.Logf("%s took %v KiB", v.name, kilobytes); kilobytes[1] > kilobytes[0]+48<<10 {
+			t.Errorf("%s takes memory as the file grows: %v KiB", v.name, kilobytes)
 		}
 	}
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package portable has verifiers of evidence and receipts that need no Go:
+// Package portable has verifiers of evidence, bundles and receipts that need no Go:
 // verify.mjs for browsers and node, verify.py for Python and its standard
 // library. They were written from docs/formats.md and share no code with
 // ledger/proof nor with each other. The package itself is only a test: that
@@ -182,7 +182,7 @@ func reference(t *testing.T, j job) answer {
 			return answer{Verdict: badCall, Text: err.Error()}
 		}
 	}
-	r, err := proof.VerifyDocument(trust, j.Document, event, j.Against...)
+	r, err := proof.VerifyFile(trust, bytes.NewReader(j.Document), event, j.Against...)
 	if err != nil {
 		return answer{Verdict: unread, Text: err.Error()}
 	}
@@ -218,14 +218,19 @@ func compare(t *testing.T, jobs []job) []answer {
 			t.Fatal(errs[i])
 		}
 		for k, a := range got[i] {
-			w := want[k]
-			if a.Verdict != w.Verdict || a.deciding() != w.deciding() || a.said(t) != w.said(t) {
-				t.Errorf("%s: %s says %s (%s)%s, ledger/proof %s (%s)%s\n%s\n%s%s\n%s", jobs[k].name,
-					v.name, a.Verdict, a.deciding(), a.texts(), w.Verdict, w.deciding(), w.texts(), clip(jobs[k].Document), a.said(t), "--", w.said(t))
-			}
+			agree(t, v.name, jobs[k], a, want[k])
 		}
 	}
 	return want
+}
+
+// agree wants a verifier to answer a job as ledger/proof does.
+func agree(t *testing.T, name string, j job, a, w answer) {
+	t.Helper()
+	if a.Verdict != w.Verdict || a.deciding() != w.deciding() || a.said(t) != w.said(t) {
+		t.Errorf("%s: %s says %s (%s)%s, ledger/proof %s (%s)%s\n%s\n%s%s\n%s", j.name,
+			name, a.Verdict, a.deciding(), a.texts(), w.Verdict, w.deciding(), w.texts(), clip(j.Document), a.said(t), "--", w.said(t))
+	}
 }
 
 func (a answer) texts() string {

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // SPDX-License-Identifier: Apache-2.0
 
-// Verify evidence and receipts of a lendlog ledger offline.
+// Verify evidence, bundles and receipts of a lendlog ledger offline.
 //
 // Written from docs/formats.md, whose sections the comments name, and from the
 // specifications that it names. One module without dependencies, for browsers
@@ -13,7 +13,7 @@
 //   import { verify } from "./verify.mjs";
 //   const { verdict, checks, shown } = verify(evidence, trust, { against: [receipt] });
 
-export const usage = `Verify evidence and receipts of a lendlog ledger offline.
+export const usage = `Verify evidence, bundles and receipts of a lendlog ledger offline.
 
 Usage:
   node verify.mjs --trust TRUST [--against RECEIPT]... [--json] FILE...
@@ -27,7 +27,8 @@ Flags:
                    than the operator of the ledger
   --event EVENT    the event that a receipt is of, as it was submitted: every
                    digest is computed again
-  --schema SCHEMA  the schema of the event, which lendlog types show prints
+  --schema SCHEMA  the schema of the event, as lendlog types show TYPE --json
+                   prints it
   --against RECEIPT
                    a receipt to hold evidence against: a record that the ledger
                    gave a receipt for and leaves out is proof of fraud
@@ -35,9 +36,9 @@ Flags:
 
 Exit codes: 0 VALID, 3 INVALID (a check failed: evidence of tampering),
 4 INCOMPLETE (nothing failed, but a check could not be made), 2 a wrong call or
-a file that is neither evidence nor a receipt, 1 an internal error. Of several
-files the worst decides: INVALID, then a file that could not be read, then
-INCOMPLETE.
+a file that is neither evidence nor a bundle nor a receipt, 1 an internal error.
+Of several files the worst decides: INVALID, then a file that could not be read,
+then INCOMPLETE. A bundle is read line by line, and may be of any size.
 `;
 
 const maxFile = 64 << 20;
@@ -90,7 +91,7 @@ const escape = /\\(?:(["\\/bfnrt])|u([0-9a-fA-F]{4}))/y;
 const short = { b: "\b", f: "\f", n: "\n", r: "\r", t: "\t" };
 const words = { t: ["true", true], f: ["false", false], n: ["null", null] };
 
-function parse(bytes) {
+function parse(bytes, left = 2097152) { // left: values that may still come
   let s;
   try {
     s = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
@@ -98,7 +99,6 @@ function parse(bytes) {
     throw new Unread("not UTF-8");
   }
   let at = 0;
-  let left = 2097152; // values that may still come
 
   const refuse = (what) => {
     throw new Unread(`${what} (character ${at})`);
@@ -196,9 +196,9 @@ function parseCanonical(bytes, what) {
 }
 
 // jsonOf is parse for what is part of a document, or stands beside it.
-function jsonOf(bytes, what) {
+function jsonOf(bytes, what, most) {
   try {
-    return parse(bytes);
+    return parse(bytes, most);
   } catch (e) {
     if (e instanceof Unread) throw new Bad(`${what} is not JSON: ${e.message}`);
     throw e;
@@ -394,6 +394,9 @@ function isTime(s) {
   return day >= 1 && day <= days && hour < 24 && minute < 60 && second < 60 && !(m[8] > "23") && !(m[9] > "59");
 }
 
+// isRecorded reports whether a text is a time as the ledger's clock writes it, which can be compared as text.
+const isRecorded = (s) => isTime(s) && s.length === 24 && s.endsWith("Z");
+
 // parseLeaf returns the members of a leaf, hashes as bytes.
 function parseLeaf(bytes) {
   must(bytes.length <= 65535, "the leaf is longer than 65,535 bytes");
@@ -414,7 +417,7 @@ function parseLeaf(bytes) {
     for (const name of ["event", "schema", "sealed", "term"]) e[name] = unbase64(e[name], name, 32);
     must(e.open instanceof Map, "open is not an object");
     must(!restricted || e.open.size === 0, "a restricted record has open members");
-    must(isTime(text(e.recorded, "recorded")) && e.recorded.length === 24 && e.recorded.endsWith("Z"), "recorded is not a time of the ledger");
+    must(isRecorded(text(e.recorded, "recorded")), "recorded is not a time of the ledger");
     integer(e.seq, "seq", 1);
     must(v.has("prev") === e.seq > 1, "prev is there exactly when seq is greater than 1");
     if (v.has("prev")) e.prev = unbase64(e.prev, "prev", 32);
@@ -931,7 +934,7 @@ function parseEvidence(o) {
     checkpoint: text(o.get("checkpoint"), "checkpoint"),
     genesis: { entry: utf8(text(genesis.entry, "entry")), proof: proofOf(genesis.proof) },
     schemas: array(o.get("schemas"), "schemas").map((s) => utf8(text(s, "a schema"))),
-    records: array(o.get("records"), "records").map(parseRecord),
+    records: array(o.get("records"), "records").map((r) => parseRecord(r)),
     claims: [],
     witnesses: [],
     unknown: [...o.keys()].filter((name) => ![...members, "completeness", "witnesses"].includes(name)),
@@ -956,9 +959,10 @@ function parseEvidence(o) {
   return file;
 }
 
-function parseRecord(item) {
-  const r = strict(item, "a record", ["index", "entry", "proof", "disclosures"], ["subject"]);
-  const out = { index: integer(r.index, "index"), entry: utf8(text(r.entry, "entry")), proof: proofOf(r.proof) };
+// parseRecord parses a record with a proof of its own, or one that must not have one: then proof is null.
+function parseRecord(item, proved = true) {
+  const r = strict(item, "a record", ["index", "entry", ...(proved ? ["proof"] : []), "disclosures"], ["subject"]);
+  const out = { index: integer(r.index, "index"), entry: utf8(text(r.entry, "entry")), proof: proved ? proofOf(r.proof) : null };
   out.disclosures = array(r.disclosures, "disclosures").map((item) => {
     const d = strict(item, "a disclosure", ["disclosure", "proof"]);
     return { bytes: utf8(text(d.disclosure, "disclosure")), proof: proofOf(d.proof) };
@@ -997,7 +1001,7 @@ function checkDatedForward({ witnesses: { tolerance } }, recorded, before) {
   throw new Bad(`it says that it was recorded at ${recorded}, but witnesses cosigned the ledger with it at ${written(before)}: it was dated forward`);
 }
 
-// checkEntry returns the leaf, or undefined.
+// checkEntry returns the leaf, or undefined. Where proof is null, that it is included shows elsewhere.
 function checkEntry(report, index, entry, { size, root }, proof, ofReceipt = false) {
   let leaf;
   const read = report.attempt("entry", index, () => {
@@ -1010,6 +1014,7 @@ function checkEntry(report, index, entry, { size, root }, proof, ofReceipt = fal
     return "its bytes are a leaf of format lendlog/1";
   });
   if (read !== PASS) return undefined;
+  if (proof === null) return leaf;
   const result = report.attempt("inclusion", index, () => {
     must(index < size, `the checkpoint covers ${size} records only`);
     if (!proof && size > 1n) throw new Missing("the receipt holds no inclusion proof; ask the ledger for it");
@@ -1383,11 +1388,293 @@ function verifyReceipt(report, trust, rc, event) {
   report.sayEntry(rc.index, leaf);
 }
 
+// Section 13: bundles.
+
+const maxLine = 4 << 20;
+const maxShownLines = 1000;
+const maxShown = 64 << 20; // bytes, as footprint counts them
+const bundleBegin = utf8('{"v":"lendlog-bundle/');
+
+// isBundle reports whether a file begins as a bundle does.
+export const isBundle = (b) => same(b.subarray(0, bundleBegin.length), bundleBegin);
+
+function parseBundleHead(o) {
+  const h = strict(o, "the first line", ["v", "checkpoint", "genesis"], ["period", "sample", "query"]);
+  must(h.v === "lendlog-bundle/1", "v is not lendlog-bundle/1");
+  const genesis = strict(h.genesis, "genesis", ["entry", "proof"]);
+  const out = { checkpoint: text(h.checkpoint, "checkpoint"), genesis: { entry: utf8(text(genesis.entry, "entry")), proof: proofOf(genesis.proof) } };
+  must(["period", "sample", "query"].filter((name) => name in h).length === 1, "the first line has not exactly one of period, sample and query");
+  const range = ({ start, end }, what) => must(integer(start, "start") < integer(end, "end"), `${what} ends before it begins`);
+  if ("period" in h) {
+    const p = (out.period = strict(h.period, "period", ["start", "end", "before", "after"], ["from", "to"]));
+    range(p, "period");
+    for (const name of ["from", "to"]) must(!(name in p) || (isRecorded(text(p[name], name)) && p[name] !== "0001-01-01T00:00:00.000Z"), `${name} is not a time of the ledger`);
+    must(p.from === undefined || p.to === undefined || p.from < p.to, "period ends before it begins");
+    must(p.from !== undefined || p.start === 0, "start is not 0, but the period has no from");
+    [p.before, p.after] = [proofOf(p.before), proofOf(p.after)];
+    must(BigInt(p.start).toString(2).replaceAll("0", "").length === p.before.length, "a tree of so many leaves does not fall into the subtrees of before");
+  } else if ("sample" in h) {
+    const s = (out.sample = strict(h.sample, "sample", ["seed", "count", "start", "end"]));
+    range(s, "sample");
+    const { length } = utf8(text(s.seed, "seed"));
+    must(length >= 1 && length <= 1024, "seed is not of 1 to 1,024 bytes");
+    must(integer(s.count, "count", 1) <= 10000, "count is not 1 to 10,000");
+  } else {
+    text(strict(h.query, "query", ["filter"]).filter, "filter");
+  }
+  return out;
+}
+
+// draw returns the indexes of a sample, in their order. checkpoint is the text of the checkpoint.
+function draw({ seed, count, start, end }, checkpoint) {
+  const n = BigInt(end - start);
+  if (BigInt(count) >= n) return Array.from({ length: end - start }, (_, i) => start + i);
+  const parts = ["lendlog/sample", seed, checkpoint].map(utf8).flatMap((b) => [[b.length >> 8, b.length & 255], b]);
+  const prefix = join(...parts), limit = (1n << 64n) - ((1n << 64n) % n), drawn = new Set();
+  for (let k = 0n; drawn.size < count; k++) {
+    const be64 = new DataView(new ArrayBuffer(8));
+    be64.setBigUint64(0, k);
+    const x = toInt(sha256(prefix, new Uint8Array(be64.buffer)).slice(0, 8));
+    if (x < limit) drawn.add(start + Number(x % n));
+  }
+  return [...drawn].sort((a, b) => a - b);
+}
+
+// footprint is about how many bytes a value takes.
+function footprint(v) {
+  if (typeof v === "string") return 96 + utf8(v).length;
+  if (typeof v !== "object" || v === null) return 96;
+  return Object.entries(v).reduce((n, [name, x]) => n + (Array.isArray(v) ? 0 : utf8(name).length) + footprint(x), 96);
+}
+
+// A BundleVerifier verifies a bundle as its bytes come, in memory that does not
+// grow with it. Once over is true nothing more needs to be read.
+//
+//   const v = new BundleVerifier(trust);
+//   for await (const chunk of file.stream()) v.push(chunk);
+//   const { verdict, checks, shown } = v.finish();
+export class BundleVerifier {
+  over = false;
+  #report = new Report();
+  #trust;
+  #parts = []; // of the line that is read
+  #size = 0; // of these
+  #n = 0; // lines
+  #head;
+  #ended = false; // the last line was read
+  #at;
+  #records;
+  #seen = 0; // records
+  #last = -1; // index of the last one
+  #recorded = ""; // of the last entry
+  #before; // by when witnesses had cosigned the ledger with all of them, in seconds
+  #roots = []; // of a period: the complete subtrees that the leaves so far fall into
+  #inside = 0; // leaves within the period
+  #behind = false; // the last line lies behind it
+  #drawn = []; // of a sample
+  #drawnSeen = 0; // of these came, or were left out
+  #schemaBytes = 0;
+  #tallies = new Map();
+  #shows = true;
+  #shown = 0;
+
+  constructor(trustPolicy) {
+    this.#trust = parseTrust(toBytes(trustPolicy));
+  }
+
+  // push takes the next bytes of the file.
+  push(bytes) {
+    for (let at = 0; !this.over && at < bytes.length; ) {
+      const end = bytes.indexOf(10, at) + 1 || bytes.length;
+      this.#parts.push(bytes.slice(at, end));
+      this.#size += end - at;
+      at = end;
+      const line = () => {
+        must(this.#size <= maxLine, `line ${this.#n + 1} has more than 4 MiB`);
+        if (bytes[end - 1] !== 10) return;
+        const whole = join(...this.#parts);
+        [this.#parts, this.#size] = [[], 0];
+        this.#n++;
+        this.#line(whole);
+      };
+      if (this.#report.attempt("format", null, line) !== PASS) this.over = true;
+    }
+  }
+
+  // finish returns the report, once all bytes were pushed.
+  finish() {
+    const report = this.#report;
+    if (!this.over) {
+      const whole = () => must(this.#ended && !this.#size, "the file ends before its last line: it was cut off; fetch it again");
+      if (report.attempt("format", null, whole) === PASS) this.#together();
+    }
+    for (const [key, n] of this.#tallies) {
+      const [name, result] = key.split(" ");
+      if (result === PASS) report.add(name, null, PASS, `passed for ${n} records`);
+      else if (result === NOTE) report.add(name, null, NOTE, `${n} records disclose nothing; their sealed members stay committed`);
+      else if (n > many) report.add(name, null, result, `and ${n - many} records more`);
+    }
+    sayClaims(report, this.#trust);
+    return report.json();
+  }
+
+  #line(bytes) {
+    let o;
+    try {
+      o = jsonOf(bytes, "it", 131072);
+      must(o instanceof Map, "it is not an object");
+      must(!this.#ended, "something follows the last line");
+      if (!this.#head) return this.#begin((this.#head = parseBundleHead(o)));
+      if (o.has("schema")) return this.#schema(strict(o, "a schema", ["schema"]).schema);
+      if (o.has("end")) {
+        must(strict(o, "the last line", ["end"]).end === this.#seen, `end is not the number of records, ${this.#seen}`);
+        this.#ended = true;
+        return undefined;
+      }
+      return this.#record(parseRecord(o, !this.#head.period));
+    } catch (e) {
+      if (e instanceof Bad) throw new Bad(`line ${this.#n}: ${e.message}`);
+      throw e;
+    }
+  }
+
+  #begin({ checkpoint, genesis, period, sample }) {
+    const report = this.#report, trust = this.#trust;
+    const at = (this.#at = checkCheckpoint(report, trust, checkpoint));
+    if (!at) {
+      this.over = true; // of a checkpoint that is not signed nothing more can be said
+      return;
+    }
+    if (trust.witnesses && checkCosigned(report, trust, [at])) {
+      this.#before = at.times[trust.witnesses.quorum - 1];
+      report.add("time", null, NOTE, `witnesses cosigned the ledger with these records by ${written(this.#before)}; that each was not there long before shows evidence`);
+    }
+    this.#records = new Records(report, trust, { genesis, schemas: [] }, at);
+    report.attempt("genesis", null, () => this.#records.genesis());
+    const range = period ?? sample;
+    must(!range || BigInt(range.end) <= at.size, `end is beyond the ${at.size} records of the checkpoint`);
+    if (period) {
+      this.#last = period.start - 1;
+      this.#roots = [...period.before];
+      this.#shows = period.end - period.start <= maxShownLines;
+    } else if (sample) {
+      this.#drawn = draw(sample, `${trust.origin}\n${at.size}\n${to64(at.root)}\n`);
+      this.#shows = this.#drawn.length <= maxShownLines;
+    }
+  }
+
+  #schema(s) {
+    const bytes = utf8(text(s, "schema")), hash = hex(sha256(bytes)), { schemas } = this.#records;
+    must(!schemas.has(hash), "the schema stands there twice");
+    this.#schemaBytes += bytes.length;
+    must(schemas.size < 4096 && this.#schemaBytes <= 64 << 20, "a bundle has at most 4,096 schemas, and 64 MiB of them");
+    schemas.set(hash, readSchema(bytes));
+  }
+
+  #record(r) {
+    const { period, sample } = this.#head, records = this.#records;
+    this.#seen++;
+    must(BigInt(this.#seen) <= this.#at.size && !(sample && this.#seen > 10000), "it is of one record more than there can be");
+    must(period ? r.index === this.#last + 1 && r.index < period.end : r.index > this.#last, `record ${r.index} does not follow record ${this.#last}`);
+    this.#last = r.index;
+    if (period) this.#append(leafHash(r.entry));
+    const one = (records.report = new Report());
+    records.record(r);
+    const leaf = records.leaves.get(r.index), entry = leaf?.type === indexRootType ? undefined : leaf;
+    records.leaves.clear();
+    if (records.proved.size > 1000) records.proved.clear();
+    if (entry) {
+      if (entry.recorded < this.#recorded) one.add("time", r.index, FAIL, "it was recorded before a record that lies before it");
+      this.#recorded = entry.recorded;
+      if (this.#before !== undefined) one.attempt("time", r.index, () => checkDatedForward(this.#trust, entry.recorded, this.#before));
+    }
+    if (period) one.attempt("range", r.index, () => this.#within(r.index, entry));
+    if (sample) one.attempt("sample", r.index, () => this.#sampled(r.index));
+    for (const c of one.checks) {
+      const key = `${c.name} ${c.result}`, n = (this.#tallies.get(key) ?? 0) + 1;
+      this.#tallies.set(key, n);
+      if ((c.result === FAIL || c.result === MISSING) && n <= many) this.#report.add(c.name, c.record, c.result, c.text);
+    }
+    for (const s of one.said) {
+      this.#shown += footprint(s.value);
+      if (this.#shows && this.#seen <= maxShownLines && this.#shown <= maxShown) this.#report.said.push(s);
+    }
+  }
+
+  // #append adds a leaf of a period: a subtree is complete with its neighbour as a carry ends an addition.
+  #append(leaf) {
+    for (let n = this.#last; n % 2 === 1; n = (n - 1) / 2) leaf = nodeHash(this.#roots.pop(), leaf);
+    this.#roots.push(leaf);
+  }
+
+  // #within holds the time of a record against the period; an index-root has none.
+  #within(index, entry) {
+    const { from, to, start } = this.#head.period, before = Boolean(entry) && from !== undefined && entry.recorded < from;
+    must(!this.#behind, "it lies behind the record that ends the period");
+    if (index === start && before) return; // the last record before the period
+    must(index !== start || index === 0, "the file does not begin with the record before the period");
+    must(!before, "it was recorded before the period");
+    if (entry && to !== undefined && entry.recorded >= to) this.#behind = true;
+    else this.#inside++;
+  }
+
+  #sampled(index) {
+    let left = 0;
+    while (this.#drawn[this.#drawnSeen + left] < index) left++;
+    must(this.#drawn[this.#drawnSeen + left] === index, "it is not drawn by this seed");
+    this.#drawnSeen += left + 1;
+    must(left === 0, `${left} records that are drawn before it are left out`);
+  }
+
+  // #together makes the checks that are of all lines together.
+  #together() {
+    const report = this.#report, { period, sample } = this.#head;
+    if (period) {
+      const { start, end, to, after } = period;
+      const all = () => {
+        must(this.#last === end - 1, `the file ends with record ${this.#last}, and goes up to ${end - 1} by its first line`);
+        const root = this.#roots.reduceRight((r, l) => nodeHash(l, r));
+        must(consistent({ size: BigInt(end), root }, this.#at, after), `a record is left out, added or altered: the records ${start} to ${end - 1} of the file are not those under the checkpoint`);
+        must(this.#behind || BigInt(end) === this.#at.size, "the file ends before the period does, and before the checkpoint");
+        return `${this.#inside} leaves, recorded from ${period.from ?? "the beginning"} to ${to === undefined ? "the checkpoint" : `before ${to}`}, are all there are: none is left out`;
+      };
+      if (report.attempt("range", null, all) === PASS && !this.#behind && to !== undefined) {
+        report.add("range", null, MISSING, "no record behind the period lies under the checkpoint, so it may not have been over: ask again under a later checkpoint");
+      }
+    } else if (sample) {
+      const left = this.#drawn.length - this.#drawnSeen;
+      const all = () => {
+        must(left === 0, `${left} records that are drawn last are left out, the lowest of them record ${this.#drawn[this.#drawnSeen]}`);
+        return `${this.#seen} leaves, drawn by the seed ${JSON.stringify(sample.seed)} from those from ${sample.start} to ${sample.end - 1}`;
+      };
+      if (report.attempt("sample", null, all) === PASS) {
+        report.add("sample", null, NOTE, "nobody could choose them if the seed was named, or came to be, after this checkpoint was witnessed, which the file does not show");
+      }
+    } else {
+      report.add("query", null, NOTE, "that nothing else matches is not shown: ask for all records of a subject, or of a period");
+    }
+  }
+}
+
+// sayClaims says what rests on the operator's word under a policy, and what of the policy cannot be checked.
+function sayClaims(report, trust) {
+  for (const name of trust.reserved) report.add("policy", null, MISSING, `the policy asks for ${name}, which this program cannot check`);
+  if (!trust.submitters.length) report.add("submitter", null, NOTE, "the policy lists no submitters' keys, so who submitted is the operator's claim");
+  if (!trust.witnesses) report.add("time", null, NOTE, "the policy names no witnesses, so when it was recorded is the operator's clock");
+}
+
 const toBytes = (x) => (typeof x === "string" ? utf8(x) : x);
 
-// verify returns the report on evidence or a receipt: {verdict, checks, shown}.
+function newBundle(trustPolicy, event, receipts) {
+  if (event) throw new Unread("this is a bundle, which is held against no event");
+  if (receipts?.length) throw new Unread("this is a bundle, and receipts are held against evidence");
+  return new BundleVerifier(trustPolicy);
+}
+
+// verify returns the report on evidence, a bundle or a receipt: {verdict, checks,
+// shown}. A bundle that memory does not hold is for BundleVerifier.
 // All arguments are Uint8Arrays, or strings that are written in UTF-8. It
-// throws Unread for a document that is neither, and Bad for a policy, event,
+// throws Unread for a document that is none of them, and Bad for a policy, event,
 // schema or receipt that cannot be used. The members of options are event and
 // schema, of a receipt, and against, receipts to hold evidence against.
 export function verify(document, trustPolicy, options = {}) {
@@ -1395,8 +1682,11 @@ export function verify(document, trustPolicy, options = {}) {
   const event = options.event && parseEvent(toBytes(options.event), parseSchema(toBytes(options.schema)));
   const receipts = (options.against ?? []).map((b) => readReceipt(toBytes(b)));
   const bytes = toBytes(document);
-  const bundle = utf8('{"v":"lendlog-bundle/');
-  if (same(bytes.subarray(0, bundle.length), bundle)) throw new Unread("this is a bundle, which lendlog-verify verifies and this program does not");
+  if (isBundle(bytes)) {
+    const bundle = newBundle(trustPolicy, event, receipts);
+    bundle.push(bytes);
+    return bundle.finish();
+  }
   if (bytes.length > maxFile) throw new Unread("the file is longer than 64 MiB");
   const o = parse(bytes);
   const v = o instanceof Map ? o.get("v") : undefined;
@@ -1409,13 +1699,9 @@ export function verify(document, trustPolicy, options = {}) {
     let rc;
     if (report.attempt("format", null, () => void (rc = parseReceipt(o))) === PASS) verifyReceipt(report, trust, rc, event);
   } else {
-    throw new Unread("v is neither lendlog-evidence/1 nor lendlog-receipt/1");
+    throw new Unread("v is neither lendlog-evidence/1 nor lendlog-receipt/1, and a bundle begins with it");
   }
-  if (report.checks[0].name !== "format") {
-    for (const name of trust.reserved) report.add("policy", null, MISSING, `the policy asks for ${name}, which this program cannot check`);
-    if (!trust.submitters.length) report.add("submitter", null, NOTE, "the policy lists no submitters' keys, so who submitted is the operator's claim");
-    if (!trust.witnesses) report.add("time", null, NOTE, "the policy names no witnesses, so when it was recorded is the operator's clock");
-  }
+  if (report.checks[0].name !== "format") sayClaims(report, trust);
   return report.json();
 }
 
@@ -1488,21 +1774,33 @@ function main(args, { openSync, readSync, closeSync, fstatSync }, out, err) {
     err(`verify.mjs: ${printable([...where, e.message].join(": "))}\n`);
     return exitUnread;
   };
-  const read = (name) => {
+  // pieces yields what is in a file, of which all pieces but the last are of one size.
+  function* pieces(name) {
     const file = openSync(name);
     try {
-      const chunks = [];
-      for (let size = 0; size <= maxFile; ) {
-        const chunk = new Uint8Array(Math.min(Math.max(fstatSync(file).size, 1 << 16), maxFile) + 1);
-        const n = readSync(file, chunk);
-        if (n === 0) break;
-        chunks.push(chunk.subarray(0, n));
-        size += n;
+      for (let last = false; !last; ) {
+        const piece = new Uint8Array(Math.min(fstatSync(file).size || 1 << 16, 1 << 20) + 1);
+        let size = 0;
+        for (let n = 1; n > 0 && size < piece.length; size += n) n = readSync(file, piece, size, piece.length - size, null);
+        last = size < piece.length;
+        yield piece.subarray(0, size);
       }
-      return join(...chunks);
     } finally {
       closeSync(file);
     }
+  }
+  // read returns what is in a file, unless take takes it piece by piece: then what take's finish returns.
+  const read = (name, take = () => undefined) => {
+    const chunks = [];
+    let size = 0, taker;
+    for (const piece of pieces(name)) {
+      if (size === 0) taker = take(piece);
+      size += piece.length;
+      if (taker) taker.push(piece);
+      else chunks.push(piece);
+      if (taker ? taker.over : size > maxFile) break;
+    }
+    return taker ? taker.finish() : join(...chunks);
   };
   let call, trust, options, name;
   try {
@@ -1531,7 +1829,8 @@ function main(args, { openSync, readSync, closeSync, fstatSync }, out, err) {
   const codes = call.files.map((file) => {
     let report;
     try {
-      report = verify(read(file), trust, options);
+      report = read(file, (first) => (isBundle(first) ? newBundle(trust, options.event, options.against) : undefined));
+      if (report instanceof Uint8Array) report = verify(report, trust, options);
     } catch (e) {
       return complain(e, file);
     }

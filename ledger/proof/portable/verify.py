@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Verify evidence and receipts of a lendlog ledger offline.
+"""Verify evidence, bundles and receipts of a lendlog ledger offline.
 
 Written from docs/formats.md, whose sections the comments name, and from the
 specifications that it names. It needs Python 3.9 or later and nothing but its
@@ -9,15 +9,17 @@ standard library: no package, no network, no other file of lendlog.
 
 import argparse
 import base64
+import bisect
 import collections
 import datetime
 import hashlib
+import io
 import json
 import os
 import re
 import sys
 
-USAGE = """Verify evidence and receipts of a lendlog ledger offline.
+USAGE = """Verify evidence, bundles and receipts of a lendlog ledger offline.
 
 Usage:
   python3 verify.py --trust TRUST [--against RECEIPT]... [--json] FILE...
@@ -31,7 +33,8 @@ Flags:
                    than the operator of the ledger
   --event EVENT    the event that a receipt is of, as it was submitted: every
                    digest is computed again
-  --schema SCHEMA  the schema of the event, which `lendlog types show` prints
+  --schema SCHEMA  the schema of the event, as `lendlog types show TYPE --json`
+                   prints it
   --against RECEIPT
                    a receipt to hold evidence against: a record that the ledger
                    gave a receipt for and leaves out is proof of fraud
@@ -39,9 +42,9 @@ Flags:
 
 Exit codes: 0 VALID, 3 INVALID (a check failed: evidence of tampering),
 4 INCOMPLETE (nothing failed, but a check could not be made), 2 a wrong call or
-a file that is neither evidence nor a receipt, 1 an internal error. Of several
-files the worst decides: INVALID, then a file that could not be read, then
-INCOMPLETE.
+a file that is neither evidence nor a bundle nor a receipt, 1 an internal error.
+Of several files the worst decides: INVALID, then a file that could not be read,
+then INCOMPLETE. A bundle is read line by line, and may be of any size.
 """
 
 MAX_FILE = 64 << 20
@@ -76,13 +79,12 @@ SHORT = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 WORDS = {"t": ("true", True), "f": ("false", False), "n": ("null", None)}
 
 
-def parse(doc):
-    """Return the JSON value of bytes; objects are dicts. Anything else is Unread."""
+def parse(doc, left=2_097_152):
+    """Return the JSON value of bytes, of which left may be in it; objects are dicts. Anything else is Unread."""
     try:
         s = doc.decode("utf-8")
     except UnicodeDecodeError as e:
         raise Unread("not UTF-8") from e
-    left = 2_097_152  # values that may still come
 
     def refuse(what, i):
         raise Unread(f"{what} (character {i})")
@@ -326,6 +328,11 @@ def is_time(s):
     )
 
 
+def is_recorded(s):
+    """Report whether a text is a time as the ledger's clock writes it, which can be compared as text."""
+    return len(s) == 24 and s[-1] == "Z" and is_time(s)
+
+
 def milliseconds(recorded):
     """Return the milliseconds since 1970 of a time of the ledger, of which Python's own calendar lacks the year 0."""
     y, m, d, hour, minute, second, ms = (int(recorded[i:j]) for i, j in ((0, 4), (5, 7), (8, 10), (11, 13), (14, 16), (17, 19), (20, 23)))
@@ -354,7 +361,7 @@ def parse_leaf(b):
         require(isinstance(e["open"], dict), "open is not an object")
         require(not restricted or not e["open"], "a restricted record has open members")
         recorded = text(e["recorded"], "recorded")
-        require(len(recorded) == 24 and recorded[-1] == "Z" and is_time(recorded), "recorded is not a time of the ledger")
+        require(is_recorded(recorded), "recorded is not a time of the ledger")
         integer(e["seq"], "seq", 1)
         require(("prev" in e) == (e["seq"] > 1), "prev is there exactly when seq is greater than 1")
         if "prev" in e:
@@ -934,9 +941,10 @@ class Evidence:
             require(self.witnesses, "witnesses is empty")
 
     @staticmethod
-    def record(r):
-        strict(r, "a record", ("index", "entry", "proof", "disclosures"), ("subject",))
-        out = {"index": integer(r["index"], "index"), "entry": text(r["entry"], "entry").encode(), "proof": proof_of(r)}
+    def record(r, proved=True):
+        """Parse a record with a proof of its own, or one that must not have one."""
+        strict(r, "a record", ("index", "entry", "disclosures") + (("proof",) if proved else ()), ("subject",))
+        out = {"index": integer(r["index"], "index"), "entry": text(r["entry"], "entry").encode(), "proof": proof_of(r) if proved else None}
         out["disclosures"] = []
         for d in array(r["disclosures"], "disclosures"):
             strict(d, "a disclosure", ("disclosure", "proof"))
@@ -985,7 +993,7 @@ def check_dated_forward(trust, recorded, before):
 
 
 def check_entry(report, record, b, head, proof, of_receipt=False):
-    """Return the leaf, or None."""
+    """Return the leaf, or None. Of a record without a proof, but for a receipt's, that it is included shows elsewhere."""
     leaf = {}
 
     def entry():
@@ -1003,7 +1011,9 @@ def check_entry(report, record, b, head, proof, of_receipt=False):
         require(included(leaf_hash(b), record, head.size, proof or [], head.root), "the inclusion proof does not lead from the leaf to the root")
         return f"leaf {record} of {head.size}"
 
-    ok = report.attempt("entry", record, entry) == PASS and report.attempt("inclusion", record, inclusion) != FAIL
+    ok = report.attempt("entry", record, entry) == PASS
+    if proof is not None or of_receipt:
+        ok = ok and report.attempt("inclusion", record, inclusion) != FAIL
     return leaf if ok else None
 
 
@@ -1387,25 +1397,302 @@ def verify_in_receipt(report, trust, rc, event, head):
     say_entry(report, index, leaf)
 
 
+# Section 13: bundles.
+
+MAX_LINE = 4 << 20
+MAX_SHOWN_LINES = 1000
+MAX_SHOWN = 64 << 20  # bytes, as footprint counts them
+BUNDLE_BEGIN = b'{"v":"lendlog-bundle/'
+
+
+class BundleHead:
+    """The first line of a bundle, parsed."""
+
+    def __init__(self, o):
+        strict(o, "the first line", ("v", "checkpoint", "genesis"), ("period", "sample", "query"))
+        require(o["v"] == "lendlog-bundle/1", "v is not lendlog-bundle/1")
+        self.checkpoint = text(o["checkpoint"], "checkpoint")
+        strict(o["genesis"], "genesis", ("entry", "proof"))
+        self.genesis = text(o["genesis"]["entry"], "entry").encode(), proof_of(o["genesis"])
+        self.schemas = ()  # they come line by line
+        self.period, self.sample = o.get("period"), o.get("sample")
+        require(len(o) == 4, "the first line has not exactly one of period, sample and query")
+        if "period" in o:
+            p = strict(o["period"], "period", ("start", "end", "before", "after"), ("from", "to"))
+            self.range(p)
+            for name in ("from", "to"):
+                require(name not in p or is_recorded(text(p[name], name)) and p[name] != "0001-01-01T00:00:00.000Z", f"{name} is not a time of the ledger")
+            require("from" not in p or "to" not in p or p["from"] < p["to"], "the period ends before it begins")
+            require("from" in p or p["start"] == 0, "start is not 0, but the period has no from")
+            for name in ("before", "after"):
+                p[name] = proof_of({"proof": p[name]})
+            require(bin(p["start"]).count("1") == len(p["before"]), "a tree of so many leaves does not fall into the subtrees of before")
+        elif "sample" in o:
+            s = strict(o["sample"], "sample", ("seed", "count", "start", "end"))
+            self.range(s)
+            require(1 <= len(text(s["seed"], "seed").encode()) <= 1024, "seed is not of 1 to 1,024 bytes")
+            require(integer(s["count"], "count", 1) <= 10000, "count is not 1 to 10,000")
+        else:
+            text(strict(o["query"], "query", ("filter",))["filter"], "filter")
+
+    @staticmethod
+    def range(o):
+        require(integer(o["start"], "start") < integer(o["end"], "end"), "it ends before it begins")
+
+
+def draw(sample, checkpoint):
+    """Return the indexes of a sample, in their order. checkpoint is the text of the checkpoint."""
+    start, n = sample["start"], sample["end"] - sample["start"]
+    if sample["count"] >= n:
+        return list(range(start, start + n))
+    prefix = b"".join(part(s.encode()) for s in ("lendlog/sample", sample["seed"], checkpoint))
+    limit, drawn, k = 2**64 - 2**64 % n, set(), 0
+    while len(drawn) < sample["count"]:
+        x = int.from_bytes(H(prefix, k.to_bytes(8, "big"))[:8], "big")
+        if x < limit:
+            drawn.add(start + x % n)
+        k += 1
+    return sorted(drawn)
+
+
+def footprint(*value):
+    """Return about how many bytes a value takes, be it none."""
+    n = 96
+    for v in value:
+        if isinstance(v, str):
+            n += len(v.encode())
+        elif isinstance(v, list):
+            n += sum(footprint(x) for x in v)
+        elif isinstance(v, dict):
+            n += sum(len(name.encode()) + footprint(x) for name, x in v.items())
+    return n
+
+
+class Bundle:
+    """Verifies a bundle line by line, in memory that does not grow with it."""
+
+    def __init__(self, report, trust):
+        self.report, self.trust = report, trust
+        self.n = 0  # lines
+        self.head = self.at = self.records = None
+        self.ended = False  # the last line was read
+        self.seen, self.last = 0, -1  # records, and the index of the last one
+        self.recorded = ""  # of the last entry
+        self.before = None  # by when witnesses had cosigned the ledger with all of them, in seconds
+        self.roots = []  # of a period: the complete subtrees that the leaves so far fall into
+        self.inside, self.behind = 0, False  # leaves within the period; whether the last line lies behind it
+        self.drawn = []  # of a sample: what is still to come
+        self.schema_bytes = 0
+        self.tallies = collections.Counter()
+        self.shows, self.shown = True, 0
+
+    def verify(self, file, begin=b""):
+        """Verify what a binary file holds behind begin; it is not read on where no more can be said."""
+        if self.report.attempt("format", None, lambda: self.read(file, begin)) == PASS and self.at:
+            self.together()
+        for (name, result), n in self.tallies.items():
+            if result == PASS:
+                self.report.add(name, None, PASS, f"passed for {n} records")
+            elif result == NOTE:
+                self.report.add(name, None, NOTE, f"{n} records disclose nothing; their sealed members stay committed")
+            elif n > MANY:
+                self.report.add(name, None, result, f"and {n - MANY} records more")
+
+    def read(self, file, begin):
+        while True:
+            line = begin + file.readline(MAX_LINE + 1 - len(begin))
+            begin = b""
+            self.n += 1
+            require(len(line) <= MAX_LINE, f"line {self.n} has more than 4 MiB")
+            if not line and self.ended:
+                return
+            require(line.endswith(b"\n"), "the file ends before its last line: it was cut off; fetch it again")
+            try:
+                try:
+                    o = parse(line, 131072)
+                except Unread as e:
+                    raise Bad(f"it is not JSON: {e}") from e
+                require(isinstance(o, dict), "it is not an object")
+                self.line(o)
+            except Bad as e:
+                raise Bad(f"line {self.n}: {e}") from e
+            if not self.at:
+                return
+
+    def line(self, o):
+        require(not self.ended, "something follows the last line")
+        if not self.head:
+            self.head = BundleHead(o)
+            self.begin(self.head)
+        elif "schema" in o:
+            self.schema(text(strict(o, "a schema", ("schema",))["schema"], "schema").encode())
+        elif "end" in o:
+            end = integer(strict(o, "the last line", ("end",))["end"], "end")
+            require(end == self.seen, f"end is not the number of records, {self.seen}")
+            self.ended = True
+        else:
+            self.record(Evidence.record(o, self.head.period is None))
+
+    def begin(self, head):
+        report, trust = self.report, self.trust
+        at = self.at = check_checkpoint(report, trust, head.checkpoint)
+        if not at:
+            return  # of a checkpoint that is not signed nothing more can be said
+        if trust["witnesses"] and check_cosigned(report, trust, [at]):
+            self.before = at.times[trust["witnesses"]["quorum"] - 1]
+            report.add("time", None, NOTE, f"witnesses cosigned the ledger with these records by {clock(self.before)}; that each was not there long before shows evidence")
+        self.records = Records(report, trust, head, at)
+        report.attempt("genesis", None, self.records.genesis)
+        span = head.period or head.sample
+        require(not span or span["end"] <= at.size, f"end is beyond the {at.size} records of the checkpoint")
+        if head.period:
+            self.last = span["start"] - 1
+            self.roots = list(span["before"])
+            self.shows = span["end"] - span["start"] <= MAX_SHOWN_LINES
+        elif head.sample:
+            self.drawn = draw(span, f"{trust['origin']}\n{at.size}\n{to64(at.root)}\n")
+            self.shows = len(self.drawn) <= MAX_SHOWN_LINES
+
+    def schema(self, b):
+        schemas = self.records.schemas
+        require(H(b) not in schemas, "the schema stands there twice")
+        self.schema_bytes += len(b)
+        require(len(schemas) < 4096 and self.schema_bytes <= 64 << 20, "a bundle has at most 4,096 schemas, and 64 MiB of them")
+        schemas[H(b)] = read_schema(b)
+
+    def record(self, r):
+        period, records, index = self.head.period, self.records, r["index"]
+        self.seen += 1
+        require(self.seen <= self.at.size and not (self.head.sample and self.seen > 10000), "it is of one record more than there can be")
+        follows = index == self.last + 1 and index < period["end"] if period else index > self.last
+        require(follows, f"record {index} does not follow record {self.last}")
+        self.last = index
+        if period:
+            self.append(leaf_hash(r["entry"]))
+        one = records.report = Report()
+        records.record(r)
+        entry = records.leaves.pop(index, None)
+        if entry and entry["type"] == INDEX_ROOT:
+            entry = None
+        if len(records.proved) > 1000:
+            records.proved.clear()
+        if entry:
+            if entry["recorded"] < self.recorded:
+                one.add("time", index, FAIL, "it was recorded before a record that lies before it")
+            self.recorded = entry["recorded"]
+            if self.before is not None:
+                one.attempt("time", index, lambda: check_dated_forward(self.trust, entry["recorded"], self.before))
+        if period:
+            one.attempt("range", index, lambda: self.within(index, entry))
+        if self.head.sample:
+            one.attempt("sample", index, lambda: self.sampled(index))
+        for c in one.checks:
+            self.tallies[c["name"], c["result"]] += 1
+            if c["result"] in (FAIL, MISSING) and self.tallies[c["name"], c["result"]] <= MANY:
+                self.report.add(c["name"], c["record"], c["result"], c["text"])
+        for s in one.said:
+            self.shown += footprint(*([s["value"]] if "value" in s else []))
+            if self.shows and self.seen <= MAX_SHOWN_LINES and self.shown <= MAX_SHOWN:
+                self.report.said.append(s)
+
+    def append(self, leaf):
+        """Add a leaf of a period: a subtree is complete with its neighbour as a carry ends an addition."""
+        n = self.last
+        while n & 1:
+            leaf, n = H(b"\1", self.roots.pop(), leaf), n >> 1
+        self.roots.append(leaf)
+
+    def within(self, index, entry):
+        """Hold the time of a record against the period; an index-root has none."""
+        p = self.head.period
+        before = bool(entry) and "from" in p and entry["recorded"] < p["from"]
+        require(not self.behind, "it lies behind the record that ends the period")
+        if index == p["start"] and before:
+            return  # the last record before the period
+        require(index != p["start"] or index == 0, "the file does not begin with the record before the period")
+        require(not before, "it was recorded before the period")
+        if entry and "to" in p and entry["recorded"] >= p["to"]:
+            self.behind = True
+        else:
+            self.inside += 1
+
+    def sampled(self, index):
+        left = bisect.bisect_left(self.drawn, index)
+        require(self.drawn[left : left + 1] == [index], "it is not drawn by this seed")
+        del self.drawn[: left + 1]
+        require(left == 0, f"{left} records that are drawn before it are left out")
+
+    def together(self):
+        """Make the checks that are of all lines together."""
+        report, p, sample = self.report, self.head.period, self.head.sample
+
+        def whole_period():
+            require(self.last == p["end"] - 1, f"the file ends with record {self.last}, and goes up to {p['end'] - 1} by its first line")
+            root = self.roots[-1]
+            for left in self.roots[-2::-1]:
+                root = H(b"\1", left, root)
+            proved = consistent(Head(p["end"], root, ()), self.at, p["after"])
+            require(proved, f"a record is left out, added or altered: the records {p['start']} to {p['end'] - 1} of the file are not those under the checkpoint")
+            require(self.behind or p["end"] == self.at.size, "the file ends before the period does, and before the checkpoint")
+            to = "before " + p["to"] if "to" in p else "the checkpoint"
+            return f"{self.inside} leaves, recorded from {p.get('from', 'the beginning')} to {to}, are all there are: none is left out"
+
+        def whole_sample():
+            require(not self.drawn, f"{len(self.drawn)} records that are drawn last are left out")
+            return f"{self.seen} leaves, drawn by the seed {json.dumps(sample['seed'], ensure_ascii=False)} from those from {sample['start']} to {sample['end'] - 1}"
+
+        if p:
+            if report.attempt("range", None, whole_period) == PASS and not self.behind and "to" in p:
+                report.add("range", None, MISSING, "no record behind the period lies under the checkpoint, so it may not have been over: ask again under a later checkpoint")
+        elif sample:
+            if report.attempt("sample", None, whole_sample) == PASS:
+                report.add("sample", None, NOTE, "nobody could choose them if the seed was named, or came to be, after this checkpoint was witnessed, which the file does not show")
+        else:
+            report.add("query", None, NOTE, "that nothing else matches is not shown: ask for all records of a subject, or of a period")
+
+
+def say_claims(report, trust):
+    """Say what rests on the operator's word under a policy, and what of the policy cannot be checked."""
+    for name in trust["reserved"]:
+        report.add("policy", None, MISSING, f"the policy asks for {name}, which this program cannot check")
+    if not trust["submitters"]:
+        report.add("submitter", None, NOTE, "the policy lists no submitters' keys, so who submitted is the operator's claim")
+    if not trust["witnesses"]:
+        report.add("time", None, NOTE, "the policy names no witnesses, so when it was recorded is the operator's clock")
+
+
 # The program.
 
 
 def verify(document, trust, event=None, schema=None, against=()):
-    """Return the report on evidence or a receipt: verdict, checks, shown. All arguments are bytes.
+    """Return the report on evidence, a bundle or a receipt: verdict, checks, shown. All arguments are bytes.
 
-    Raises Unread for a document that is neither, and Bad for a policy, event, schema or receipt that cannot be used.
+    Raises Unread for a document that is none of them, and Bad for a policy, event, schema or receipt that cannot be used.
     """
+    return verify_file(io.BytesIO(document), trust, event, schema, against)
+
+
+def verify_file(file, trust, event=None, schema=None, against=()):
+    """Return the report on a file, opened to be read as bytes, of which a bundle may be of any size; else as verify."""
     trust = parse_trust(trust)
     if event is not None:
         event = Event(event, Schema(schema))
     receipts = [read_receipt(b) for b in against]
-    if document.startswith(b'{"v":"lendlog-bundle/'):
-        raise Unread("this is a bundle, which lendlog-verify verifies and this program does not")
+    report = Report()
+    document = file.read(len(BUNDLE_BEGIN))
+    if document == BUNDLE_BEGIN:
+        if event is not None:
+            raise Unread("this is a bundle, which is held against no event")
+        if receipts:
+            raise Unread("this is a bundle, and receipts are held against evidence")
+        Bundle(report, trust).verify(file, document)
+        say_claims(report, trust)
+        return report.json()
+    document += file.read(MAX_FILE + 1 - len(document))
     if len(document) > MAX_FILE:
         raise Unread("the file is longer than 64 MiB")
     o = parse(document)
     v = o.get("v") if isinstance(o, dict) else None
-    report = Report()
     if v == "lendlog-evidence/1":
         if event is not None:
             raise Unread("this is evidence, which is held against no event")
@@ -1417,14 +1704,9 @@ def verify(document, trust, event=None, schema=None, against=()):
         if report.attempt("format", None, lambda: parsed.append(parse_receipt(o))) == PASS:
             verify_receipt(report, trust, parsed[0], event)
     else:
-        raise Unread("v is neither lendlog-evidence/1 nor lendlog-receipt/1")
+        raise Unread("v is neither lendlog-evidence/1 nor lendlog-receipt/1, and a bundle begins with it")
     if report.checks[0]["name"] != "format":
-        for name in trust["reserved"]:
-            report.add("policy", None, MISSING, f"the policy asks for {name}, which this program cannot check")
-        if not trust["submitters"]:
-            report.add("submitter", None, NOTE, "the policy lists no submitters' keys, so who submitted is the operator's claim")
-        if not trust["witnesses"]:
-            report.add("time", None, NOTE, "the policy names no witnesses, so when it was recorded is the operator's clock")
+        say_claims(report, trust)
     return report.json()
 
 
@@ -1528,7 +1810,8 @@ def main(args):
     codes = set()
     for name in call.files:
         try:
-            report = verify(read(name), trust, **given)
+            with open(name, "rb") as f:
+                report = verify_file(f, trust, **given)
         except (OSError, Unread) as e:
             codes.add(complain(name, e))
             continue
