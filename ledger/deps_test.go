@@ -47,7 +47,7 @@ var rules = []struct {
 // hostile bytes and nothing else.
 var pure = []string{
 	"ledger/canon", "ledger/tree", "ledger/mpt", "ledger/term", "ledger/record", "ledger/seal", "ledger/proof", "ledger/proof/chain",
-	"ledger/story", "ledger/rule", "ledger/due", "ledger/stats", "ledger/reconcile", "ledger/hmda", "ledger/lifecycle", "ledger/index", "ledger/export",
+	"ledger/story", "ledger/rule", "ledger/due", "ledger/stats", "ledger/reconcile", "ledger/hmda", "ledger/lifecycle", "ledger/index", "ledger/export", "ledger/access",
 }
 
 var impure = []string{"os", "os/exec", "net", "net/http", "database/sql", "syscall"}
