@@ -33,6 +33,8 @@ var rules = []struct {
 		"Parquet is one format of exports; whoever verifies evidence must not link it"},
 	{module + "api/…", []string{"api", "cmd/…"},
 		"the engine must not know who calls it"},
+	{module + "api/keys", []string{"api", "cmd/…"},
+		"whoever reads a ledger must not need what lets others in"},
 	{module + "cmd/…", []string{"cmd/…"},
 		"main wires; nothing may depend on it"},
 	{module + "ledger/anchor/…", []string{"ledger/anchor/…", "api", "cmd/…"},
