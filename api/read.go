@@ -196,13 +196,13 @@ func (s *Server) getEvidence(c *call) error {
 }
 
 // mayProve returns an error unless a call may have evidence of a record. What
-// discloses nothing shows no more than the log, but of a restricted record it
-// shows the type.
+// discloses nothing shows no more than the log.
 func (s *Server) mayProve(c *call, index int64) error {
-	if pointers := c.disclosed(); pointers == nil || len(pointers) > 0 {
-		if err := c.may(access.RecordsRead); err != nil {
-			return err
-		}
+	if pointers := c.disclosed(); pointers != nil && len(pointers) == 0 {
+		return nil
+	}
+	if err := c.may(access.RecordsRead); err != nil {
+		return err
 	}
 	if c.may(access.RestrictedRead) == nil {
 		return nil
