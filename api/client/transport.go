@@ -181,6 +181,9 @@ func (c *Client) send(ctx context.Context, r request, body io.Reader) (*http.Res
 	if r.contentType != "" {
 		req.Header.Set("Content-Type", r.contentType)
 	}
+	if !c.key.IsZero() {
+		req.Header.Set("Authorization", "Bearer "+c.key.Reveal())
+	}
 	req.Header.Set("Accept", r.accept)
 	req.Header.Set("Accept-Encoding", "identity") // a compressing proxy would hold lines back
 	resp, err := c.http.Do(req)

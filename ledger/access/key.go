@@ -23,8 +23,13 @@ import (
 // for finding the grant, and the checksum tells a typo or a key that was cut
 // short before anybody is asked.
 //
-// It prints, logs and encodes as its id; only Reveal gives it away.
-type Key struct{ text string }
+// It prints, logs and encodes as its id; only Reveal gives it away. The zero Key
+// is none.
+type Key struct {
+	// A pointer, because fmt looks into fields that are not exported without
+	// asking how they want to be printed, and follows no pointers there.
+	text *string
+}
 
 const (
 	keyPrefix = "ll_"
@@ -47,7 +52,8 @@ func NewKey() Key {
 
 func newKey(random [35]byte) Key {
 	text := keyPrefix + base32Lower.EncodeToString(random[:5]) + "_" + base32Lower.EncodeToString(random[5:])
-	return Key{text + "_" + checksum(text)}
+	text += "_" + checksum(text)
+	return Key{&text}
 }
 
 func checksum(text string) string { return fmt.Sprintf("%08x", crc32.ChecksumIEEE([]byte(text))) }
@@ -62,7 +68,7 @@ func ParseKey(s string) (Key, error) {
 	if !ValidID(id) || !isBase32(secret) || s[checkedAt+1:] != checksum(s[:checkedAt]) {
 		return Key{}, ErrKey
 	}
-	return Key{s}, nil
+	return Key{&s}, nil
 }
 
 // ValidID reports whether s has the form of the id of a key.
@@ -80,18 +86,26 @@ func isBase32(s string) bool {
 // ID returns the part that is no secret: it names the key in grants, records
 // and logs.
 func (k Key) ID() string {
-	if k.text == "" {
+	if k.text == nil {
 		return ""
 	}
-	return k.text[len(keyPrefix):][:idLength]
+	return (*k.text)[len(keyPrefix):][:idLength]
 }
 
 // Reveal returns the whole key, to be shown to whoever it is for.
-func (k Key) Reveal() string { return k.text }
+func (k Key) Reveal() string {
+	if k.text == nil {
+		return ""
+	}
+	return *k.text
+}
+
+// IsZero reports whether there is no key.
+func (k Key) IsZero() bool { return k.text == nil }
 
 // Hash returns what is kept of the key. With 240 random bits in it nothing
 // slower than SHA-256 is needed.
-func (k Key) Hash() [32]byte { return sha256.Sum256([]byte(k.text)) }
+func (k Key) Hash() [32]byte { return sha256.Sum256([]byte(k.Reveal())) }
 
 // String returns the key without its secret.
 func (k Key) String() string { return keyPrefix + k.ID() + "_…" }
