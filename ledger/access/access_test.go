@@ -105,7 +105,7 @@ func TestKeyGolden(t *testing.T) {
 	if k.Reveal() != want || k.ID() != "aadq4fi4" || k.Hash() != fixed(0).Hash() || k.Hash() == fixed(1).Hash() {
 		t.Error("the key is read as another")
 	}
-	if NewKey().Reveal() == NewKey().Reveal() {
+	if other := NewKey().Reveal(); other == NewKey().Reveal() {
 		t.Error("two new keys are the same")
 	}
 }
