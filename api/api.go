@@ -18,8 +18,9 @@
 //	s, err := api.New(api.Config{Ledger: l, Logger: logger, Version: version})
 //	err = s.Serve(ctx, listener) // until ctx ends; only then may l.Run end
 //
-// There is no access control yet: whoever reaches the server may read and
-// submit. Its submitter is therefore always "local".
+// A ledger of which a key was granted demands keys of everybody: each route of
+// the table names the permission that it needs (access.go). One that has none is
+// open to whoever reaches it, and everything is submitted by "local" then.
 package api
 
 import (
@@ -35,7 +36,9 @@ import (
 	"github.com/gin-gonic/gin"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/lendlog/lendlog/api/keys"
 	"github.com/lendlog/lendlog/ledger"
+	"github.com/lendlog/lendlog/ledger/access"
 	"github.com/lendlog/lendlog/ledger/anchor/witness"
 )
 
@@ -44,10 +47,13 @@ type Config struct {
 	Ledger   *ledger.Ledger       // required
 	Logger   *slog.Logger         // nil discards
 	Registry *prometheus.Registry // what /metrics shows; nil makes one
+	// Keys are those of the ledger. Without them a ledger that demands keys is
+	// not served.
+	Keys *keys.Keys
 	// Remote says that the listener can be reached from other machines.
 	// Tiles, which hold pseudonymous data, are then refused unless the ledger
-	// was opened to the public. Otherwise requests that name a host other than
-	// this machine are refused.
+	// was opened to the public or demands keys. Otherwise requests that name a
+	// host other than this machine are refused.
 	Remote  bool
 	Version string // of the program; shown in /metrics
 	// Witnesses are those that cosign the ledger's checkpoints, if there are any:
@@ -97,6 +103,9 @@ func New(conf Config) (*Server, error) {
 	if conf.limits == nil {
 		conf.limits = &defaultLimits
 	}
+	if err := checkAccess(conf); err != nil {
+		return nil, err
+	}
 	m, err := newMetrics(conf)
 	if err != nil {
 		return nil, fmt.Errorf("couldn't register the metrics: %w", err)
@@ -132,8 +141,8 @@ func (s *Server) mount() error {
 			s.engine.Handle(http.MethodHead, r.path, s.handle(r))
 		}
 	}
-	s.engine.NoRoute(s.handle(route{name: "none", query: anyQuery, handler: func(*call) error { return errNoRoute }}))
-	s.engine.NoMethod(s.handle(route{name: "none", query: anyQuery, handler: func(*call) error { return errNoMethod }}))
+	s.engine.NoRoute(s.handle(route{name: "none", needs: access.Public, query: anyQuery, handler: func(*call) error { return errNoRoute }}))
+	s.engine.NoMethod(s.handle(route{name: "none", needs: access.Public, query: anyQuery, handler: func(*call) error { return errNoMethod }}))
 	return nil
 }
 

@@ -24,7 +24,9 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/lendlog/lendlog/api/keys"
 	"github.com/lendlog/lendlog/ledger"
+	"github.com/lendlog/lendlog/ledger/access"
 )
 
 // A call is one request and its answer.
@@ -33,6 +35,9 @@ type call struct {
 	id    string // request id
 	route *route
 	begun time.Time
+
+	open bool      // the ledger demands no keys
+	key  *keys.Key // that the call came with; nil for none, and where none is needed
 }
 
 // handle makes a route a gin handler: it is all that happens around every
@@ -82,6 +87,9 @@ func (s *Server) guarded(c *call) (err error) {
 	if !s.conf.Remote && !isLoopback(c.Request.Host) {
 		return errHost
 	}
+	if err := s.admit(c); err != nil {
+		return err
+	}
 	if err := c.checkQuery(); err != nil {
 		return err
 	}
@@ -119,9 +127,14 @@ func (s *Server) fail(c *call, err error) {
 func (s *Server) done(c *call, status int) {
 	took := time.Since(c.begun)
 	s.metrics.requests.WithLabelValues(c.route.name, strconv.Itoa(status)).Observe(took.Seconds())
-	s.log.InfoContext(c.ctx(), "request", slog.String("method", knownMethod(c.Request.Method)),
-		slog.String("route", c.route.name), slog.Int("status", status),
-		slog.Int("bytes", max(c.Writer.Size(), 0)), slog.Duration("took", took), slog.String("request", c.id))
+	attrs := []any{
+		slog.String("method", knownMethod(c.Request.Method)), slog.String("route", c.route.name), slog.Int("status", status),
+		slog.Int("bytes", max(c.Writer.Size(), 0)), slog.Duration("took", took), slog.String("request", c.id),
+	}
+	if c.key != nil {
+		attrs = append(attrs, slog.String("key", c.key.ID))
+	}
+	s.log.InfoContext(c.ctx(), "request", attrs...)
 }
 
 // knownMethod keeps what a client invents out of the log.
@@ -183,7 +196,11 @@ func (c *call) subject() (kind, id string, err error) {
 	if kind == "" || id == "" || strings.Contains(kind, "/") {
 		return "", "", ledger.ErrNotFound // a subject has one path
 	}
-	return kind, id, nil
+	if kind == "case" {
+		// Whether there is one must not show either.
+		err = c.may(access.RestrictedRead)
+	}
+	return kind, id, err
 }
 
 // checkQuery refuses parameters that the route does not know, or that stand

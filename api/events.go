@@ -5,12 +5,14 @@ package api
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"net/http"
 	"strconv"
 	"time"
 
 	"github.com/lendlog/lendlog/ledger"
+	"github.com/lendlog/lendlog/ledger/access"
 	"github.com/lendlog/lendlog/ledger/record"
 	"github.com/lendlog/lendlog/ledger/tree"
 )
@@ -97,6 +99,11 @@ func (s *Server) newFollower(c *call) (f *follower, err error) {
 	if f.view != viewRecord && f.view != viewEntry {
 		return nil, badRequest("the query parameter view is %s or %s", viewRecord, viewEntry)
 	}
+	if f.view == viewRecord {
+		if err := c.may(access.RecordsRead); err != nil {
+			return nil, err
+		}
+	}
 	size := s.ledger.Head().Size
 	if f.next, err = c.number("from", 0, size); err != nil {
 		return nil, err
@@ -119,9 +126,11 @@ func (s *Server) newFollower(c *call) (f *follower, err error) {
 func (f *follower) follow() error {
 	beat := time.NewTicker(f.s.limits.heartbeat)
 	defer beat.Stop()
+	good, release := f.c.good()
+	defer release()
 	for {
 		head, newer := f.s.ledger.Watch()
-		if err := f.catchUp(head); err != nil {
+		if err := f.catchUp(head, good); err != nil {
 			return err
 		}
 		select {
@@ -133,14 +142,17 @@ func (f *follower) follow() error {
 			}
 		case <-f.c.ctx().Done():
 			return gone(f.c.ctx().Err())
+		case <-good.Done():
+			return errExpelled
 		case <-f.s.stopping:
 			return nil
 		}
 	}
 }
 
-// catchUp sends a head, unless it was sent, and the records that lie under it.
-func (f *follower) catchUp(head ledger.Head) error {
+// catchUp sends a head, unless it was sent, and the records that lie under it,
+// while the key is good.
+func (f *follower) catchUp(head ledger.Head, good context.Context) error {
 	if head.Size > f.size {
 		if err := f.checkpoint(head); err != nil {
 			return err
@@ -153,7 +165,7 @@ func (f *follower) catchUp(head ledger.Head) error {
 		if err != nil {
 			return err
 		}
-		if f.next++; f.s.isStopping() {
+		if f.next++; f.s.isStopping() || good.Err() != nil {
 			break
 		}
 	}

@@ -361,7 +361,7 @@ func TestHeartbeats(t *testing.T) {
 		}
 		_, _ = f.lines.ReadString('\n')
 	}
-	s.ledger.Submit(ledgertest.Event{Document: []byte(decision(1)), Submitter: submitter})
+	s.ledger.Submit(ledgertest.Event{Document: []byte(decision(1)), Submitter: anonymous})
 	f.records(1)
 }
 
@@ -399,8 +399,8 @@ func TestEventsOfADamagedStore(t *testing.T) {
 	dir := ledgertest.Create(t, ledger.CreateOptions{})
 	l := ledgertest.Start(t, dir, ledger.Options{})
 	results := l.Submit(
-		ledgertest.Event{Document: []byte(decision(1)), Submitter: submitter},
-		ledgertest.Event{Document: []byte(decision(2)), Submitter: submitter},
+		ledgertest.Event{Document: []byte(decision(1)), Submitter: anonymous},
+		ledgertest.Event{Document: []byte(decision(2)), Submitter: anonymous},
 	)
 	l.Stop()
 	raw, err := store.OpenRaw(filepath.Join(dir, "store"))

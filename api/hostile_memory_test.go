@@ -39,7 +39,7 @@ func largest(n int) string {
 func TestMemoryIsBounded(t *testing.T) {
 	s := attacked(t, func(l *limits) { l.header, l.request, l.answer = time.Hour, time.Hour, time.Hour })
 	for n := range 100 {
-		s.ledger.Submit(ledgertest.Event{Document: []byte(largest(n)), Submitter: submitter})
+		s.ledger.Submit(ledgertest.Event{Document: []byte(largest(n)), Submitter: anonymous})
 	}
 	sum := int64(0)
 	account := func(sort string, each, most int64) {
@@ -164,7 +164,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	release := make(chan struct{})
 	stream.Go(func() {
 		number := int64(0)
-		if err := s.pipe(t.Context(), func() (line, error) {
+		if err := s.pipe(t.Context(), &call{open: true}, func() (line, error) {
 			select {
 			case <-release:
 				return line{}, io.EOF

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/lendlog/lendlog/ledger/access"
 )
 
 // The log below /log is laid out as C2SP tlog-tiles says, so that any client
@@ -17,12 +19,20 @@ const immutable = "max-age=31536000, immutable"
 
 // tilesClosed reports why tiles are not served. Tiles let their reader follow
 // a subject through the log without knowing who it is, so they leave the
-// machine only when the ledger was opened to the public.
+// machine only for whoever has a key, or when the ledger was opened to the public.
 func (s *Server) tilesClosed() error {
-	if s.conf.Remote && !s.ledger.Info().PublicLog {
+	if s.conf.Remote && !s.demandsKeys() && !s.ledger.Info().PublicLog {
 		return faultf(kindTilesClosed, "a public log is made with lendlog init --public-log; checkpoints and proofs need no tiles")
 	}
 	return nil
+}
+
+// tiles is the permission that tiles need.
+func (s *Server) tiles() access.Permission {
+	if s.ledger != nil && s.ledger.Info().PublicLog {
+		return access.Public
+	}
+	return access.LogRead
 }
 
 // logTile answers with a tile of hashes: GET /log/tile/<L>/<N>[.p/<W>].

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/lendlog/lendlog/api/keys"
 	"github.com/lendlog/lendlog/ledger"
 	"github.com/lendlog/lendlog/ledger/index"
 	"github.com/lendlog/lendlog/ledger/record"
@@ -25,32 +26,35 @@ type kind struct {
 
 // The kinds of problems. openapi.yaml lists them for clients.
 var (
-	kindBadRequest  = kind{"bad-request", 400, "The request cannot be understood"}
-	kindFilter      = kind{"invalid-filter", 400, "The filter is not one that can be asked"}
-	kindTilesClosed = kind{"tiles-closed", 403, "The log's tiles are not public"}
-	kindWrongHost   = kind{"wrong-host", 421, "This server does not answer to that host"}
-	kindNotFound    = kind{"not-found", 404, "There is no such thing here"}
-	kindMethod      = kind{"method-not-allowed", 405, "This path does not take that method"}
-	kindConflict    = kind{"conflict", 409, "Another event was accepted under this source and id"}
-	kindErased      = kind{"erased", 410, "The record's sealed members were erased"}
-	kindTooMuch     = kind{"too-much", 422, "There is too much for one answer"}
-	kindTooLarge    = kind{"too-large", 413, "The request is too large"}
-	kindMediaType   = kind{"unsupported-media-type", 415, "The body is of a type that is not accepted here"}
-	kindInvalid     = kind{"invalid-event", 422, "The event is not one that can be recorded"}
-	kindSchema      = kind{"invalid-schema", 422, "The schema is not one that can be registered"}
-	kindUnreadable  = kind{"unreadable-document", 422, "The document cannot be read"}
-	kindPeriod      = kind{"period", 422, "The period cannot be closed"}
-	kindInternal    = kind{"internal", 500, "Something went wrong in the server"}
-	kindDamaged     = kind{"damaged", 500, "The store is damaged"}
-	kindStopped     = kind{"stopped", 503, "The ledger takes no events now"}
-	kindClock       = kind{"clock", 503, "The ledger's clock is not to be trusted"}
-	kindSigner      = kind{"signer", 503, "The checkpoint could not be signed"}
-	kindNoSpace     = kind{"no-space", 507, "There is too little free space"}
-	kindUnwitnessed = kind{"unwitnessed", 503, "The ledger waits for its witnesses"}
-	kindNotReady    = kind{"not-ready", 503, "The server takes no events now"}
-	kindBusy        = kind{"busy", 503, "The server has enough to do"}
-	kindSlow        = kind{"too-slow", 408, "The client was too slow"}
-	kindGone        = kind{"client-gone", 499, "The client went away"}
+	kindBadRequest   = kind{"bad-request", 400, "The request cannot be understood"}
+	kindFilter       = kind{"invalid-filter", 400, "The filter is not one that can be asked"}
+	kindTilesClosed  = kind{"tiles-closed", 403, "The log's tiles are not public"}
+	kindWrongHost    = kind{"wrong-host", 421, "This server does not answer to that host"}
+	kindNotFound     = kind{"not-found", 404, "There is no such thing here"}
+	kindMethod       = kind{"method-not-allowed", 405, "This path does not take that method"}
+	kindUnauthorized = kind{"unauthorized", 401, "A key is needed"}
+	kindForbidden    = kind{"forbidden", 403, "The key does not allow that"}
+	kindRateLimited  = kind{"rate-limited", 429, "The key has had its requests"}
+	kindConflict     = kind{"conflict", 409, "Another event was accepted under this source and id"}
+	kindErased       = kind{"erased", 410, "The record's sealed members were erased"}
+	kindTooMuch      = kind{"too-much", 422, "There is too much for one answer"}
+	kindTooLarge     = kind{"too-large", 413, "The request is too large"}
+	kindMediaType    = kind{"unsupported-media-type", 415, "The body is of a type that is not accepted here"}
+	kindInvalid      = kind{"invalid-event", 422, "The event is not one that can be recorded"}
+	kindSchema       = kind{"invalid-schema", 422, "The schema is not one that can be registered"}
+	kindUnreadable   = kind{"unreadable-document", 422, "The document cannot be read"}
+	kindPeriod       = kind{"period", 422, "The period cannot be closed"}
+	kindInternal     = kind{"internal", 500, "Something went wrong in the server"}
+	kindDamaged      = kind{"damaged", 500, "The store is damaged"}
+	kindStopped      = kind{"stopped", 503, "The ledger takes no events now"}
+	kindClock        = kind{"clock", 503, "The ledger's clock is not to be trusted"}
+	kindSigner       = kind{"signer", 503, "The checkpoint could not be signed"}
+	kindNoSpace      = kind{"no-space", 507, "There is too little free space"}
+	kindUnwitnessed  = kind{"unwitnessed", 503, "The ledger waits for its witnesses"}
+	kindNotReady     = kind{"not-ready", 503, "The server takes no events now"}
+	kindBusy         = kind{"busy", 503, "The server has enough to do"}
+	kindSlow         = kind{"too-slow", 408, "The client was too slow"}
+	kindGone         = kind{"client-gone", 499, "The client went away"}
 )
 
 // A fault is an error that already knows its problem. Its detail is written
@@ -131,6 +135,10 @@ func problemOf(err error) *problem {
 		return p
 	case errors.As(err, &filter):
 		return newProblem(kindFilter, filter.Error())
+	case errors.Is(err, keys.ErrNotFound):
+		return newProblem(kindNotFound, "there is no such grant; GET /v1/access/grants lists them")
+	case errors.Is(err, keys.ErrTerms):
+		return newProblem(kindUnreadable, err.Error())
 	case errors.Is(err, ledger.ErrCursor):
 		return newProblem(kindBadRequest, "the query parameter cursor is not of this search and order: begin again without one")
 	case errors.Is(err, ledger.ErrNotFound):

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/lendlog/lendlog/ledger"
+	"github.com/lendlog/lendlog/ledger/access"
 	"github.com/lendlog/lendlog/ledger/canon"
 	"github.com/lendlog/lendlog/ledger/proof"
 	"github.com/lendlog/lendlog/ledger/tree"
@@ -86,6 +87,9 @@ func (s *Server) getRecord(c *call) error {
 		return err
 	}
 	r, err := s.ledger.Record(c.ctx(), index)
+	if err == nil {
+		err = c.mayOpen(r)
+	}
 	if err != nil {
 		return err
 	}
@@ -176,6 +180,9 @@ func (s *Server) getEvidence(c *call) error {
 	if err != nil {
 		return err
 	}
+	if err := s.mayProve(c, index); err != nil {
+		return err
+	}
 	disclose, err := s.disclosure(c, index)
 	if err != nil {
 		return err
@@ -186,6 +193,25 @@ func (s *Server) getEvidence(c *call) error {
 	}
 	c.bytes(http.StatusOK, typeJSON, e.Bytes())
 	return nil
+}
+
+// mayProve returns an error unless a call may have evidence of a record. What
+// discloses nothing shows no more than the log.
+func (s *Server) mayProve(c *call, index int64) error {
+	if pointers := c.disclosed(); pointers != nil && len(pointers) == 0 {
+		return nil
+	}
+	if err := c.may(access.RecordsRead); err != nil {
+		return err
+	}
+	if c.may(access.RestrictedRead) == nil {
+		return nil
+	}
+	r, err := s.ledger.Record(c.ctx(), index)
+	if err != nil {
+		return err
+	}
+	return c.mayOpen(r)
 }
 
 // disclosure reads the query parameter disclose: all, none, or pointers of

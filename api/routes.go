@@ -2,57 +2,67 @@
 
 package api
 
-import "net/http"
+import (
+	"net/http"
+
+	"github.com/lendlog/lendlog/ledger/access"
+)
 
 // A route is one way in. Its name is its operationId in openapi.yaml and its
 // label in metrics and logs.
 type route struct {
 	method, path, name string
-	query              []string // the parameters it knows; others are refused
-	handler            func(*call) error
+	// needs is the permission that a call has to have. What also needs another,
+	// for a part of what it can answer, looks at that itself.
+	needs   access.Permission
+	query   []string // the parameters it knows; others are refused
+	handler func(*call) error
 }
 
 // anyQuery is for what is refused anyway.
 var anyQuery = []string{"*"}
 
-// routes is the API.
+// routes is the API. That each row names a permission the compiler sees to.
 func (s *Server) routes() []route {
 	const get, post = http.MethodGet, http.MethodPost
 	read := s.gates.reads.through
 	return []route{
-		{post, "/v1/records", "submitRecords", []string{"receipt"}, s.submit},
-		{get, "/v1/records", "findRecords", []string{"filter", "order", "as-of", "limit", "cursor"}, s.findRecords},
-		{post, "/v1/searches", "postSearch", nil, read(s.postSearch)},
-		{get, "/v1/searches/:id", "getSearch", []string{"limit", "cursor"}, s.getSearch},
-		{get, "/v1/records/:index", "getRecord", nil, read(s.getRecord)},
-		{get, "/v1/records/:index/proof", "getProof", []string{"size"}, read(s.getProof)},
-		{get, "/v1/records/:index/evidence", "getEvidence", []string{"disclose"}, read(s.getEvidence)},
-		{get, "/v1/records/:index/findings", "getFindings", nil, read(s.getFindings)},
-		{get, "/v1/subjects/:kind/:id", "getSubject", []string{"from", "limit"}, read(s.getSubject)},
-		{get, "/v1/subjects/:kind/:id/evidence", "getSubjectEvidence", []string{"disclose"}, s.gates.bulk.through(s.getSubjectEvidence)},
-		{post, "/v1/bundles", "postBundle", nil, s.gates.bundles.through(s.postBundle)},
-		{post, "/v1/periods", "closePeriod", nil, s.gates.scans.through(s.closePeriod)},
-		{get, "/v1/due", "getDue", []string{"as-of", "zone", "state", "within", "subject", "id", "limit"}, s.getDue},
-		{get, "/v1/stats", "getStats", nil, s.getStats},
-		{get, "/v1/events", "getEvents", []string{"from", "view"}, s.getEvents},
-		{get, "/v1/checkpoint", "getCheckpoint", nil, read(s.getCheckpoint)},
-		{get, "/v1/checkpoints", "listCheckpoints", []string{"from", "limit"}, read(s.listCheckpoints)},
-		{get, "/v1/checkpoints/newest", "newestCheckpoint", nil, read(s.newestCheckpoint)},
-		{get, "/v1/consistency", "getConsistency", []string{"from", "to"}, read(s.getConsistency)},
-		{get, "/v1/trust", "getTrust", nil, read(s.getTrust)},
-		{post, "/v1/verify", "verify", nil, s.gates.bulk.through(s.verify)},
-		{get, "/v1/types", "listTypes", nil, read(s.listTypes)},
-		{post, "/v1/types", "addType", []string{"dry-run"}, s.gates.bulk.through(s.addType)},
-		{get, "/v1/types/:type", "getType", nil, read(s.getType)},
-		{get, "/v1/schemas/:hash", "getSchema", nil, read(s.getSchema)},
+		{post, "/v1/records", "submitRecords", access.RecordsSubmit, []string{"receipt"}, s.submit},
+		{get, "/v1/records", "findRecords", access.RecordsSearch, []string{"filter", "order", "as-of", "limit", "cursor"}, s.findRecords},
+		{post, "/v1/searches", "postSearch", access.RecordsSearch, nil, read(s.postSearch)},
+		{get, "/v1/searches/:id", "getSearch", access.RecordsSearch, []string{"limit", "cursor"}, s.getSearch},
+		{get, "/v1/records/:index", "getRecord", access.RecordsRead, nil, read(s.getRecord)},
+		{get, "/v1/records/:index/proof", "getProof", access.Public, []string{"size"}, read(s.getProof)},
+		{get, "/v1/records/:index/evidence", "getEvidence", access.LogRead, []string{"disclose"}, read(s.getEvidence)},
+		{get, "/v1/records/:index/findings", "getFindings", access.RecordsRead, nil, read(s.getFindings)},
+		{get, "/v1/subjects/:kind/:id", "getSubject", access.RecordsRead, []string{"from", "limit"}, read(s.getSubject)},
+		{get, "/v1/subjects/:kind/:id/evidence", "getSubjectEvidence", access.RecordsRead, []string{"disclose"}, s.gates.bulk.through(s.getSubjectEvidence)},
+		{post, "/v1/bundles", "postBundle", access.RecordsExport, nil, s.gates.bundles.through(s.postBundle)},
+		{post, "/v1/periods", "closePeriod", access.PeriodsClose, nil, s.gates.scans.through(s.closePeriod)},
+		{get, "/v1/due", "getDue", access.RecordsRead, []string{"as-of", "zone", "state", "within", "subject", "id", "limit"}, s.getDue},
+		{get, "/v1/stats", "getStats", access.StatsRead, nil, s.getStats},
+		{get, "/v1/events", "getEvents", access.LogRead, []string{"from", "view"}, s.getEvents},
+		{get, "/v1/checkpoint", "getCheckpoint", access.Public, nil, read(s.getCheckpoint)},
+		{get, "/v1/checkpoints", "listCheckpoints", access.Public, []string{"from", "limit"}, read(s.listCheckpoints)},
+		{get, "/v1/checkpoints/newest", "newestCheckpoint", access.Public, nil, read(s.newestCheckpoint)},
+		{get, "/v1/consistency", "getConsistency", access.Public, []string{"from", "to"}, read(s.getConsistency)},
+		{get, "/v1/trust", "getTrust", access.Public, nil, read(s.getTrust)},
+		{post, "/v1/verify", "verify", access.Public, nil, s.gates.bulk.through(s.verify)},
+		{get, "/v1/types", "listTypes", access.TypesRead, nil, read(s.listTypes)},
+		{post, "/v1/types", "addType", access.TypesWrite, []string{"dry-run"}, s.gates.bulk.through(s.addType)},
+		{get, "/v1/types/:type", "getType", access.TypesRead, nil, read(s.getType)},
+		{get, "/v1/access/grants", "listGrants", access.AccessManage, nil, read(s.listGrants)},
+		{post, "/v1/access/grants", "postGrant", access.AccessManage, nil, read(s.postGrant)},
+		{post, "/v1/access/grants/:id/revoke", "revokeGrant", access.AccessManage, nil, read(s.revokeGrant)},
+		{get, "/v1/schemas/:hash", "getSchema", access.TypesRead, nil, read(s.getSchema)},
 
-		{get, "/log/checkpoint", "logCheckpoint", nil, read(s.logCheckpoint)},
-		{get, "/log/tile/entries/*path", "logEntries", nil, read(s.logEntries)},
-		{get, "/log/tile/:level/*path", "logTile", nil, read(s.logTile)},
+		{get, "/log/checkpoint", "logCheckpoint", access.Public, nil, read(s.logCheckpoint)},
+		{get, "/log/tile/entries/*path", "logEntries", s.tiles(), nil, read(s.logEntries)},
+		{get, "/log/tile/:level/*path", "logTile", s.tiles(), nil, read(s.logTile)},
 
-		{get, "/livez", "livez", nil, s.livez},
-		{get, "/readyz", "readyz", nil, s.readyz},
-		{get, "/metrics", "metrics", nil, s.serveMetrics},
-		{get, "/openapi.yaml", "openapi", nil, s.openapi},
+		{get, "/livez", "livez", access.Public, nil, s.livez},
+		{get, "/readyz", "readyz", access.Public, nil, s.readyz},
+		{get, "/metrics", "metrics", access.MetricsRead, nil, s.serveMetrics},
+		{get, "/openapi.yaml", "openapi", access.Public, nil, s.openapi},
 	}
 }

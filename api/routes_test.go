@@ -20,6 +20,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/lendlog/lendlog/ledger"
+	"github.com/lendlog/lendlog/ledger/access"
 	"github.com/lendlog/lendlog/ledger/record"
 )
 
@@ -205,9 +206,9 @@ func TestRequestIDs(t *testing.T) {
 // panicked with shows nowhere.
 func TestPanics(t *testing.T) {
 	s := serve(t, ledger.CreateOptions{}, nil)
-	s.engine.GET("/panic", s.handle(route{name: "panic", handler: func(*call) error { panic(marker) }}))
-	s.engine.GET("/panic-in-stream", s.handle(route{name: "panicInStream", handler: func(c *call) error {
-		return s.pipe(c.ctx(), func() (line, error) { panic(marker) }, func(outcome, bool) error { return nil })
+	s.engine.GET("/panic", s.handle(route{name: "panic", needs: access.Public, handler: func(*call) error { panic(marker) }}))
+	s.engine.GET("/panic-in-stream", s.handle(route{name: "panicInStream", needs: access.Public, handler: func(c *call) error {
+		return s.pipe(c.ctx(), c, func() (line, error) { panic(marker) }, func(outcome, bool) error { return nil })
 	}}))
 	for _, path := range []string{"/panic", "/panic-in-stream"} {
 		resp, err := http.Get(s.url + path)
@@ -253,4 +254,39 @@ func TestHosts(t *testing.T) {
 		})
 	}
 	http.DefaultClient.CloseIdleConnections()
+}
+
+// openapi.yaml says of every operation which permission it needs, and how one
+// that lacks it is answered.
+func TestPermissionsAreDescribed(t *testing.T) {
+	known := append(access.Permissions(), access.Public)
+	for _, r := range (&Server{}).routes() {
+		if !slices.Contains(known, r.needs) {
+			t.Errorf("%s needs %q, which no role can have", r.name, r.needs)
+		}
+		path := regexp.MustCompile(`[:*]([a-z]+)`).ReplaceAllString(r.path, "{$1}")
+		op := spec().Paths.Find(path).GetOperation(r.method)
+		needs, said := op.Extensions["x-permission"].(string)
+		if !said {
+			needs = string(access.Public)
+		}
+		if needs != string(r.needs) {
+			t.Errorf("%s needs %s, and is said to need %s", r.name, r.needs, needs)
+		}
+		for _, status := range []int{401, 403, 429} {
+			if op.Responses.Status(status) != nil != said {
+				t.Errorf("%s: status %d is described: %v", r.name, status, !said)
+			}
+		}
+		if op.Security != nil != said {
+			t.Errorf("%s: security is described: %v", r.name, !said)
+		}
+	}
+	var roles []access.Role
+	for _, v := range spec().Components.Schemas["Role"].Value.Enum {
+		roles = append(roles, access.Role(v.(string)))
+	}
+	if diff := cmp.Diff(access.Roles(), roles); diff != "" {
+		t.Errorf("the roles (-want +described):\n%s", diff)
+	}
 }

@@ -38,6 +38,7 @@ type searches struct {
 }
 
 type postedSearch struct {
+	owner  string // who posted it, and nobody else reads its pages
 	filter *index.Filter
 	oldest bool
 	asOf   time.Time
@@ -61,11 +62,11 @@ func (s *searches) add(p postedSearch) (id string) {
 	return id
 }
 
-func (s *searches) get(id string, now time.Time) (postedSearch, bool) {
+func (s *searches) get(id, owner string, now time.Time) (postedSearch, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p := s.byID[id]
-	if p == nil || now.Sub(p.used) > searchTTL {
+	if p == nil || p.owner != owner || now.Sub(p.used) > searchTTL {
 		return postedSearch{}, false
 	}
 	p.used = now
@@ -76,7 +77,7 @@ func (s *searches) get(id string, now time.Time) (postedSearch, bool) {
 
 // findRecords answers GET /v1/records: a search for what stands open.
 func (s *Server) findRecords(c *call) error {
-	f, err := index.ParseFilter(c.Query("filter"))
+	f, err := c.parseFilter(c.Query("filter"))
 	if err != nil {
 		return err
 	}
@@ -119,14 +120,14 @@ func (s *Server) postSearch(c *call) error {
 	if err != nil {
 		return err
 	}
-	p, err := readSearch(body)
+	p, err := readSearch(body, c.parseFilter)
 	if err != nil {
 		return err
 	}
 	if err := s.ledger.CheckFilter(p.filter); err != nil {
 		return err
 	}
-	p.used = time.Now()
+	p.owner, p.used = c.owner(), time.Now()
 	path := "/v1/searches/" + s.searches.add(p)
 	c.Header("Location", path)
 	return c.json(http.StatusCreated, struct {
@@ -134,7 +135,8 @@ func (s *Server) postSearch(c *call) error {
 	}{path})
 }
 
-func readSearch(body []byte) (p postedSearch, err error) {
+// readSearch reads a search, and the filter in it with parse.
+func readSearch(body []byte, parse func(string) (*index.Filter, error)) (p postedSearch, err error) {
 	v, err := canon.Parse(body, canon.Limits{})
 	if err != nil {
 		return p, unreadable("", err)
@@ -158,7 +160,7 @@ func readSearch(body []byte) (p postedSearch, err error) {
 	if v.Kind != canon.Object {
 		return p, faultf(kindUnreadable, `a search is an object such as {"filter": "party=P-77"}`)
 	}
-	if p.filter, err = index.ParseFilter(text); err != nil {
+	if p.filter, err = parse(text); err != nil {
 		return p, err
 	}
 	if at, ok := v.Get("asOf"); ok {
@@ -176,7 +178,7 @@ func isOldest(order string) (bool, error) {
 
 // getSearch answers GET /v1/searches/{id} with a page of a search.
 func (s *Server) getSearch(c *call) error {
-	p, ok := s.searches.get(c.Param("id"), time.Now())
+	p, ok := s.searches.get(c.Param("id"), c.owner(), time.Now())
 	if !ok {
 		return faultf(kindNotFound, "there is no such search, or none any more: they are kept for an hour; POST it to /v1/searches again")
 	}
@@ -224,6 +226,9 @@ func (s *Server) answerSearch(c *call, q ledger.Query) error {
 	for i, at := range page.Indexes {
 		// One at a time: a thousand large ones would fill the memory.
 		r, err := s.ledger.Record(c.ctx(), at)
+		if err == nil {
+			err = c.mayOpen(r) // the filter has seen to it
+		}
 		if err != nil {
 			return err
 		}

@@ -196,15 +196,15 @@ func TestSearchesAreBounded(t *testing.T) {
 	first := all.add(postedSearch{used: now})
 	second := all.add(postedSearch{used: now})
 	for range maxSearches - 1 {
-		if _, ok := all.get(first, now); !ok {
+		if _, ok := all.get(first, "", now); !ok {
 			t.Fatal("a search in use is forgotten")
 		}
 		all.add(postedSearch{used: now})
 	}
-	if _, ok := all.get(second, now); ok || len(all.byID) != maxSearches || len(all.ids) != maxSearches {
+	if _, ok := all.get(second, "", now); ok || len(all.byID) != maxSearches || len(all.ids) != maxSearches {
 		t.Errorf("%d searches, %d ids", len(all.byID), len(all.ids))
 	}
-	if _, ok := all.get(first, now.Add(searchTTL+1)); ok {
+	if _, ok := all.get(first, "", now.Add(searchTTL+1)); ok {
 		t.Error("a search is kept too long")
 	}
 	all.add(postedSearch{used: now.Add(2 * searchTTL)})

@@ -116,6 +116,9 @@ func (s *Server) getFindings(c *call) error {
 		return err
 	}
 	r, err := s.ledger.Record(c.ctx(), index)
+	if err == nil {
+		err = c.mayOpen(r)
+	}
 	if err != nil {
 		return err
 	}

@@ -59,7 +59,7 @@ type flight struct {
 }
 
 // pipe takes lines from next until its error, has them parsed, sealed and
-// queued in their order, and calls answer with what became of each, in the
+// queued in their order for whom the call is of, and calls answer with what became of each, in the
 // same order. It is a pipeline of three: one goroutine reads and parses, one
 // seals and queues, and the caller's waits for the commits and answers. So the
 // events of one stream are recorded in the order in which they were sent,
@@ -69,7 +69,7 @@ type flight struct {
 // fails pipe ends with its error as soon as next returns; lines that are queued
 // by then are recorded all the same. An error of next other than io.EOF is
 // returned after all answers.
-func (s *Server) pipe(ctx context.Context, next func() (line, error), answer func(o outcome, more bool) error) error {
+func (s *Server) pipe(ctx context.Context, c *call, next func() (line, error), answer func(o outcome, more bool) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var (
 		parsed  = make(chan flight, 256)
@@ -84,7 +84,7 @@ func (s *Server) pipe(ctx context.Context, next func() (line, error), answer fun
 	working.Go(func() {
 		defer close(parsed)
 		defer s.rescue(ctx, &readErr)
-		readErr = s.parseLines(ctx, next, budget, parsed)
+		readErr = s.parseLines(ctx, c, next, budget, parsed)
 	})
 	working.Go(func() {
 		defer close(flying)
@@ -92,7 +92,7 @@ func (s *Server) pipe(ctx context.Context, next func() (line, error), answer fun
 		for f := range parsed {
 			if f.err == nil {
 				f.begun = time.Now()
-				f.pending, f.err = s.ledger.Enqueue(ctx, f.event, submitter)
+				f.pending, f.err = s.ledger.Enqueue(ctx, f.event, c.owner())
 				f.event = nil
 			}
 			select {
@@ -123,7 +123,7 @@ func (s *Server) pipe(ctx context.Context, next func() (line, error), answer fun
 }
 
 // parseLines is the first third of pipe.
-func (s *Server) parseLines(ctx context.Context, next func() (line, error), budget *semaphore.Weighted, parsed chan<- flight) error {
+func (s *Server) parseLines(ctx context.Context, c *call, next func() (line, error), budget *semaphore.Weighted, parsed chan<- flight) error {
 	for {
 		l, err := next()
 		if errors.Is(err, io.EOF) {
@@ -141,7 +141,9 @@ func (s *Server) parseLines(ctx context.Context, next func() (line, error), budg
 		case len(l.text) > record.MaxEvent:
 			f.err = tooLarge(record.MaxEvent)
 		default:
-			f.event, f.err = record.ParseEvent(l.text, s.ledger.Catalogue())
+			if f.event, f.err = record.ParseEvent(l.text, s.ledger.Catalogue()); f.err == nil {
+				f.err = c.covers(f.event)
+			}
 		}
 		select {
 		case parsed <- f:
@@ -222,16 +224,20 @@ func (s *Server) submitStream(c *call, full bool) error {
 		}
 		return l, err
 	}
+	good, release := c.good()
+	defer release()
 	ended := make(chan struct{})
 	var watching sync.WaitGroup
 	watching.Go(func() {
 		select {
 		case <-s.stopping:
 			stop(errStopping)
+		case <-good.Done():
+			stop(errExpelled)
 		case <-ended:
 		}
 	})
-	err := s.pipe(ctx, next, func(o outcome, more bool) error {
+	err := s.pipe(ctx, c, next, func(o outcome, more bool) error {
 		if errors.Is(o.err, ledger.ErrStopped) {
 			stop(o.err) // every line behind it would fare alike
 		}

@@ -277,7 +277,7 @@ func TestStreamIsBounded(t *testing.T) {
 				var read, answered int64
 				release, done := make(chan struct{}), make(chan error, 1)
 				go func() {
-					done <- s.pipe(t.Context(), func() (line, error) {
+					done <- s.pipe(t.Context(), &call{open: true}, func() (line, error) {
 						if read == lines {
 							return line{}, io.EOF
 						}

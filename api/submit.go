@@ -32,10 +32,6 @@ const (
 	maxBatchEvents = 1 << 16
 )
 
-// submitter is the id under which everything is recorded while there is no
-// access control.
-const submitter = "local"
-
 // submit takes events: POST /v1/records.
 func (s *Server) submit(c *call) error {
 	if s.isStopping() {
@@ -104,7 +100,10 @@ func (s *Server) submitOne(c *call, read func() (*record.Event, error)) error {
 	var result *ledger.Result
 	ev, err := read()
 	if err == nil {
-		if result, err = s.ledger.Append(c.ctx(), ev, submitter); err == nil {
+		err = c.covers(ev)
+	}
+	if err == nil {
+		if result, err = s.ledger.Append(c.ctx(), ev, c.owner()); err == nil {
 			s.metrics.appends.Observe(time.Since(begun).Seconds())
 		}
 	}
@@ -146,7 +145,7 @@ func (s *Server) submitBatch(c *call, full bool) error {
 	w := newAnswers(c.ctx(), c, s, full)
 	w.begin(typeJSON)
 	w.text("[")
-	err = s.pipe(c.ctx(), next, func(o outcome, _ bool) error {
+	err = s.pipe(c.ctx(), c, next, func(o outcome, _ bool) error {
 		if o.number > 1 {
 			w.text(",\n")
 		}

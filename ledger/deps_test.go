@@ -33,6 +33,8 @@ var rules = []struct {
 		"Parquet is one format of exports; whoever verifies evidence must not link it"},
 	{module + "api/…", []string{"api", "cmd/…"},
 		"the engine must not know who calls it"},
+	{module + "api/keys", []string{"api", "cmd/…"},
+		"whoever reads a ledger must not need what lets others in"},
 	{module + "cmd/…", []string{"cmd/…"},
 		"main wires; nothing may depend on it"},
 	{module + "ledger/anchor/…", []string{"ledger/anchor/…", "api", "cmd/…"},
@@ -47,7 +49,7 @@ var rules = []struct {
 // hostile bytes and nothing else.
 var pure = []string{
 	"ledger/canon", "ledger/tree", "ledger/mpt", "ledger/replay", "ledger/term", "ledger/record", "ledger/seal", "ledger/proof", "ledger/proof/chain",
-	"ledger/story", "ledger/rule", "ledger/due", "ledger/stats", "ledger/reconcile", "ledger/hmda", "ledger/lifecycle", "ledger/index", "ledger/export",
+	"ledger/story", "ledger/rule", "ledger/due", "ledger/stats", "ledger/reconcile", "ledger/hmda", "ledger/lifecycle", "ledger/index", "ledger/export", "ledger/access",
 }
 
 var impure = []string{"os", "os/exec", "net", "net/http", "database/sql", "syscall"}

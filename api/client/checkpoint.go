@@ -223,24 +223,38 @@ func (h *hashes) UnmarshalJSON(b []byte) error {
 // checkpoint of the server. When it returns nil, the entry of the receipt
 // stands at its index under the receipt's checkpoint, which was accepted.
 func (c *Client) Complete(ctx context.Context, r *proof.Receipt) error {
-	floor := c.Newest()
-	_, b, err := c.do(ctx, request{method: "GET", path: fmt.Sprintf("/v1/records/%d/proof", r.Index), accept: typeJSON}, maxSmall)
+	p, cp, err := c.place(ctx, r.Index)
+	if err == nil {
+		err = stands(r.Index, r.Entry, p, cp)
+	}
 	if err != nil {
 		return err
+	}
+	r.Proof, r.Checkpoint = p, cp.Note
+	return nil
+}
+
+// place returns the inclusion proof of a leaf, which is still to be verified,
+// under the newest checkpoint of the server, which was accepted.
+func (c *Client) place(ctx context.Context, index int64) ([]tree.Hash, Checkpoint, error) {
+	fail := func(err error) ([]tree.Hash, Checkpoint, error) { return nil, Checkpoint{}, err }
+	floor := c.Newest()
+	_, b, err := c.do(ctx, request{method: "GET", path: fmt.Sprintf("/v1/records/%d/proof", index), accept: typeJSON}, maxSmall)
+	if err != nil {
+		return fail(err)
 	}
 	var d struct {
 		Proof      hashes `json:"proof"`
 		Checkpoint string `json:"checkpoint"`
 	}
 	if err := json.Unmarshal(b, &d); err != nil {
-		return lie(r.Index, "its proof cannot be read")
+		return fail(lie(index, "its proof cannot be read"))
 	}
-	cp, err := c.included(ctx, r.Index, r.Entry, d.Proof, []byte(d.Checkpoint), floor)
+	cp, err := c.accept(ctx, []byte(d.Checkpoint), floor)
 	if err != nil {
-		return err
+		return fail(err)
 	}
-	r.Proof, r.Checkpoint = d.Proof, cp.Note
-	return nil
+	return d.Proof, cp, nil
 }
 
 // included verifies that a leaf stands at an index under a signed checkpoint.

@@ -37,12 +37,14 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/lendlog/lendlog/ledger/access"
 	"github.com/lendlog/lendlog/ledger/proof"
 	"github.com/lendlog/lendlog/ledger/record"
 	"github.com/lendlog/lendlog/ledger/tree"
@@ -57,6 +59,8 @@ type Client struct {
 	firstUse  bool
 	witnessed bool // receipts are upgraded before Submit returns
 	memory    Memory
+	key       access.Key // zero for none
+	keyErr    error      // why what was given is no key
 	retries   int
 	stall     time.Duration // after which a silent stream is given up
 	sleep     func(context.Context, time.Duration) error
@@ -85,6 +89,15 @@ func WithMemory(m Memory) Option { return func(c *Client) { c.memory = m } }
 // has no end. The default is a client of its own that follows no redirects.
 func WithHTTPClient(h *http.Client) Option { return func(c *Client) { c.http = h } }
 
+// WithKey shows a key of the ledger with every request, in a header and nowhere
+// else. It is sent over https only, or to the machine itself: else, or when the
+// key is malformed, Dial fails with ErrKey. The default is to show none, which is
+// enough for a ledger that demands no keys, and of one that does for checkpoints
+// and proofs.
+func WithKey(key string) Option {
+	return func(c *Client) { c.key, c.keyErr = access.ParseKey(key) }
+}
+
 // WithRetries sets how many times in a row a request is tried again that
 // failed without an answer or with one that says to come back. The default is
 // 8, which takes about half a minute unless the server asks for more.
@@ -92,6 +105,9 @@ func WithRetries(n int) Option { return func(c *Client) { c.retries = n } }
 
 // ErrURL: what was given to Dial is not the URL of a server.
 var ErrURL = errors.New("the server is not a URL such as https://ledger.bank.example")
+
+// ErrKey: the key that was given is none, or would be sent in the clear.
+var ErrKey = errors.New("the key can't be used")
 
 // dialRetries takes less than a second.
 const dialRetries = 2
@@ -118,6 +134,12 @@ func Dial(ctx context.Context, server string, options ...Option) (*Client, error
 	for _, o := range options {
 		o(c)
 	}
+	switch host := u.Hostname(); {
+	case c.keyErr != nil:
+		return nil, fmt.Errorf("%w: %w", ErrKey, c.keyErr)
+	case !c.key.IsZero() && u.Scheme != "https" && !isLoopback(host):
+		return nil, fmt.Errorf("%w: over http others could read it on its way; put TLS in front of the server and name it with https", ErrKey)
+	}
 	if c.http == nil {
 		c.http = &http.Client{
 			Transport:     http.DefaultTransport.(*http.Transport).Clone(),
@@ -140,6 +162,11 @@ func Dial(ctx context.Context, server string, options ...Option) (*Client, error
 		return nil, err
 	}
 	return c, nil
+}
+
+func isLoopback(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.IsLoopback() || strings.EqualFold(host, "localhost")
 }
 
 // Close lets go of connections that are not in use. A client may be used again
@@ -177,7 +204,19 @@ func (c *Client) identify(ctx context.Context) error {
 		}
 	}
 	_, err := c.Prove(ctx, 0, []string{})
-	return err
+	var refused *Problem
+	if !errors.As(err, &refused) || refused.Status != http.StatusUnauthorized && refused.Status != http.StatusForbidden {
+		return err
+	}
+	// Whoever has no key, or one that does not read the log, is shown a proof.
+	p, cp, err := c.place(ctx, 0)
+	if err != nil {
+		return err
+	}
+	if err := tree.VerifyInclusion(p, 0, cp.Size, c.trust.Genesis, cp.Root); err != nil {
+		return lie(0, "it is another ledger, which does not begin with the record that the policy pins: %w", err).with(cp.Note)
+	}
+	return nil
 }
 
 // A LieError says that an answer of the server does not verify. It is

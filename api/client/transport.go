@@ -126,11 +126,7 @@ func (c *Client) pause(ctx context.Context, attempt int, failed *attemptError) e
 		return err
 	}
 	if attempt >= c.retries {
-		var p *Problem
-		if errors.As(failed.err, &p) {
-			return p
-		}
-		return fmt.Errorf("%w: %w", ErrUnreachable, failed.err)
+		return onlyOnce(failed)
 	}
 	d := longestPause
 	if attempt < 10 {
@@ -138,6 +134,19 @@ func (c *Client) pause(ctx context.Context, attempt int, failed *attemptError) e
 	}
 	d = d/2 + rand.N(d/2+1) // apart from others who failed at the same time
 	return c.sleep(ctx, max(d, min(failed.wait, longestWait)))
+}
+
+// onlyOnce gives what a request that is not sent again ends with.
+func onlyOnce(err error) error {
+	var again *attemptError
+	var p *Problem
+	switch {
+	case !errors.As(err, &again):
+		return err
+	case errors.As(again.err, &p):
+		return p
+	}
+	return fmt.Errorf("%w: %w", ErrUnreachable, again.err)
 }
 
 func sleep(ctx context.Context, d time.Duration) error {
@@ -180,6 +189,9 @@ func (c *Client) send(ctx context.Context, r request, body io.Reader) (*http.Res
 	}
 	if r.contentType != "" {
 		req.Header.Set("Content-Type", r.contentType)
+	}
+	if !c.key.IsZero() {
+		req.Header.Set("Authorization", "Bearer "+c.key.Reveal())
 	}
 	req.Header.Set("Accept", r.accept)
 	req.Header.Set("Accept-Encoding", "identity") // a compressing proxy would hold lines back

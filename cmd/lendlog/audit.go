@@ -23,7 +23,7 @@ import (
 )
 
 func newAudit(c *console.Console) *cobra.Command {
-	var dir, server, trustFile string
+	var dir, server, trustFile, keyFile string
 	var checkpoints []string
 	o := fsck.Options{}
 	cmd := &cobra.Command{
@@ -82,7 +82,7 @@ With --json, one line: {"verdict", "origin", "size", "deep", "checks": [{"name",
 			var err error
 			switch {
 			case server != "":
-				report, err = auditServer(cmd.Context(), server, o)
+				report, err = auditServer(cmd.Context(), server, keyFile, o)
 			case dir != "":
 				report, err = auditDir(cmd.Context(), dir, o)
 			default:
@@ -112,7 +112,9 @@ With --json, one line: {"verdict", "origin", "size", "deep", "checks": [{"name",
 	f.IntVar(&o.Limit, "limit", 100, "findings that are listed; the others are counted")
 	_ = cmd.MarkFlagDirname("dir")
 	_ = cmd.MarkFlagFilename("trust", "json")
+	keyFlag(cmd, &keyFile)
 	cmd.MarkFlagsMutuallyExclusive("dir", "server")
+	cmd.MarkFlagsMutuallyExclusive("dir", "key-file")
 	return cmd
 }
 
@@ -163,8 +165,15 @@ func auditDir(ctx context.Context, dir string, o fsck.Options) (*fsck.Report, er
 	return nil, coded{exitStore, fmt.Errorf("couldn't audit the ledger: %w", err)}
 }
 
-func auditServer(ctx context.Context, server string, o fsck.Options) (*fsck.Report, error) {
+func auditServer(ctx context.Context, server, keyFile string, o fsck.Options) (*fsck.Report, error) {
 	var options []client.Option
+	key, err := readKey(keyFile)
+	if err != nil {
+		return nil, err
+	}
+	if key != "" {
+		options = append(options, client.WithKey(key))
+	}
 	if o.Trust != nil {
 		options = append(options, client.WithTrust(o.Trust))
 	}
@@ -190,6 +199,8 @@ func serverError(ctx context.Context, err error) error {
 		return coded{exitInvalid, fmt.Errorf("INVALID: %w", err)}
 	case errors.Is(err, client.ErrUnreachable):
 		return coded{exitNetwork, err}
+	case errors.Is(err, client.ErrKey):
+		return coded{exitUsage, err}
 	}
 	return fmt.Errorf("couldn't audit the server's log: %w", err)
 }

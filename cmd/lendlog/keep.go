@@ -19,6 +19,7 @@ import (
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/access"
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/console"
 	"github.com/lendlog/lendlog/ledger"
+	grants "github.com/lendlog/lendlog/ledger/access"
 	"github.com/lendlog/lendlog/ledger/proof"
 )
 
@@ -30,7 +31,7 @@ func dirFlag(cmd *cobra.Command, dir *string) {
 }
 
 func newInit(c *console.Console) *cobra.Command {
-	var dir string
+	var dir, adminKey string
 	o := ledger.CreateOptions{}
 	cmd := &cobra.Command{
 		Use:   "init --dir DIR --origin ORIGIN",
@@ -42,16 +43,25 @@ choose it once, it cannot be changed. What is lost or taken together with the
 store protects it less, so keys, vault, head file and mirror belong on other
 volumes: see --keys, --vault, --head and --mirror.
 
+--admin-key also grants the first key, an admin's, and writes it to a new file, or
+prints it where that is "-". From then on the server demands keys of everybody; see
+"lendlog access".
+
 With --json: {"origin", "verifierKeys", "genesis", "dir", "paths": {"store",
-"keys", "vault", "head", "mirror"}, "trust", "warnings"}.`,
+"keys", "vault", "head", "mirror"}, "trust", "warnings"}, and with --admin-key a
+second line as of "lendlog access grant".`,
 		Example: `  lendlog init --dir ledger --origin ledger.bank.example/2026
+  lendlog init --dir ledger --origin ledger.bank.example/2026 --admin-key admin.key
   lendlog init --dir /srv/ledger --origin ledger.bank.example/2026 \
     --keys /etc/ledger/keys --vault /etc/ledger/vault --head /mnt/b/head --mirror /mnt/b/mirror`,
 		Args: takes(),
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			ctx := cmd.Context()
 			if _, name, ok := strings.Cut(o.Origin, "://"); ok {
 				return usagef("an origin is written without https://, such as %s, and can't be changed later", cmp.Or(name, "ledger.bank.example/2026"))
+			}
+			if _, err := os.Lstat(adminKey); adminKey != "" && err == nil {
+				return usagef("%s is there already: --admin-key names a new file", adminKey)
 			}
 			if err := ledger.Create(ctx, dir, o); err != nil {
 				err = fmt.Errorf("couldn't make the ledger: %w", err)
@@ -89,7 +99,7 @@ With --json: {"origin", "verifierKeys", "genesis", "dir", "paths": {"store",
 				}
 			}
 			c.Printf("\nNext: lendlog serve --dir %s\n", dir)
-			return c.Emit(struct {
+			err = c.Emit(struct {
 				Origin       string       `json:"origin"`
 				VerifierKeys []string     `json:"verifierKeys"`
 				Genesis      string       `json:"genesis"`
@@ -98,6 +108,15 @@ With --json: {"origin", "verifierKeys", "genesis", "dir", "paths": {"store",
 				Trust        string       `json:"trust"`
 				Warnings     []string     `json:"warnings"`
 			}{info.Origin, info.VerifierKeys, genesis, dir, info.Paths, trust, append([]string{}, warnings...)})
+			if err != nil || adminKey == "" {
+				return err
+			}
+			made, err := access.Local(ctx, dir, ledger.Options{})
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, made.Close()) }()
+			return grant(ctx, c, made, grants.Terms{Role: grants.Admin}, adminKey)
 		},
 	}
 	dirFlag(cmd, &dir)
@@ -108,6 +127,7 @@ With --json: {"origin", "verifierKeys", "genesis", "dir", "paths": {"store",
 	f.StringVar(&o.Paths.Vault, "vault", "", "directory of the keys that wrap the parties' keys (default DIR/vault)")
 	f.StringVar(&o.Paths.Head, "head", "", "directory of the head file and the lock (default DIR/head)")
 	f.StringVar(&o.Paths.Mirror, "mirror", "", "directory of the mirror that repair reads (default DIR/mirror)")
+	f.StringVar(&adminKey, "admin-key", "", "grant the first key, an admin's, and write it to this new file; - prints it")
 	f.BoolVar(&o.PublicLog, "public-log", false, "let anybody read the tiles: entries hold no personal value, but terms, times and open codes")
 	f.DurationVar(&o.LateAfter, "late-after", 24*time.Hour, "a record submitted longer than this after it happened is marked late; cannot be changed")
 	return cmd

@@ -24,7 +24,7 @@ const (
 
 func newMonitor(c *console.Console) *cobra.Command {
 	var conf monitor.Config
-	var trustFile, command string
+	var trustFile, keyFile, command string
 	var once bool
 	cmd := &cobra.Command{
 		Use:   "monitor --server URL --trust TRUST --state DIR",
@@ -76,6 +76,9 @@ With --json, one line per round and finding: {"time", "event", "size", "grown",
 			if conf.Trust, err = os.ReadFile(trustFile); err != nil {
 				return err
 			}
+			if conf.Key, err = readKey(keyFile); err != nil {
+				return err
+			}
 			if conf.Every <= 0 {
 				return usagef("--interval is a time such as 1m")
 			}
@@ -120,6 +123,7 @@ With --json, one line per round and finding: {"time", "event", "size", "grown",
 	f := cmd.Flags()
 	f.StringVar(&conf.Server, "server", "", "URL of the server to watch, such as https://ledger.bank.example")
 	f.StringVar(&trustFile, "trust", "", "trust file, pinned outside the ledger")
+	keyFlag(cmd, &keyFile)
 	f.StringVar(&conf.State, "state", "", "directory for what was seen, and for evidence; it is made where it is absent")
 	f.StringVar(&conf.Receipts, "receipts", "", "directory of receipts, checkpoints and evidence that the ledger has to stand by")
 	f.DurationVar(&conf.Every, "interval", time.Minute, "time between two rounds")

@@ -30,6 +30,7 @@ import (
 
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/console"
 	"github.com/lendlog/lendlog/ledger"
+	"github.com/lendlog/lendlog/ledger/access"
 	"github.com/lendlog/lendlog/ledger/ledgertest"
 	"github.com/lendlog/lendlog/ledger/proof"
 	"github.com/lendlog/lendlog/ledger/record"
@@ -71,7 +72,7 @@ func TestScripts(t *testing.T) {
 			"witness": func(ts *testscript.TestScript, neg bool, args []string) { startWitness(t, ts, neg, args) }, "witness-policy": witnessPolicy,
 			"witness-down": witnessDown, "witness-up": witnessUp, "becomes": becomes,
 			"follow": followInBackground, "watch": watchInBackground, "arrives": arrives, "interrupt": interrupt,
-			"readme": readme, "idle-ledger": idleLedger,
+			"readme": readme, "idle-ledger": idleLedger, "env-from": envFrom, "id-of": idOfKey,
 		},
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
@@ -111,6 +112,24 @@ func olderLedger(ts *testscript.TestScript, neg bool, args []string) {
 	catalogue, err := new(record.Catalogue).With(older...)
 	ts.Check(err)
 	ts.Check(ledger.Create(context.Background(), ts.MkAbs(args[0]), ledger.CreateOptions{Origin: "ledger.example/older", Catalogue: catalogue}))
+}
+
+// envFrom sets a variable to what a file holds: env-from NAME FILE.
+func envFrom(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: env-from NAME FILE")
+	}
+	ts.Setenv(args[0], strings.TrimSpace(ts.ReadFile(args[1])))
+}
+
+// idOfKey sets a variable to the id of the key in a file: id-of NAME FILE.
+func idOfKey(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: id-of NAME FILE")
+	}
+	key, err := access.ParseKey(strings.TrimSpace(ts.ReadFile(args[1])))
+	ts.Check(err)
+	ts.Setenv(args[0], key.ID())
 }
 
 // agedLedger makes a ledger as of three hours ago, and sets EARLIER and LATER to

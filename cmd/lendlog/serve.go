@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/lendlog/lendlog/api"
+	"github.com/lendlog/lendlog/api/keys"
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/access"
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/console"
 	"github.com/lendlog/lendlog/ledger"
@@ -35,9 +36,11 @@ func newServe(c *console.Console) *cobra.Command {
 more requests, finishes those under way, commits what waits and closes the ledger.
 A second signal ends it at once; what was acknowledged is safe in either case.
 
-There is no access control yet: whoever reaches the address can read every record
-and submit new ones. So only loopback addresses are served unless --allow-remote
-says that something in front of it decides who may come in.
+A ledger that has granted a key (see "lendlog access") demands keys of everybody. One
+that has granted none is open: whoever reaches the address can read every record and
+submit new ones. So only loopback addresses are served unless --allow-remote is given,
+which takes a ledger that demands keys. What passes is not encrypted: put something in
+front of it that speaks TLS.
 
 With --witnesses, the C2SP witnesses of a policy file (c2sp.org/tlog-policy: lines of
 witness NAME KEY URL, group and quorum) are asked to cosign the newest checkpoint,
@@ -68,16 +71,13 @@ to standard error.`,
 			if err := o.readPolicy(); err != nil {
 				return err
 			}
-			if reachable {
-				c.Warnf("%s can be reached from other machines, without access control: whoever reaches it can read every record and submit new ones", o.listen)
-			}
 			return serve(cmd.Context(), c, o)
 		},
 	}
 	dirFlag(cmd, &o.dir)
 	f := cmd.Flags()
 	f.StringVar(&o.listen, "listen", "127.0.0.1:8080", "address to listen on; port 0 takes any free one")
-	f.BoolVar(&remote, "allow-remote", false, "serve addresses that others can reach, without access control")
+	f.BoolVar(&remote, "allow-remote", false, "serve addresses that others can reach, of a ledger that demands keys")
 	f.StringVar(&logFormat, "log", "text", "form of the log: text or json")
 	f.StringVar(&o.policyFile, "witnesses", "", "C2SP tlog-policy of the witnesses to ask, each with its URL")
 	_ = cmd.MarkFlagFilename("witnesses")
@@ -159,7 +159,7 @@ func checkListen(listen string, remote bool) (reachable bool, err error) {
 	if remote {
 		return true, nil
 	}
-	return true, usagef("%s can be reached from other machines, and there is no access control yet: whoever reaches it could read every record and submit new ones; listen on 127.0.0.1, or add --allow-remote when something in front of it decides who may come in", listen)
+	return true, usagef("%s can be reached from other machines: listen on 127.0.0.1, or add --allow-remote, which takes a ledger that demands keys and something in front of it that speaks TLS", listen)
 }
 
 // serve runs the ledger and the server together: when one ends, the other
@@ -177,13 +177,20 @@ func serve(ctx context.Context, c *console.Console, o serving) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
+	held, err := keys.Open(ctx, o.dir, l, logger)
+	if err != nil {
+		return coded{exitStore, err}
+	}
+	if o.reachable && !held.Demanded() {
+		return usagef("%s can be reached from other machines, and the ledger demands no keys: whoever reaches it could read every record and submit new ones; grant the first key with `lendlog access grant --role admin --dir %s`, or listen on 127.0.0.1", o.listen, o.dir)
+	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	witnesses, err := o.witnesses(l)
 	if err != nil {
 		return err
 	}
-	server, err := api.New(api.Config{Ledger: l, Logger: logger, Registry: registry, Remote: o.reachable, Version: version, Witnesses: witnesses})
+	server, err := api.New(api.Config{Ledger: l, Logger: logger, Registry: registry, Remote: o.reachable, Version: version, Witnesses: witnesses, Keys: held})
 	if err != nil {
 		return err
 	}
@@ -203,9 +210,10 @@ func serve(ctx context.Context, c *console.Console, o serving) (err error) {
 		logger.Info("the ledger does not take all types that come with this program; lendlog types add --builtin registers them", "types", len(missing))
 	}
 	if o.reachable {
-		c.Warnf("there is no access control yet: whoever reaches this address reads every record and submits new ones")
-	} else {
-		c.Notef("There is no access control yet, so only this machine can reach it.")
+		c.Warnf("%s can be reached from other machines, and what passes is not encrypted: keys and records can be read on their way unless something in front of it speaks TLS", o.listen)
+	}
+	if !held.Demanded() {
+		c.Notef("The ledger demands no keys, so only this machine can reach it; lendlog access grant grants one.")
 	}
 	if err := c.Emit(struct {
 		URL     string `json:"url"`

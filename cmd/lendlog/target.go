@@ -18,7 +18,7 @@ import (
 // target is the ledger that a command works on: of this machine, or behind a
 // server.
 type target struct {
-	dir, server, trust string
+	dir, server, trust, key string
 }
 
 func (t *target) flags(cmd *cobra.Command) {
@@ -26,8 +26,10 @@ func (t *target) flags(cmd *cobra.Command) {
 	f.StringVar(&t.dir, "dir", "", "directory of a ledger that no server holds")
 	f.StringVar(&t.server, "server", "", "URL of a server, such as http://127.0.0.1:8080")
 	f.StringVar(&t.trust, "trust", "", "trust file to verify the server with (default: the server's own, believed)")
+	keyFlag(cmd, &t.key)
 	_ = cmd.MarkFlagDirname("dir")
 	cmd.MarkFlagsMutuallyExclusive("dir", "server")
+	cmd.MarkFlagsMutuallyExclusive("dir", "key-file")
 	cmd.MarkFlagsMutuallyExclusive("dir", "trust")
 }
 
@@ -47,6 +49,10 @@ func (t *target) with(ctx context.Context, c *console.Console, do func(access.Le
 func (t *target) open(ctx context.Context, c *console.Console) (access.Ledger, error) {
 	switch {
 	case t.server != "":
+		key, err := readKey(t.key)
+		if err != nil {
+			return nil, err
+		}
 		var trust []byte
 		if t.trust == "" {
 			c.Notef("The server's own trust file is believed; pin one with --trust.")
@@ -56,7 +62,7 @@ func (t *target) open(ctx context.Context, c *console.Console) (access.Ledger, e
 				return nil, err
 			}
 		}
-		return access.Remote(ctx, t.server, trust)
+		return access.Remote(ctx, t.server, trust, key)
 	case t.dir != "":
 		if _, _, err := ledger.Locate(t.dir); err != nil {
 			return nil, usagef("%w", err)

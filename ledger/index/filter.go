@@ -116,6 +116,11 @@ func ParseFilter(text string) (*Filter, error) {
 	return f, nil
 }
 
+// And returns the filter for which the terms of both hold.
+func (f *Filter) And(other *Filter) *Filter {
+	return &Filter{terms: slices.Concat(f.terms, other.terms)}
+}
+
 // Stories reports whether the filter asks for what only the whole story of a
 // record's subject tells: findings, or what is due.
 func (f *Filter) Stories() bool { return f.has(fieldFinding) || f.has(fieldDue) }

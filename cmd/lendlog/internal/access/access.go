@@ -18,6 +18,7 @@ import (
 
 	"github.com/lendlog/lendlog/api/client"
 	"github.com/lendlog/lendlog/ledger"
+	grants "github.com/lendlog/lendlog/ledger/access"
 	"github.com/lendlog/lendlog/ledger/due"
 	"github.com/lendlog/lendlog/ledger/index"
 	"github.com/lendlog/lendlog/ledger/proof"
@@ -102,6 +103,13 @@ type Ledger interface {
 	// Explain says how a search would find its records. Only a ledger of this
 	// machine does.
 	Explain(ctx context.Context, f *index.Filter) (*ledger.Explanation, error)
+	// Grant grants a key, and returns it with the index of the record of that.
+	Grant(ctx context.Context, t grants.Terms) (key grants.Key, index int64, err error)
+	// Grants returns all grants that there ever were.
+	Grants(ctx context.Context) ([]client.Grant, error)
+	// Revoke revokes a key by its id, with a code for the reason unless it is "",
+	// and returns the index of the record of that.
+	Revoke(ctx context.Context, id, reason string) (index int64, err error)
 	// Close lets go of the ledger. What was acknowledged is durable already.
 	Close() error
 }

@@ -44,6 +44,7 @@ const inFlight = 4096
 // local is a ledger of this machine.
 type local struct {
 	*ledger.Ledger
+	dir  string
 	once sync.Once
 	stop context.CancelFunc // of the sequencer; nil when it was not needed
 	done chan error
@@ -56,7 +57,7 @@ func Local(ctx context.Context, dir string, o ledger.Options) (Ledger, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &local{Ledger: l}, nil
+	return &local{Ledger: l, dir: dir}, nil
 }
 
 // run starts the sequencer. It must live longer than the caller's context,

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"slices"
 	"sync"
 
 	"github.com/lendlog/lendlog/api/client"
@@ -19,9 +20,13 @@ import (
 type remote struct{ *client.Client }
 
 // Remote reaches the ledger behind a server at a URL and verifies what it
-// answers under a trust file. Without one the server's own is believed.
-func Remote(ctx context.Context, url string, trust []byte) (Ledger, error) {
+// answers under a trust file. Without one the server's own is believed. A key is
+// shown to the server unless it is "".
+func Remote(ctx context.Context, url string, trust []byte, key string) (Ledger, error) {
 	var options []client.Option
+	if key != "" {
+		options = append(options, client.WithKey(key))
+	}
 	if trust != nil {
 		t, err := proof.ParseTrust(trust)
 		if err != nil {
@@ -31,12 +36,12 @@ func Remote(ctx context.Context, url string, trust []byte) (Ledger, error) {
 	}
 	// Whoever named a wrong address wants to know it at once. A server that
 	// goes away later is waited for.
-	first, err := client.Dial(ctx, url, append(options, client.WithRetries(2))...)
+	first, err := client.Dial(ctx, url, append(slices.Clone(options), client.WithRetries(2))...)
 	if err != nil {
 		return nil, classify(err)
 	}
 	first.Close()
-	c, err := client.Dial(ctx, url, client.WithTrust(first.Trust()))
+	c, err := client.Dial(ctx, url, append(options, client.WithTrust(first.Trust()))...)
 	if err != nil {
 		return nil, classify(err)
 	}
@@ -58,7 +63,7 @@ func classify(err error) error {
 		return nil
 	case errors.As(err, &lie):
 		return &classed{ErrUntrusted, err}
-	case errors.Is(err, client.ErrURL):
+	case errors.Is(err, client.ErrURL), errors.Is(err, client.ErrKey):
 		return &classed{ErrUsage, err}
 	case errors.Is(err, client.ErrUnreachable):
 		return &classed{ErrNetwork, err}

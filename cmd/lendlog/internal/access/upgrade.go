@@ -15,9 +15,9 @@ import (
 type Upgrades struct{ c *client.Client }
 
 // Upgrader reaches the server of a ledger under a trust file that names
-// witnesses.
-func Upgrader(ctx context.Context, url string, trust []byte) (*Upgrades, error) {
-	r, err := Remote(ctx, url, trust)
+// witnesses. A key is shown to it unless it is "".
+func Upgrader(ctx context.Context, url string, trust []byte, key string) (*Upgrades, error) {
+	r, err := Remote(ctx, url, trust, key)
 	if err != nil {
 		return nil, err
 	}

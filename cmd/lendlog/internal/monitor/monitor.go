@@ -33,6 +33,7 @@ import (
 type Config struct {
 	Server string // URL
 	Trust  []byte // the trust file, pinned outside the ledger
+	Key    string // that is shown to the server; "" for none
 	State  string // directory of the monitor's own, made where it is absent
 	// Receipts is a directory of receipts, evidence and checkpoints that the
 	// ledger has to stand by; "" for none. It is read anew in every round.
@@ -260,8 +261,11 @@ func (r *round) run(ctx context.Context) error {
 	// What is kept was there before the question, so the answer has to be newer.
 	kept := r.readKept(ctx)
 	var err error
-	r.client, err = client.Dial(ctx, r.conf.Server, client.WithTrust(r.trust), client.WithMemory(r.state),
-		client.WithHTTPClient(r.http), client.WithRetries(retries))
+	options := []client.Option{client.WithTrust(r.trust), client.WithMemory(r.state), client.WithHTTPClient(r.http), client.WithRetries(retries)}
+	if r.conf.Key != "" {
+		options = append(options, client.WithKey(r.conf.Key))
+	}
+	r.client, err = client.Dial(ctx, r.conf.Server, options...)
 	if err != nil {
 		return r.judge(err, Genesis)
 	}
@@ -303,7 +307,7 @@ func (r *round) judge(err error, kind string) error {
 	switch {
 	case errors.As(err, &lie):
 		return r.lie(lie, kind)
-	case errors.Is(err, client.ErrURL):
+	case errors.Is(err, client.ErrURL), errors.Is(err, client.ErrKey):
 		return &usageError{err}
 	case errors.Is(err, client.ErrUnreachable), errors.As(err, &p):
 		return fmt.Errorf("%w: %w", ErrUnanswered, err)

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"github.com/lendlog/lendlog/ledger/access"
+)
+
+// A Grant is one that a server lists. It is the server's word: its record is in
+// the ledger, for whoever may read that.
+type Grant struct {
+	ID      string      `json:"id"`
+	Role    access.Role `json:"role"`
+	State   string      `json:"state"` // active, expired, revoked or lost
+	Label   string      `json:"label,omitempty"`
+	Sources []string    `json:"sources,omitempty"`
+	Rate    int64       `json:"rate,omitempty"` // requests a minute; 0 for the server's default
+	Granted time.Time   `json:"granted"`
+	Expires time.Time   `json:"expires,omitzero"` // zero for never
+	Revoked time.Time   `json:"revoked,omitzero"` // zero while it is not
+	Used    string      `json:"used,omitempty"`   // the day of its last use
+	Index   int64       `json:"index"`            // of its last record
+}
+
+// Grants returns all grants that there ever were. The key of the client has to be
+// an admin's, as for the two below.
+func (c *Client) Grants(ctx context.Context) ([]Grant, error) {
+	b, err := c.get(ctx, "/v1/access/grants", maxLarge)
+	if err != nil {
+		return nil, err
+	}
+	var d struct {
+		Grants []Grant `json:"grants"`
+	}
+	if err := json.Unmarshal(b, &d); err != nil {
+		return nil, lie(-1, "its grants cannot be read")
+	}
+	return d.Grants, nil
+}
+
+// Grant has a key granted, and returns it with the index of the record of that.
+// It is sent once: an answer that is lost takes along a key that nobody has, which
+// Grants lists and Revoke revokes.
+func (c *Client) Grant(ctx context.Context, t access.Terms) (access.Key, int64, error) {
+	body := struct {
+		Role    access.Role `json:"role"`
+		Sources []string    `json:"sources,omitempty"`
+		Label   string      `json:"label,omitempty"`
+		Expires time.Time   `json:"expires,omitzero"`
+		Rate    int64       `json:"rate,omitempty"`
+	}{t.Role, t.Sources, t.Label, t.Expires, t.Rate}
+	var d struct {
+		Key   string `json:"key"`
+		Index int64  `json:"index"`
+	}
+	if err := c.manage(ctx, "/v1/access/grants", body, &d); err != nil {
+		return access.Key{}, 0, err
+	}
+	key, err := access.ParseKey(d.Key)
+	if err != nil {
+		return access.Key{}, 0, lie(-1, "what it granted is no key")
+	}
+	return key, d.Index, nil
+}
+
+// Revoke has a key revoked by its id, with a code for the reason unless it is "",
+// and returns the index of the record of that.
+func (c *Client) Revoke(ctx context.Context, id, reason string) (int64, error) {
+	if !access.ValidID(id) {
+		return 0, &Problem{Status: http.StatusNotFound, Title: "what is to be revoked is no id of a grant"}
+	}
+	body := struct {
+		Reason string `json:"reason,omitempty"`
+	}{reason}
+	var d struct {
+		Index int64 `json:"index"`
+	}
+	err := c.manage(ctx, "/v1/access/grants/"+id+"/revoke", body, &d)
+	return d.Index, err
+}
+
+// manage posts a document, once, and reads the answer.
+func (c *Client) manage(ctx context.Context, path string, body, answer any) error {
+	b, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	_, b, err = c.attempt(ctx, request{method: http.MethodPost, path: path, contentType: typeJSON, accept: typeJSON, body: b}, maxSmall)
+	if err != nil {
+		return onlyOnce(err)
+	}
+	if json.Unmarshal(b, answer) != nil {
+		return lie(-1, "its answer about a grant cannot be read")
+	}
+	return nil
+}

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ledger
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/lendlog/lendlog/ledger/access"
+	"github.com/lendlog/lendlog/ledger/canon"
+	"github.com/lendlog/lendlog/ledger/record"
+)
+
+// accessSubject is the subject of all records of grants. Whether a ledger
+// demands keys is answered from here and from nothing that could be taken away.
+const accessSubject = "ledger/access"
+
+// Local stands in records of grants for whoever can write the ledger's
+// directory.
+const Local = "local"
+
+// apiKey is what is shown to use a grant. There is nothing else so far.
+const apiKey = "api-key"
+
+// A Granted is a grant as the records of the ledger tell it.
+type Granted struct {
+	Index   int64 // of its last record
+	ID      string
+	Role    access.Role
+	Digest  [32]byte  // of the grant
+	Expires time.Time // zero for never
+	At      time.Time // by the ledger's clock
+	Revoked time.Time // by the ledger's clock; zero while it is not
+}
+
+// Grant records that a role is granted, by the grant of that id or Local. Of
+// sources, label and rate it holds the digest alone. A grant counts once its
+// record is durable. The ledger must be running.
+func (l *Ledger) Grant(ctx context.Context, g *access.Grant, grantor string) (index int64, err error) {
+	digest := g.Digest()
+	data := []canon.Member{
+		{Name: "id", Value: canon.Text(g.ID)},
+		{Name: "means", Value: canon.Text(apiKey)},
+		{Name: "role", Value: canon.Text(string(g.Role))},
+		{Name: "digest", Value: canon.Text(hex.EncodeToString(digest[:]))},
+		{Name: "grantor", Value: canon.Text(grantor)},
+	}
+	if !g.Expires.IsZero() {
+		data = append(data, canon.Member{Name: "expires", Value: canon.Text(g.Expires.UTC().Format(time.RFC3339))})
+	}
+	return l.appendAccess(ctx, ownEvent{typ: record.TypeRoleGranted, id: "grant/" + g.ID, data: canon.Map(data...)})
+}
+
+// Revoke records that what was granted is refused from now on, by the grant of
+// that id or Local, with a code for the reason unless it is "". A grant that was
+// revoked before is answered with its record. The ledger must be running.
+func (l *Ledger) Revoke(ctx context.Context, id, revoker, reason string) (index int64, err error) {
+	all, err := l.Granted(ctx)
+	if err != nil {
+		return 0, err
+	}
+	g, ok := all[id]
+	switch {
+	case !ok:
+		return 0, ErrNotFound
+	case !g.Revoked.IsZero():
+		return g.Index, nil
+	}
+	data := []canon.Member{{Name: "id", Value: canon.Text(id)}, {Name: "revoker", Value: canon.Text(revoker)}}
+	if reason != "" {
+		data = append(data, canon.Member{Name: "reason", Value: canon.Text(reason)})
+	}
+	return l.appendAccess(ctx, ownEvent{typ: record.TypeRoleRevoked, id: "revocation/" + id, data: canon.Map(data...)})
+}
+
+func (l *Ledger) appendAccess(ctx context.Context, o ownEvent) (int64, error) {
+	if _, ok := l.Catalogue().Type(o.typ); !ok {
+		return 0, errors.New("the ledger has no type to record grants with, because an older program made it: run `lendlog types add --builtin` first")
+	}
+	o.subject = accessSubject
+	ev, err := l.own(o)
+	if err != nil {
+		return 0, err
+	}
+	p, err := l.enqueue(ctx, ev, ownSubmitter)
+	if err != nil {
+		return 0, err
+	}
+	// What is queued will be recorded, whether the caller waits or not.
+	r, err := p.Wait(context.WithoutCancel(ctx))
+	if err != nil {
+		return 0, err
+	}
+	return r.Receipt.Index, nil
+}
+
+// Granted returns all grants that the ledger has a record of, by their ids. It
+// reads open members only.
+func (l *Ledger) Granted(ctx context.Context) (map[string]Granted, error) {
+	t, err := l.timeline(ctx, accessSubject, 1, 1<<31)
+	if errors.Is(err, ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	all := map[string]Granted{}
+	for _, p := range t.postings {
+		lf, err := l.leafAt(p.Index)
+		if errors.Is(err, ErrNotFound) {
+			err = fmt.Errorf("%w: %w", ErrDamaged, err)
+		}
+		if err == nil {
+			err = placed(p, lf)
+		}
+		if err != nil {
+			return nil, err
+		}
+		text := func(name string) string { v, _ := lf.Entry.Open.Get(name); return v.Str }
+		id := text("id")
+		switch lf.Entry.Type {
+		case record.TypeRoleGranted:
+			g := Granted{Index: p.Index, ID: id, Role: access.Role(text("role")), At: lf.Entry.Recorded}
+			digest, err := hex.DecodeString(text("digest"))
+			if err != nil || len(digest) != len(g.Digest) {
+				return nil, fmt.Errorf("the grant in record %d can't be read: %w", p.Index, ErrDamaged)
+			}
+			g.Digest = [32]byte(digest)
+			if s := text("expires"); s != "" {
+				if g.Expires, err = time.Parse(time.RFC3339, s); err != nil {
+					return nil, fmt.Errorf("the grant in record %d can't be read: %w", p.Index, ErrDamaged)
+				}
+			}
+			all[id] = g
+		case record.TypeRoleRevoked:
+			g := all[id] // of which the record comes before
+			g.Index, g.Revoked = p.Index, lf.Entry.Recorded
+			all[id] = g
+		}
+	}
+	return all, nil
+}
