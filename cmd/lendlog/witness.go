@@ -92,12 +92,13 @@ func newWitnessRun(c *console.Console) *cobra.Command {
 	var listen, logFormat string
 	var remote bool
 	cmd := &cobra.Command{
-		Use:   "run --dir DIR --ledger TRUST,URL",
+		Use:   "run --dir DIR --ledger TRUST,URL[,KEYFILE]",
 		Short: "Cosign checkpoints until it is stopped",
 		Long: `Answer requests to cosign until SIGINT or SIGTERM. Each ledger is named by its trust
 file, pinned outside of it, and the URL below which its tiles are, with a comma between
-them: for lendlog that is the server's URL and /log. Its tiles have to be open to this
-machine (lendlog init --public-log).
+them: for lendlog that is the server's URL and /log. A ledger that demands keys and is
+no public log (lendlog init --public-log) shows its tiles to a key of the role monitor,
+whose file is named after another comma.
 
 The first checkpoint of a large ledger takes a while to be replayed. Until then whoever
 asks is answered 503 and asks again; it goes on meanwhile, and when the witness was
@@ -140,15 +141,20 @@ standard error.`,
 				}
 			}
 			for _, k := range known {
-				file, url, ok := strings.Cut(k, ",")
-				if !ok {
-					return usagef("--ledger takes TRUST,URL, such as trust.json,https://ledger.bank.example/log")
+				parts := strings.Split(k, ",")
+				if len(parts) < 2 || len(parts) > 3 {
+					return usagef("--ledger takes TRUST,URL or TRUST,URL,KEYFILE, such as trust.json,https://ledger.bank.example/log,monitor.key")
 				}
-				trust, err := os.ReadFile(file)
-				if err != nil {
+				known := cosigner.Ledger{Tiles: parts[1]}
+				if known.Trust, err = os.ReadFile(parts[0]); err != nil {
 					return err
 				}
-				conf.Ledgers = append(conf.Ledgers, cosigner.Ledger{Trust: trust, Tiles: url})
+				if len(parts) == 3 {
+					if known.Key, err = readKey(parts[2]); err != nil {
+						return err
+					}
+				}
+				conf.Ledgers = append(conf.Ledgers, known)
 			}
 			if conf.MaxSubjects < 1 {
 				return usagef("--max-subjects is a number from 1 on")
@@ -158,7 +164,7 @@ standard error.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&conf.Dir, "dir", "", "directory of the witness, made by lendlog witness init")
-	f.StringArrayVar(&known, "ledger", nil, "TRUST,URL: trust file of a ledger, and URL below which its tiles are; may be given several times")
+	f.StringArrayVar(&known, "ledger", nil, "TRUST,URL[,KEYFILE]: trust file, URL of the tiles, key to show; may be given several times")
 	f.StringVar(&listen, "listen", "127.0.0.1:8090", "address to listen on; port 0 takes any free one")
 	f.BoolVar(&remote, "allow-remote", false, "serve addresses that others can reach")
 	f.IntVar(&conf.MaxSubjects, "max-subjects", 10_000_000, "most subjects that a ledger may have, each 131 bytes of memory")

@@ -89,6 +89,7 @@ func Key(dir string) (*tree.CosignKey, error) {
 type Ledger struct {
 	Trust []byte // the trust file, pinned outside the ledger
 	Tiles string // URL below which its tiles are: …/tile/entries/000
+	Key   string // shown to the server, in a header, over https or on this machine only; "" for none
 }
 
 // Config says whom to witness, and where to keep what was seen.
@@ -197,7 +198,7 @@ func (w *Witness) ledger(known Ledger) (*ledger, error) {
 	if w.of(trust.Origin) != nil {
 		return nil, usagef("two trust files name %s: a witness has one history of a ledger", trust.Origin)
 	}
-	tiles, err := newSource(known.Tiles, w.conf.Transport)
+	tiles, err := newSource(known.Tiles, known.Key, w.conf.Transport)
 	if err != nil {
 		return nil, usagef("%w", err)
 	}

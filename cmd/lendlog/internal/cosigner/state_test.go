@@ -248,6 +248,7 @@ func TestOpenRefuses(t *testing.T) {
 	fails("one twice", Config{Dir: dir, Ledgers: []Ledger{one[0], one[0]}})
 	fails("no trust file", Config{Dir: dir, Ledgers: []Ledger{{Trust: []byte("{}"), Tiles: l.url}}})
 	fails("no URL", Config{Dir: dir, Ledgers: []Ledger{{Trust: l.trust, Tiles: "ledger"}}})
+	fails("a key that others could read on its way", Config{Dir: dir, Ledgers: []Ledger{{Trust: l.trust, Tiles: "http://ledger.example/log", Key: "k"}}})
 	fails("a URL with a password", Config{Dir: dir, Ledgers: []Ledger{{Trust: l.trust, Tiles: "http://a:b@ledger.example/log"}}})
 	fails("no witness", Config{Dir: t.TempDir(), Ledgers: one})
 	if err := os.Chmod(filepath.Join(dir, keyFile), 0o644); err != nil {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -44,15 +45,19 @@ var errAbsent = errors.New("it is not there (404)")
 // it answers is believed.
 type source struct {
 	prefix string // URL, without a slash at the end
+	key    string // to show, "" for none
 	client *http.Client
 }
 
-func newSource(prefix string, transport http.RoundTripper) (*source, error) {
+func newSource(prefix, key string, transport http.RoundTripper) (*source, error) {
 	u, err := url.Parse(prefix)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
 		return nil, errors.New("the URL below which the tiles are is not one such as https://ledger.bank.example/log, without a password in it")
 	}
-	return &source{strings.TrimRight(u.String(), "/"), &http.Client{
+	if ip := net.ParseIP(u.Hostname()); key != "" && u.Scheme != "https" && u.Hostname() != "localhost" && !ip.IsLoopback() {
+		return nil, errors.New("the key for the tiles is not sent over http, where others could read it on its way: name them with https")
+	}
+	return &source{strings.TrimRight(u.String(), "/"), key, &http.Client{
 		Transport:     transport,
 		Timeout:       fetchTimeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -66,6 +71,9 @@ func (s *source) get(ctx context.Context, path string, limit int) ([]byte, error
 		return nil, err
 	}
 	req.Header.Set("User-Agent", "lendlog-witness")
+	if s.key != "" {
+		req.Header.Set("Authorization", "Bearer "+s.key)
+	}
 	resp, err := s.client.Do(req)
 	if err != nil {
 		return nil, err
@@ -75,8 +83,8 @@ func (s *source) get(ctx context.Context, path string, limit int) ([]byte, error
 	case http.StatusOK:
 	case http.StatusNotFound, http.StatusGone:
 		return nil, fmt.Errorf("%s: %w", path, errAbsent)
-	case http.StatusForbidden:
-		return nil, fmt.Errorf("%s is not for this witness (403): the ledger has to be a public log, or let this witness in", path)
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return nil, fmt.Errorf("%s is not for this witness (%d): the ledger has to be a public log, or grant this witness a key of the role monitor", path, resp.StatusCode)
 	default:
 		return nil, fmt.Errorf("%s is answered with %d", path, resp.StatusCode)
 	}
