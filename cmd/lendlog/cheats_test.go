@@ -104,7 +104,8 @@ func (o *operator) restart(dir string) {
 	o.serve(ledgertest.Start(o.t, dir, ledger.Options{}))
 }
 
-// copied returns a copy of the ledger as it is now.
+// copied ends the ledger, which ends it with an index-root, copies it, and
+// serves it again.
 func (o *operator) copied() (dir string) {
 	o.t.Helper()
 	dir = o.t.TempDir()
@@ -493,7 +494,7 @@ func omit(o *operator) omission {
 	o.t.Helper()
 	x := omission{receipts: o.paid("file/A", "p-1", "p-2", "p-3")}
 	left := x.receipts[2].Index
-	o.copied() // closing a ledger ends it with an index-root
+	o.copied() // for the index-root
 	root := o.ledger.Head().Size - 1
 	o.paid("file/B", "p-4")
 
@@ -644,7 +645,7 @@ func TestCheatTerm(t *testing.T) {
 	anna := newPerson(t, o.ledger.Trust())
 	receipts := o.paid("file/A", "p-1", "p-2")
 	index := receipts[1].Index
-	o.copied() // and an index-root behind them
+	o.copied() // for the index-root behind them
 	look := func(code int, says string) {
 		anna.keep("p-2.json", o.says("/v1/records/%d/evidence", index))
 		anna.verify(code, says, "p-2.json")
