@@ -99,9 +99,6 @@ func TestChromiumLong(t *testing.T) {
 	for i, j := range jobs {
 		want[i] = reference(t, j)
 		agree(t, "the browser", j, got.Answers[i], want[i])
-		if i < len(all) && got.Answers[i].Verdict != all[i].Verdict {
-			t.Errorf("%s is %s in a browser, want %s", all[i].File, got.Answers[i].Verdict, all[i].Verdict)
-		}
 	}
 	t.Log(got.Browser)
 	tally(t, want, 20)
