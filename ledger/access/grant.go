@@ -126,7 +126,7 @@ func (g *Grant) document() canon.Value {
 // key is in it.
 func (g *Grant) Digest() [32]byte { return sha256.Sum256(g.document().Bytes()) }
 
-// fileFormat is that of the file (docs/formats.md, section 16), one canonical JSON document and a line feed:
+// fileFormat is that of the file (docs/formats.md, section 17), one canonical JSON document and a line feed:
 //
 //	{"grants":[{"expires","hash","id","label","rate","role","sources","used"}],"v":"lendlog-access/1"}
 //

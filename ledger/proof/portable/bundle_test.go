@@ -338,3 +338,47 @@ func bundleLies(t *testing.T, n int) {
 	}
 	tally(t, compare(t, jobs), n/100)
 }
+
+// The anchors of a bundle cover the whole tree of its checkpoint.
+func TestAnchoredBundles(t *testing.T) {
+	var jobs []job
+	for _, v := range manifest(t) {
+		e, err := proof.ParseEvidence(published(t, v.File))
+		if err != nil || len(e.Anchored) == 0 {
+			continue
+		}
+		slices.SortFunc(e.Records, func(a, b proof.Record) int { return int(a.Index - b.Index) })
+		var out bytes.Buffer
+		w, err := proof.NewBundleWriter(&out, &proof.Bundle{Checkpoint: e.Checkpoint, Genesis: e.Genesis, Anchored: e.Anchored, Query: &proof.Query{}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, r := range e.Records {
+			var schema []byte
+			if i < len(e.Schemas) {
+				schema = e.Schemas[i]
+			}
+			if err := w.Add(r, schema); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		for _, trust := range []string{v.Trust, "trust.json", "trust-witnesses.json"} {
+			jobs = append(jobs, job{name: v.File + " as a bundle under " + trust, Document: out.Bytes(), Trust: published(t, trust)})
+		}
+		jobs = append(jobs, job{name: v.File + " as a bundle with more in an anchor", Trust: published(t, v.Trust),
+			Document: bytes.Replace(out.Bytes(), []byte(`"anchors":[{`), []byte(`"anchors":[{"x":1,`), 1)})
+	}
+	if len(jobs) < 40 {
+		t.Fatalf("there are %d bundles with anchors", len(jobs))
+	}
+	verdicts := map[string]int{}
+	for _, a := range compare(t, jobs) {
+		verdicts[a.Verdict]++
+	}
+	if t.Log(verdicts); verdicts["VALID"] == 0 || verdicts["INVALID"] == 0 || verdicts["INCOMPLETE"] == 0 {
+		t.Errorf("the bundles are %v", verdicts)
+	}
+}
