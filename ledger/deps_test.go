@@ -25,7 +25,7 @@ var rules = []struct {
 		"the engine has to run on another store one day, so no Badger type may leave ledger/store"},
 	{"github.com/gin-gonic/…", []string{"api"},
 		"HTTP is one way in; everything below api has to work without it"},
-	{"github.com/ethereum/…", []string{"ledger/anchor/ethereum", "ledger/anchor/ethereum/ethtest", "contracts/…", "ledger/proof/chain/chaintest"},
+	{"github.com/ethereum/…", []string{"ledger/anchor/ethereum/…", "contracts/…", "ledger/proof/chain/chaintest"},
 		"go-ethereum is large and LGPL; only the anchor may need it"},
 	{"cel.dev/…", []string{"ledger/policy"},
 		"replaying decisions is a subject of its own"},
