@@ -58,7 +58,7 @@ type Observer interface {
 // A Resumer is a target that stops when something contradicts what it did, until
 // an operator has looked into it.
 type Resumer interface {
-	Resume(ctx context.Context) error
+	Resume() error
 }
 
 // stepTimeout bounds what a target takes for one step, and maxPause how long one
@@ -83,8 +83,9 @@ type Group struct {
 // A place belongs to the goroutine that runs it, but for what its mutex guards.
 type place struct {
 	Place
-	wake  chan struct{} // holds one: look now
-	asked atomic.Bool   // an operator wants an anchor without waiting until it is due
+	wake    chan struct{} // holds one: look now
+	asked   atomic.Bool   // an operator wants an anchor without waiting until it is due
+	resumed atomic.Bool   // an operator takes what stopped the target as settled
 
 	handed   int64         // size of the newest checkpoint that was handed over
 	last     time.Time     // when that was
@@ -198,17 +199,13 @@ func (g *Group) Now(name string) error {
 	return err
 }
 
-// Resume has a target go on that had stopped because something contradicted it,
-// in all places for "".
-func (g *Group) Resume(ctx context.Context, name string) error {
+// Resume takes what an operator looked into as settled: a target that had stopped
+// because something contradicted it goes on, in all places for "". It does not wait
+// for that.
+func (g *Group) Resume(name string) error {
 	places, err := g.named(name)
 	for _, p := range places {
-		if r, ok := p.Target.(Resumer); ok {
-			if e := r.Resume(ctx); e != nil {
-				err = errors.Join(err, fmt.Errorf("couldn't resume %s: %w", p.Target.Name(), e))
-				continue
-			}
-		}
+		p.resumed.Store(true)
 		p.look()
 	}
 	return err
@@ -259,6 +256,13 @@ func (g *Group) rest(ctx context.Context, p *place) {
 func (g *Group) step(ctx context.Context, p *place) error {
 	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
 	defer cancel()
+	if r, ok := p.Target.(Resumer); ok && p.resumed.Swap(false) {
+		if err := r.Resume(); err != nil {
+			p.resumed.Store(true)
+			return fmt.Errorf("couldn't resume: %w", err)
+		}
+		p.asked.Store(true)
+	}
 	// A failure of one does not hold up the others.
 	return errors.Join(g.observe(ctx, p), g.submit(ctx, p), g.poll(ctx, p), g.measure(ctx, p))
 }
@@ -356,11 +360,11 @@ func (g *Group) keep(ctx context.Context, p *place, f *Final) error {
 			return fmt.Errorf("couldn't archive the anchor of checkpoint %d: %w", f.Head.Size, err)
 		}
 		if a.Chain != nil {
-			block, err := blockOf(a.Chain)
+			block, _, err := a.Chain.Verify()
 			if err != nil {
 				return fmt.Errorf("the anchor of checkpoint %d does not verify: %w", f.Head.Size, err)
 			}
-			r.Block = &block
+			r.Block = &ledger.ChainBlock{Chain: a.Chain.Chain, Number: block.Number, Hash: block.Hash}
 			r.Contract = a.Chain.Contract
 		} else {
 			r.Stamps = append(r.Stamps, sha256.Sum256(a.Stamp))
