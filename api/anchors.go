@@ -14,8 +14,8 @@ import (
 	"github.com/lendlog/lendlog/ledger/record"
 )
 
-// placeDoc is how anchoring in a place goes.
-type placeDoc struct {
+// targetDoc is how anchoring in a place goes.
+type targetDoc struct {
 	Name      string         `json:"name"`
 	Kind      string         `json:"kind"`
 	Testnet   bool           `json:"testnet"`
@@ -31,15 +31,15 @@ type placeDoc struct {
 	Details   map[string]any `json:"details"`
 }
 
-// PlaceDocument returns the JSON form of a status, as GET /v1/anchors has it.
-func PlaceDocument(s anchor.PlaceStatus) any {
+// TargetDocument returns the JSON form of a status, as GET /v1/anchors has it.
+func TargetDocument(s anchor.PlaceStatus) any {
 	moment := func(t time.Time) string {
 		if t.IsZero() {
 			return ""
 		}
 		return t.UTC().Format(record.TimeLayout)
 	}
-	d := placeDoc{
+	d := targetDoc{
 		Name: s.Name, Kind: s.Kind, Testnet: s.Testnet, State: s.State, Size: s.Size,
 		Final: s.Final, FinalTime: moment(s.FinalTime), Waiting: moment(s.Waiting), Stale: s.Stale,
 		Degraded: s.Degraded, Failing: s.Failing, Alarms: s.Alarms, Details: s.Details,
@@ -58,18 +58,18 @@ const maxAnchorCall = 1024
 
 // listAnchors answers GET /v1/anchors with how anchoring goes.
 func (s *Server) listAnchors(c *call) error {
-	return s.places(c, http.StatusOK)
+	return s.targets(c, http.StatusOK)
 }
 
-func (s *Server) places(c *call, status int) error {
+func (s *Server) targets(c *call, status int) error {
 	docs := []any{}
 	if s.conf.Anchors != nil {
 		for _, p := range s.conf.Anchors.Status() {
-			docs = append(docs, PlaceDocument(p))
+			docs = append(docs, TargetDocument(p))
 		}
 	}
 	return c.json(status, struct {
-		Places []any `json:"places"`
+		Targets []any `json:"targets"`
 	}{docs})
 }
 
@@ -91,7 +91,7 @@ func (s *Server) anchorCall(c *call, do func(*anchor.Group, string) error) error
 		return err
 	}
 	if media != typeJSON {
-		return unsupported("the name of a place is JSON", typeJSON)
+		return unsupported("the name of a target is JSON", typeJSON)
 	}
 	body, err := c.body(maxAnchorCall)
 	if err != nil {
@@ -101,19 +101,19 @@ func (s *Server) anchorCall(c *call, do func(*anchor.Group, string) error) error
 	if err != nil {
 		return unreadable("", err)
 	}
-	name, named := v.Get("place")
+	name, named := v.Get("target")
 	if v.Kind != canon.Object || len(v.Members) > 1 || len(v.Members) == 1 && !named || named && name.Kind != canon.String {
-		return faultf(kindUnreadable, `name a place, such as {"place": "hoodi"}, or write {} for all of them`)
+		return faultf(kindUnreadable, `name a target, such as {"target": "hoodi"}, or write {} for all of them`)
 	}
 	if s.conf.Anchors == nil {
 		return faultf(kindNotFound, "this server anchors nowhere; it is started with lendlog serve --anchors FILE")
 	}
-	if err := do(s.conf.Anchors, name.Str); errors.Is(err, anchor.ErrNoPlace) {
-		return faultf(kindNotFound, "the server anchors in no place of that name; GET /v1/anchors lists them")
+	if err := do(s.conf.Anchors, name.Str); errors.Is(err, anchor.ErrNoTarget) {
+		return faultf(kindNotFound, "the server anchors in no target of that name; GET /v1/anchors lists them")
 	} else if err != nil {
 		return err
 	}
-	return s.places(c, http.StatusAccepted)
+	return s.targets(c, http.StatusAccepted)
 }
 
 // anchoring shows how anchoring goes.
@@ -127,7 +127,7 @@ type anchoring struct {
 
 func newAnchoring(g *anchor.Group) *anchoring {
 	desc := func(name, help string, labels ...string) *prometheus.Desc {
-		return prometheus.NewDesc(name, help, append([]string{"place"}, labels...), nil)
+		return prometheus.NewDesc(name, help, append([]string{"target"}, labels...), nil)
 	}
 	return &anchoring{
 		group:    g,

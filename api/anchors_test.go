@@ -48,17 +48,17 @@ func stamped(t *testing.T) (s *testServer, one, two *ledgertest.TSA, run func())
 	}
 }
 
-func (s *testServer) place() placeDoc {
+func (s *testServer) place() targetDoc {
 	s.t.Helper()
-	d := decode[struct{ Places []placeDoc }](s.t, s.want(s.get("/v1/anchors"), http.StatusOK).body)
-	if len(d.Places) != 1 {
-		s.t.Fatalf("there are %d places", len(d.Places))
+	d := decode[struct{ Targets []targetDoc }](s.t, s.want(s.get("/v1/anchors"), http.StatusOK).body)
+	if len(d.Targets) != 1 {
+		s.t.Fatalf("there are %d places", len(d.Targets))
 	}
-	return d.Places[0]
+	return d.Targets[0]
 }
 
 // anchored waits for a final anchor of more than so many records.
-func (s *testServer) anchored(size int64) placeDoc {
+func (s *testServer) anchored(size int64) targetDoc {
 	s.t.Helper()
 	for range 6000 {
 		if p := s.place(); p.Final > size && p.State == "idle" {
@@ -67,7 +67,7 @@ func (s *testServer) anchored(size int64) placeDoc {
 		time.Sleep(5 * time.Millisecond)
 	}
 	s.t.Fatalf("no anchor came: %+v", s.place())
-	return placeDoc{}
+	return targetDoc{}
 }
 
 func (s *testServer) anchorCall(what, body string) answer {
@@ -80,28 +80,28 @@ func TestAnchors(t *testing.T) {
 	if p := s.place(); p.Name != "stamps" || p.Kind != "timestamp" || !p.Testnet || p.State != "idle" || p.Final != 0 || p.FinalTime != "" {
 		t.Errorf("before the group runs it says %+v", p)
 	}
-	s.wantMetric(`lendlog_anchored_timestamp_seconds{place="stamps"} 0`)
+	s.wantMetric(`lendlog_anchored_timestamp_seconds{target="stamps"} 0`)
 	run()
 	first := s.anchored(0)
 	if first.FinalTime == "" || first.Stale || len(first.Alarms) > 0 {
 		t.Errorf("after the first anchor it says %+v", first)
 	}
 	s.submit(decision(1))
-	s.want(s.anchorCall("now", `{"place":"stamps"}`), http.StatusAccepted)
+	s.want(s.anchorCall("now", `{"target":"stamps"}`), http.StatusAccepted)
 	second := s.anchored(first.Final)
 	s.submit(decision(2))
 	s.want(s.anchorCall("now", `{}`), http.StatusAccepted)
 	s.anchored(second.Final)
 	s.want(s.anchorCall("resume", `{}`), http.StatusAccepted)
-	s.wantMetric(`lendlog_anchors_total{place="stamps"} 3`)
-	s.wantMetric(`lendlog_anchor_info{kind="timestamp",place="stamps",testnet="true"} 1`)
-	s.wantMetric(`lendlog_anchor_stale{place="stamps"} 0`)
-	s.wantMetric(`lendlog_anchor_detail{name="agree",place="stamps"} 2`)
+	s.wantMetric(`lendlog_anchors_total{target="stamps"} 3`)
+	s.wantMetric(`lendlog_anchor_info{kind="timestamp",target="stamps",testnet="true"} 1`)
+	s.wantMetric(`lendlog_anchor_stale{target="stamps"} 0`)
+	s.wantMetric(`lendlog_anchor_detail{name="agree",target="stamps"} 2`)
 	if got := s.want(s.get("/readyz"), http.StatusOK); string(got.body) != "ok\n" {
 		t.Errorf("ready is %q", got.body)
 	}
-	s.wantProblem(s.anchorCall("now", `{"place":"moon"}`), kindNotFound)
-	for _, body := range []string{`{`, `[]`, `"stamps"`, `{"place":1}`, `{"places":"stamps"}`, `{"place":"stamps","other":1}`} {
+	s.wantProblem(s.anchorCall("now", `{"target":"moon"}`), kindNotFound)
+	for _, body := range []string{`{`, `[]`, `"stamps"`, `{"target":1}`, `{"targets":"stamps"}`, `{"target":"stamps","other":1}`} {
 		s.wantProblem(s.anchorCall("now", body), kindUnreadable)
 	}
 	s.wantProblem(s.do(http.MethodPost, "/v1/anchors/now", strings.NewReader("{}"), "Content-Type", typeEvent), kindMediaType)
@@ -125,14 +125,14 @@ func TestAnchorsDegraded(t *testing.T) {
 	if got := s.want(s.get("/readyz"), http.StatusOK); !strings.Contains(string(got.body), "anchoring in stamps is degraded") {
 		t.Errorf("ready is %q", got.body)
 	}
-	s.wantMetric(`lendlog_anchor_degraded{place="stamps"} 1`)
-	s.wantMetric(`lendlog_anchored_records{place="stamps"} 0`)
+	s.wantMetric(`lendlog_anchor_degraded{target="stamps"} 1`)
+	s.wantMetric(`lendlog_anchored_records{target="stamps"} 0`)
 }
 
 // A server that anchors nowhere says so.
 func TestNoAnchors(t *testing.T) {
 	s := serve(t, ledger.CreateOptions{}, nil)
-	if got := s.want(s.get("/v1/anchors"), http.StatusOK); string(got.body) != "{\"places\":[]}\n" {
+	if got := s.want(s.get("/v1/anchors"), http.StatusOK); string(got.body) != "{\"targets\":[]}\n" {
 		t.Errorf("it says %s", got.body)
 	}
 	if p := s.wantProblem(s.anchorCall("now", `{}`), kindNotFound); !strings.Contains(p.Detail, "--anchors") {

@@ -119,7 +119,7 @@ func New(conf Config) (*Group, error) {
 	case conf.Ledger == nil || conf.Archive == nil:
 		return nil, errors.New("couldn't anchor: it takes a ledger and an archive")
 	case len(conf.Places) == 0:
-		return nil, errors.New("couldn't anchor: no place is named")
+		return nil, errors.New("couldn't anchor: no target is named")
 	}
 	if err := conf.Ledger.CanRecordAnchors(); err != nil {
 		return nil, err
@@ -173,8 +173,8 @@ func (g *Group) stale(p *place, since time.Time) bool {
 	return g.now().Sub(since) > p.Stale
 }
 
-// ErrNoPlace: no place has that name.
-var ErrNoPlace = errors.New("no place has that name")
+// ErrNoTarget: no target has that name.
+var ErrNoTarget = errors.New("no target has that name")
 
 // named returns the places of a name, all of them for "".
 func (g *Group) named(name string) ([]*place, error) {
@@ -183,7 +183,7 @@ func (g *Group) named(name string) ([]*place, error) {
 	}
 	i := slices.IndexFunc(g.places, func(p *place) bool { return p.Target.Name() == name })
 	if i < 0 {
-		return nil, fmt.Errorf("%w: %q", ErrNoPlace, name)
+		return nil, fmt.Errorf("%w: %q", ErrNoTarget, name)
 	}
 	return g.places[i : i+1], nil
 }
@@ -301,7 +301,7 @@ func (g *Group) submit(ctx context.Context, p *place) error {
 	p.handed, p.last = h.Size, g.now()
 	// Spread, so that ledgers that were started together do not all come at once.
 	p.pause = p.Every - time.Duration(rand.Int64N(int64(p.Every)/10+1))
-	g.log.InfoContext(ctx, "a checkpoint is to be anchored", "place", p.Target.Name(), "size", h.Size)
+	g.log.InfoContext(ctx, "a checkpoint is to be anchored", "target", p.Target.Name(), "size", h.Size)
 	return nil
 }
 
@@ -380,7 +380,7 @@ func (g *Group) keep(ctx context.Context, p *place, f *Final) error {
 	p.mu.Lock()
 	p.status.Anchors++
 	p.mu.Unlock()
-	g.log.InfoContext(ctx, "a checkpoint is anchored", "place", p.Target.Name(), "size", f.Head.Size, "testnet", p.Testnet, "record", index)
+	g.log.InfoContext(ctx, "a checkpoint is anchored", "target", p.Target.Name(), "size", f.Head.Size, "testnet", p.Testnet, "record", index)
 	return nil
 }
 
@@ -422,7 +422,7 @@ func (g *Group) measure(ctx context.Context, p *place) error {
 	p.mu.Unlock()
 	if g.stale(p, waiting) && p.said != waiting { // once for each
 		p.said = waiting
-		g.log.ErrorContext(ctx, "records wait for an anchor for longer than they should", "place", p.Target.Name(), "since", waiting, "limit", p.Stale, "why", p.Target.Status().Degraded)
+		g.log.ErrorContext(ctx, "records wait for an anchor for longer than they should", "target", p.Target.Name(), "since", waiting, "limit", p.Stale, "why", p.Target.Status().Degraded)
 	}
 	return nil
 }
@@ -445,8 +445,8 @@ func (g *Group) tell(ctx context.Context, p *place, err error) {
 	p.mu.Unlock()
 	switch {
 	case err != nil && after != before: // said once
-		g.log.WarnContext(ctx, "anchoring did not go on", "place", p.Target.Name(), "error", err)
+		g.log.WarnContext(ctx, "anchoring did not go on", "target", p.Target.Name(), "error", err)
 	case err == nil && before != "":
-		g.log.InfoContext(ctx, "anchoring goes on again", "place", p.Target.Name())
+		g.log.InfoContext(ctx, "anchoring goes on again", "target", p.Target.Name())
 	}
 }

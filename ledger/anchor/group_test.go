@@ -344,7 +344,7 @@ func TestCadence(t *testing.T) {
 	if g.Status()[0].Waiting.IsZero() {
 		t.Error("nothing waits")
 	}
-	if err := g.Now("other"); !errors.Is(err, anchor.ErrNoPlace) {
+	if err := g.Now("other"); !errors.Is(err, anchor.ErrNoTarget) {
 		t.Errorf("an unknown place: %v", err)
 	}
 	if err := g.Now("shelf"); err != nil {
