@@ -8,7 +8,6 @@ import (
 	"crypto"
 	"crypto/rand"
 	"crypto/sha256"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -18,8 +17,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/digitorus/pkcs7"
 	rfc3161 "github.com/digitorus/timestamp"
+
+	"github.com/lendlog/lendlog/ledger/proof/timestamp"
 )
 
 const (
@@ -45,7 +45,7 @@ func (a *authority) stamp(ctx context.Context, client *http.Client, text []byte,
 	if err != nil {
 		return token{}, err
 	}
-	return a.verify(answer, digest, nonce, now())
+	return a.verify(answer, text, nonce, now())
 }
 
 func (a *authority) post(ctx context.Context, client *http.Client, request []byte) ([]byte, error) {
@@ -91,7 +91,7 @@ func cause(err error) error {
 var parsing sync.Mutex
 
 // verify takes the token out of an answer that is one to the request.
-func (a *authority) verify(answer []byte, digest [32]byte, nonce *big.Int, now time.Time) (token, error) {
+func (a *authority) verify(answer, text []byte, nonce *big.Int, now time.Time) (token, error) {
 	parsing.Lock()
 	defer parsing.Unlock()
 	ts, err := rfc3161.ParseResponse(answer)
@@ -101,40 +101,12 @@ func (a *authority) verify(answer []byte, digest [32]byte, nonce *big.Int, now t
 	case ts.Nonce == nil || ts.Nonce.Cmp(nonce) != 0:
 		return token{}, errors.New("its stamp is no answer to the request: the nonce is another one")
 	}
-	at, err := verify(ts.RawToken, digest, a.roots)
+	stamp, err := timestamp.Verify(ts.RawToken, text, a.roots)
 	if err != nil {
 		return token{}, fmt.Errorf("its stamp does not verify: %w", err)
 	}
-	if off := now.Sub(at); off.Abs() > Skew {
+	if off := now.Sub(stamp.Time); off.Abs() > Skew {
 		return token{}, fmt.Errorf("its clock is %v away from that of the ledger; see which of the two is wrong", off.Abs().Round(time.Second))
 	}
-	return token{a.name, ts.RawToken, at}, nil
-}
-
-// verify verifies a token under roots, and returns its time.
-func verify(raw []byte, digest [32]byte, roots []*x509.Certificate) (time.Time, error) {
-	ts, err := rfc3161.Parse(raw)
-	switch {
-	case err != nil:
-		return time.Time{}, err
-	case ts.HashAlgorithm != crypto.SHA256 || !bytes.Equal(ts.HashedMessage, digest[:]):
-		return time.Time{}, errors.New("it stamps something else")
-	}
-	p7, err := pkcs7.Parse(raw)
-	if err != nil {
-		return time.Time{}, err
-	}
-	signer := p7.GetOnlySigner()
-	if signer == nil {
-		return time.Time{}, errors.New("it has no certificate of its signer")
-	}
-	pool, between := x509.NewCertPool(), x509.NewCertPool()
-	for _, r := range roots {
-		pool.AddCert(r)
-	}
-	for _, c := range p7.Certificates {
-		between.AddCert(c)
-	}
-	_, err = signer.Verify(x509.VerifyOptions{Roots: pool, Intermediates: between, CurrentTime: ts.Time, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageTimeStamping}})
-	return ts.Time, err
+	return token{a.name, ts.RawToken, stamp.Time}, nil
 }

@@ -251,28 +251,6 @@ func TestFaults(t *testing.T) {
 	})
 }
 
-// No bit of a stamp may be another one.
-func TestStampBits(t *testing.T) {
-	one, two := ledgertest.NewTSA(t, "one"), ledgertest.NewTSA(t, "two")
-	c := configOf(one, two)
-	target := open(t, t.TempDir(), c)
-	submit(t, target, 7)
-	raw := done(t, target).Anchor.Stamp
-	digest := sha256.Sum256([]byte(head(7).Text()))
-	roots := target.authorities[0].roots
-	at, err := verify(raw, digest, roots)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range raw {
-		altered := bytes.Clone(raw)
-		altered[i] ^= 1 << (i % 8)
-		if got, err := verify(altered, digest, roots); err == nil && !got.Equal(at) {
-			t.Fatalf("with another bit in byte %d it says %v", i, got)
-		}
-	}
-}
-
 func TestConfigRefuses(t *testing.T) {
 	one, two := ledgertest.NewTSA(t, "one"), ledgertest.NewTSA(t, "two")
 	dir := t.TempDir()
@@ -390,20 +368,21 @@ func FuzzAnswer(f *testing.F) {
 		f.Fatal(err)
 	}
 	a := &authority{name: "one", roots: roots}
-	digest, nonce := sha256.Sum256([]byte("text")), big.NewInt(7)
+	text, nonce := []byte("text"), big.NewInt(7)
+	digest := sha256.Sum256(text)
 	query, err := (&rfc3161.Request{HashAlgorithm: 5, HashedMessage: digest[:], Certificates: true, Nonce: nonce}).Marshal()
 	if err != nil {
 		f.Fatal(err)
 	}
 	good := one.Reply(query)
 	now := time.Now()
-	want, err := a.verify(good, digest, nonce, now)
+	want, err := a.verify(good, text, nonce, now)
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Add(good)
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if got, err := a.verify(b, digest, nonce, now); err == nil && !got.Time.Equal(want.Time) {
+		if got, err := a.verify(b, text, nonce, now); err == nil && !got.Time.Equal(want.Time) {
 			t.Fatalf("an answer of nobody's says %v", got.Time)
 		}
 	})
