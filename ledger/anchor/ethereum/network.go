@@ -582,13 +582,19 @@ func (n *Network) Estimate(ctx context.Context, msg ethereum.CallMsg) (uint64, e
 }
 
 // Send sends a signed transaction to all endpoints. It returns nil when one of
-// them took it. That is a hint only, and so is an error.
+// them took it, or has it. That is a hint only, and so is an error.
 func (n *Network) Send(ctx context.Context, raw []byte) error {
 	var why error
 	took := false
 	for _, a := range ask(ctx, n, func(ctx context.Context, e *endpoint) (struct{}, error) {
 		return struct{}{}, e.do(ctx, func(ctx context.Context, c *ethclient.Client) error {
-			return c.Client().CallContext(ctx, nil, "eth_sendRawTransaction", hexutil.Bytes(raw))
+			err := c.Client().CallContext(ctx, nil, "eth_sendRawTransaction", hexutil.Bytes(raw))
+			if err != nil && ctx.Err() == nil {
+				if _, _, known := c.TransactionByHash(ctx, hashOf(raw)); known == nil {
+					return nil
+				}
+			}
+			return err
 		})
 	}) {
 		took = took || a.err == nil

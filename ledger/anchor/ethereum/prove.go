@@ -12,6 +12,7 @@ import (
 	"github.com/ethereum/go-ethereum/core/rawdb"
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/crypto"
+	"github.com/ethereum/go-ethereum/ethclient"
 	"github.com/ethereum/go-ethereum/rlp"
 	"github.com/ethereum/go-ethereum/trie"
 	"github.com/ethereum/go-ethereum/trie/trienode"
@@ -33,7 +34,11 @@ func (n *Network) Prove(ctx context.Context, tx common.Hash) (chain.Proof, error
 	if err != nil {
 		return chain.Proof{}, fmt.Errorf("couldn't prove transaction %v: its block: %w", tx, err)
 	}
-	p, _, err := n.prove(ctx, h, r.TransactionIndex)
+	receipts, err := n.Receipts(ctx, h)
+	if err != nil {
+		return chain.Proof{}, fmt.Errorf("couldn't prove transaction %v: %w", tx, err)
+	}
+	p, _, err := n.prove(receipts, h, r.TransactionIndex)
 	if err != nil {
 		return chain.Proof{}, fmt.Errorf("couldn't prove transaction %v: %w", tx, err)
 	}
@@ -42,11 +47,7 @@ func (n *Network) Prove(ctx context.Context, tx common.Hash) (chain.Proof, error
 
 // prove builds the proof of the first event of the contract in a transaction of
 // a block, and returns the event too.
-func (n *Network) prove(ctx context.Context, h *types.Header, index uint) (chain.Proof, *contracts.AnchorAnchored, error) {
-	receipts, err := n.Receipts(ctx, h)
-	if err != nil {
-		return chain.Proof{}, nil, err
-	}
+func (n *Network) prove(receipts types.Receipts, h *types.Header, index uint) (p chain.Proof, event *contracts.AnchorAnchored, err error) {
 	if index >= uint(len(receipts)) {
 		return chain.Proof{}, nil, fmt.Errorf("block %v has %d transactions", h.Hash(), len(receipts))
 	}
@@ -54,7 +55,7 @@ func (n *Network) prove(ctx context.Context, h *types.Header, index uint) (chain
 	if event == nil {
 		return chain.Proof{}, nil, errors.New("it has no event of the contract")
 	}
-	p := chain.Proof{Chain: n.Chain, Contract: chain.Address(n.contract), Index: uint64(index), Log: i}
+	p = chain.Proof{Chain: n.Chain, Contract: chain.Address(n.contract), Index: uint64(index), Log: i}
 	if p.Header, err = rlp.EncodeToBytes(h); err != nil {
 		return chain.Proof{}, nil, err
 	}
@@ -62,6 +63,26 @@ func (n *Network) prove(ctx context.Context, h *types.Header, index uint) (chain
 		return chain.Proof{}, nil, err
 	}
 	return p, event, verify(p, h.Hash(), receipts[index])
+}
+
+// indexOf returns where a transaction is in a block. It is what the header
+// commits to.
+func (n *Network) indexOf(ctx context.Context, h *types.Header, tx common.Hash) (uint, error) {
+	return one(ctx, n, func(ctx context.Context, c *ethclient.Client) (uint, error) {
+		b, err := c.BlockByHash(ctx, h.Hash())
+		if err != nil {
+			return 0, err
+		}
+		if types.DeriveSha(b.Transactions(), trie.NewStackTrie(nil)) != h.TxHash {
+			return 0, lie{"gave transactions that are not those of the block"}
+		}
+		for i, t := range b.Transactions() {
+			if t.Hash() == tx {
+				return uint(i), nil
+			}
+		}
+		return 0, lie{fmt.Sprintf("has block %v without transaction %v, which was said to be in it", h.Hash(), tx)}
+	})
 }
 
 // eventOf returns the first event of a contract in a receipt, and which of its

@@ -144,7 +144,7 @@ func envKey(name string) (Signer, error) {
 
 // remote is a key that a web3signer has.
 type remote struct {
-	endpoint
+	*endpoint
 	address common.Address
 }
 
@@ -157,7 +157,7 @@ func newRemote(s *settings) (Signer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("web3signer: %w", err)
 	}
-	return &remote{endpoint{name: e.name, conf: s, secrets: e.secrets, client: e.client}, common.HexToAddress(s.Key.Address)}, nil
+	return &remote{e, common.HexToAddress(s.Key.Address)}, nil
 }
 
 func (r *remote) Address() common.Address { return r.address }
