@@ -39,8 +39,8 @@ type Proof struct {
 type Block struct {
 	Hash   Hash
 	Parent Hash
-	Number uint64
-	Time   uint64 // seconds since 1970
+	Number uint64 // below 2^53, so that JSON can say it
+	Time   uint64 // seconds since 1970, below 2^40
 }
 
 // An Event is an anchor as the contract logged it (contracts/src/Heads.sol).
@@ -129,6 +129,9 @@ func parseHeader(b []byte) (block Block, receipts Hash, err error) {
 		items[0].fill(block.Parent[:]), items[5].fill(receipts[:]),
 		items[8].number(&block.Number), items[11].number(&block.Time),
 	)
+	if err == nil && (block.Number >= 1<<53 || block.Time >= 1<<40) {
+		err = errors.New("it is of a number or a time that no block has")
+	}
 	return block, receipts, err
 }
 
