@@ -25,7 +25,7 @@ var rules = []struct {
 		"the engine has to run on another store one day, so no Badger type may leave ledger/store"},
 	{"github.com/gin-gonic/…", []string{"api"},
 		"HTTP is one way in; everything below api has to work without it"},
-	{"github.com/ethereum/…", []string{"ledger/anchor/ethereum/…", "contracts/…"},
+	{"github.com/ethereum/…", []string{"ledger/anchor/ethereum/…", "contracts/…", "ledger/proof/chain/chaintest"},
 		"go-ethereum is large and LGPL; only the anchor may need it"},
 	{"cel.dev/…", []string{"ledger/policy"},
 		"replaying decisions is a subject of its own"},
@@ -39,6 +39,10 @@ var rules = []struct {
 		"an append never waits for who is asked after it"},
 	{module + "ledger/ledgertest", nil,
 		"it is for tests"},
+	{module + "ledger/proof/chain/chaintest", nil,
+		"it is for tests"},
+	{module + "ledger/proof/timestamp/timestamptest", nil,
+		"it is for tests"},
 	{"testing", []string{"ledger/ledgertest"},
 		"a program must not carry the test framework"},
 }
@@ -46,7 +50,7 @@ var rules = []struct {
 // pure lists packages that do no I/O, so that a verifier can be trusted with
 // hostile bytes and nothing else.
 var pure = []string{
-	"ledger/canon", "ledger/tree", "ledger/mpt", "ledger/term", "ledger/record", "ledger/seal", "ledger/proof", "ledger/proof/chain",
+	"ledger/canon", "ledger/tree", "ledger/mpt", "ledger/term", "ledger/record", "ledger/seal", "ledger/proof", "ledger/proof/chain", "ledger/proof/timestamp",
 	"ledger/story", "ledger/rule", "ledger/due", "ledger/stats", "ledger/reconcile", "ledger/hmda", "ledger/lifecycle", "ledger/index", "ledger/export",
 }
 
