@@ -37,7 +37,7 @@ ledger that no server holds, with --dir and --anchors.`,
 		Example: `  lendlog serve --dir ledger --anchors anchors.yaml
   lendlog anchor status --server http://127.0.0.1:8080`,
 	}
-	cmd.AddCommand(newAnchorStatus(c), newAnchorNow(c), newAnchorResume(c))
+	cmd.AddCommand(newAnchorStatus(c), newAnchorNow(c), newAnchorResume(c), newAnchorDeploy(c), newAnchorAudit(c))
 	return cmd
 }
 
