@@ -50,7 +50,7 @@ say "2. A ledger, a new key, and a file that says where to anchor"
 cd "$work"
 export DEMO_KEY
 DEMO_KEY=$(od -An -tx1 -N32 /dev/urandom | tr -d ' \n')
-lendlog init --quiet --dir ledger --origin ledger.example/demo >/dev/null
+lendlog init --quiet --dir ledger --origin ledger.example/demo >/dev/null 2>&1
 cat >anchors.yaml <<END
 targets:
   - name: demo
@@ -70,7 +70,7 @@ call anvil_setBalance "[\"$account\",\"0x8ac7230489e80000\"]" >/dev/null
 echo "   Its account, $account, is given 10 ether, as a faucet does on a testnet."
 
 say "3. The contract is put on the chain; nobody owns it"
-run lendlog anchor deploy demo --anchors anchors.yaml
+run lendlog anchor deploy demo --quiet --anchors anchors.yaml
 
 serve() {
   lendlog serve --json --dir ledger --anchors anchors.yaml --listen 127.0.0.1:0 >"$work/serving" 2>>"$work/log" &

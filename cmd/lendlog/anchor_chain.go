@@ -60,7 +60,8 @@ func newAnchorDeploy(c *console.Console) *cobra.Command {
 		Long: `Put the contract on the chain of a target, paid by its key, unless it is there. It gets the
 same address on every chain that has the CREATE2 factory of EIP-7997; elsewhere it gets
 one of its own, which is to be written into the anchors file as "contract". Nobody owns
-the contract, and anybody may have put it there: its code is held against its hash.
+the contract, and anybody may have put it there: its code is held against its hash. It
+waits until that is final, which takes some 15 minutes on a public chain.
 
 With --json: {"chain", "network", "testnet", "address", "elsewhere", "already",
 "transaction", "wei"}.`,
@@ -87,6 +88,12 @@ With --json: {"chain", "network", "testnet", "address", "elsewhere", "already",
 			if err != nil {
 				return err
 			}
+			if !d.Already {
+				c.Notef("It is in a block; waiting until that is final.")
+				if err := untilFinal(ctx, n, signer); err != nil {
+					return err
+				}
+			}
 			if c.JSON {
 				return c.Emit(struct {
 					Chain       uint64 `json:"chain"`
@@ -111,8 +118,30 @@ With --json: {"chain", "network", "testnet", "address", "elsewhere", "already",
 		},
 	}
 	anchorsFlag(cmd, &file)
-	cmd.Flags().DurationVar(&wait, "wait", 10*time.Minute, "how long to wait until it is in a block")
+	cmd.Flags().DurationVar(&wait, "wait", time.Hour, "how long to wait until it is final")
 	return cmd
+}
+
+// untilFinal waits until all that an account has sent is final, so that whoever
+// anchors from it next does not take the deployment for a stranger's.
+func untilFinal(ctx context.Context, n *ethereum.Network, s ethereum.Signer) error {
+	for {
+		mined, _, err := n.Nonce(ctx, s.Address())
+		if err == nil {
+			var final chain.Block
+			if final, err = n.FinalBlock(ctx); err == nil {
+				var sent uint64
+				if sent, err = n.AgreedNonce(ctx, s.Address(), [32]byte(final.Hash)); err == nil && sent >= mined {
+					return nil
+				}
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the contract is in a block that is not final yet: call this again before the account anchors: %w", errors.Join(err, ctx.Err()))
+		case <-time.After(time.Second):
+		}
+	}
 }
 
 func anchorsFlag(cmd *cobra.Command, file *string) {
