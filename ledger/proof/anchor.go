@@ -225,19 +225,80 @@ func (s *Stamps) document() canon.Value {
 // parseAnchors reads the section of a file.
 func parseAnchors(o *object) (out []Anchored) {
 	o.list("anchors", MaxAnchored, func(o *object) {
-		a := Anchored{Checkpoint: []byte(o.text("checkpoint")), Proof: o.hashes("proof")}
-		v, ok := o.take("chain", canon.Object)
-		switch {
-		case ok == has(o, "stamp"):
-			o.fail("", "has not exactly one of chain and stamp")
-		case ok:
-			a.Anchor.Chain = parseProof(open(v, o.at+"/chain", o.err))
-		default:
-			a.Anchor.Stamp = o.blob("stamp", timestamp.MaxToken)
-		}
+		a := parseAnchored(o)
+		a.Proof = o.hashes("proof")
 		out = append(out, a)
 	})
 	return out
+}
+
+func parseAnchored(o *object) Anchored {
+	a := Anchored{Checkpoint: []byte(o.text("checkpoint"))}
+	v, ok := o.take("chain", canon.Object)
+	switch {
+	case ok == has(o, "stamp"):
+		o.fail("", "has not exactly one of chain and stamp")
+	case ok:
+		a.Anchor.Chain = parseProof(open(v, o.at+"/chain", o.err))
+	default:
+		a.Anchor.Stamp = o.blob("stamp", timestamp.MaxToken)
+	}
+	return a
+}
+
+// ParseAnchored reads what Value wrote.
+func ParseAnchored(v canon.Value) (a Anchored, err error) {
+	o := open(v, "", &err)
+	a = parseAnchored(o)
+	o.end()
+	return a, err
+}
+
+// Value returns the anchor as it stands in a file, but without Proof: what
+// connects it with the checkpoint of a file that is still to be made.
+func (a Anchored) Value() canon.Value {
+	m := []canon.Member{member("checkpoint", canon.Text(string(a.Checkpoint)))}
+	p := a.Anchor.Chain
+	if p == nil {
+		return canon.Map(append(m, member("stamp", blob(a.Anchor.Stamp)))...)
+	}
+	nodes := canon.Value{Kind: canon.Array}
+	for _, n := range p.Nodes {
+		nodes.Items = append(nodes.Items, blob(n))
+	}
+	return canon.Map(append(m, member("chain", canon.Map(
+		member("id", canon.Number(int64(p.Chain))), member("contract", canon.Text(p.Contract.String())), member("header", blob(p.Header)),
+		member("transaction", canon.Number(int64(p.Index))), member("log", canon.Number(int64(p.Log))), member("receipt", nodes),
+	)))...)
+}
+
+func blob(b []byte) canon.Value { return canon.Text(base64.StdEncoding.EncodeToString(b)) }
+
+// Check verifies what an anchor says of the checkpoint of which it claims to be,
+// without a policy: neither that a chain has the block, nor who stamped.
+func (a Anchored) Check(cp tree.Checkpoint) error {
+	if a.Anchor.Chain != nil {
+		_, _, err := onChainOf(cp, a.Anchor.Chain)
+		return err
+	}
+	if _, err := timestamp.Verify(a.Anchor.Stamp, []byte(cp.Text()), nil); !errors.Is(err, timestamp.ErrUnknown) {
+		return err
+	}
+	return nil
+}
+
+// Place names where it is anchored, so that those in one place can be told from
+// those in another: a contract on a chain, or the issuer of an authority's
+// certificate.
+func (a Anchor) Place() (string, error) {
+	if p := a.Chain; p != nil {
+		return fmt.Sprintf("chain/%d/%s", p.Chain, p.Contract), nil
+	}
+	issuer, err := timestamp.Issuer(a.Stamp)
+	if err != nil {
+		return "", err
+	}
+	return "stamp/" + issuer, nil
 }
 
 func parseProof(o *object) *chain.Proof {
@@ -261,23 +322,10 @@ func parseProof(o *object) *chain.Proof {
 
 // anchorsValue is the section as it stands in a file.
 func anchorsValue(anchors []Anchored) canon.Value {
-	blob := func(b []byte) canon.Value { return canon.Text(base64.StdEncoding.EncodeToString(b)) }
 	list := canon.Value{Kind: canon.Array}
 	for _, a := range anchors {
-		m := []canon.Member{member("checkpoint", canon.Text(string(a.Checkpoint))), member("proof", encodeHashes(a.Proof))}
-		if p := a.Anchor.Chain; p != nil {
-			nodes := canon.Value{Kind: canon.Array}
-			for _, n := range p.Nodes {
-				nodes.Items = append(nodes.Items, blob(n))
-			}
-			m = append(m, member("chain", canon.Map(
-				member("id", canon.Number(int64(p.Chain))), member("contract", canon.Text(p.Contract.String())), member("header", blob(p.Header)),
-				member("transaction", canon.Number(int64(p.Index))), member("log", canon.Number(int64(p.Log))), member("receipt", nodes),
-			)))
-		} else {
-			m = append(m, member("stamp", blob(a.Anchor.Stamp)))
-		}
-		list.Items = append(list.Items, canon.Map(m...))
+		m := a.Value().Members
+		list.Items = append(list.Items, canon.Map(slices.Insert(slices.Clone(m), 1, member("proof", encodeHashes(a.Proof)))...))
 	}
 	return list
 }
