@@ -43,14 +43,20 @@ var rules = []struct {
 		"it is for tests, and runs whole nodes"},
 	{module + "ledger/proof/chain/chaintest", nil,
 		"it is for tests"},
+<<<<<<< HEAD
 	{"testing", []string{"ledger/ledgertest", "ledger/anchor/ethereum/ethtest"},
+=======
+	{module + "ledger/proof/timestamp/timestamptest", nil,
+		"it is for tests"},
+	{"testing", []string{"ledger/ledgertest"},
+>>>>>>> anchor-service
 		"a program must not carry the test framework"},
 }
 
 // pure lists packages that do no I/O, so that a verifier can be trusted with
 // hostile bytes and nothing else.
 var pure = []string{
-	"ledger/canon", "ledger/tree", "ledger/mpt", "ledger/term", "ledger/record", "ledger/seal", "ledger/proof", "ledger/proof/chain",
+	"ledger/canon", "ledger/tree", "ledger/mpt", "ledger/term", "ledger/record", "ledger/seal", "ledger/proof", "ledger/proof/chain", "ledger/proof/timestamp",
 	"ledger/story", "ledger/rule", "ledger/due", "ledger/stats", "ledger/reconcile", "ledger/hmda", "ledger/lifecycle", "ledger/index", "ledger/export",
 }
 

@@ -374,6 +374,9 @@ func (e *endpoint) head(ctx context.Context, by common.Address, origin [32]byte,
 	if err != nil {
 		return contracts.HeadsHead{}, err
 	}
+	if len(out) == 0 {
+		return contracts.HeadsHead{}, nil // the contract was not there yet
+	}
 	h, err := c.UnpackHead(out)
 	if err != nil || len(out) != 96 {
 		return contracts.HeadsHead{}, lie{"gave something that is no head of the contract"}

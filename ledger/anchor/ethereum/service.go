@@ -161,6 +161,7 @@ func (s *Service) Close() error {
 	for _, f := range s.locks {
 		err = errors.Join(err, f.Close())
 	}
+	s.locks = nil
 	return err
 }
 
@@ -901,11 +902,11 @@ func (s *Service) tell(err error) {
 		if p.Mined != nil {
 			out.Details["transaction"], out.Details["block"] = p.Mined.Tx.Hex(), p.Mined.Number
 		}
-	case st.Next != nil:
+	case st.Final == nil && st.Next != nil:
 		out.State = "planned"
 	}
 	note := st.pendingNote()
-	if note == nil {
+	if note == nil && st.Final == nil {
 		note = st.Next
 	}
 	if note != nil {
