@@ -13,7 +13,6 @@ import (
 	"github.com/lendlog/lendlog/ledger/anchor"
 	"github.com/lendlog/lendlog/ledger/anchor/timestamp"
 	"github.com/lendlog/lendlog/ledger/ledgertest"
-	"github.com/lendlog/lendlog/ledger/proof"
 )
 
 // stamped serves a ledger whose checkpoints two authorities stamp. The function
@@ -28,7 +27,7 @@ func stamped(t *testing.T) (s *testServer, one, two *ledgertest.TSA, run func())
 		t.Fatal(err)
 	}
 	g, err := anchor.New(anchor.Config{
-		Ledger: l.Ledger, Archive: func(anchor.Head, proof.Anchor) error { return nil },
+		Ledger: l.Ledger,
 		Places: []anchor.Place{{Target: target, Kind: "timestamp", Testnet: true, Every: time.Hour, Poll: time.Millisecond}},
 	})
 	if err != nil {

@@ -219,7 +219,7 @@ With --json, the report: {"chain", "contract", "publisher", "block", "complete",
 				head := l.Head()
 				audit.Head = tree.Checkpoint{Origin: l.Info().Origin, Size: head.Size, Root: head.Root}
 				audit.ConsistencyProof = l.ConsistencyProof
-				archive = func(r *ethereum.AuditReport) error { return r.Archived(archivedBy(l)) }
+				archive = func(r *ethereum.AuditReport) error { return r.Archived(l.Anchored()) }
 			default:
 				return usagef("say which ledger: --dir DIR, or --server URL when a server holds it")
 			}

@@ -19,7 +19,6 @@ import (
 	"github.com/lendlog/lendlog/ledger/anchor"
 	"github.com/lendlog/lendlog/ledger/anchor/ethereum"
 	"github.com/lendlog/lendlog/ledger/anchor/timestamp"
-	"github.com/lendlog/lendlog/ledger/proof"
 )
 
 // maxAnchors bounds an anchors file, and maxTargets the targets in it.
@@ -180,14 +179,6 @@ func (f *anchorsFile) group(l *ledger.Ledger, dir string, logger *slog.Logger, n
 	if err != nil {
 		return nil, closing, err
 	}
-	g, err := anchor.New(anchor.Config{Ledger: l, Places: places, Newest: newest, Logger: logger, Archive: archiveOf(l)})
+	g, err := anchor.New(anchor.Config{Ledger: l, Places: places, Newest: newest, Logger: logger})
 	return g, closing, err
 }
-
-// archiveOf keeps anchors in the ledger's archive.
-func archiveOf(l *ledger.Ledger) func(anchor.Head, proof.Anchor) error {
-	return func(h anchor.Head, a proof.Anchor) error { return nil }
-}
-
-// archivedBy returns the anchors in a ledger's archive.
-func archivedBy(l *ledger.Ledger) []proof.Anchored { return nil }

@@ -26,9 +26,9 @@ import (
 type Config struct {
 	Ledger *ledger.Ledger // required
 	Places []Place        // at least one
-	// Archive keeps an anchor of a checkpoint, durably. It is called again with
-	// what it has already, which must do no harm. Required.
-	Archive func(Head, proof.Anchor) error
+	// Archive keeps an anchor of a signed checkpoint, durably. It is called again
+	// with what it has already, which must do no harm. Nil is the ledger's archive.
+	Archive func(signed []byte, a proof.Anchor) error
 	// Newest returns the newest checkpoint that a quorum of the witnesses
 	// cosigned, nil while there is none. Nothing else is anchored then. It is nil
 	// where there are no witnesses: then the newest published one is anchored.
@@ -116,13 +116,16 @@ type PlaceStatus struct {
 // New returns a group. Whoever made the targets closes them, after Run.
 func New(conf Config) (*Group, error) {
 	switch {
-	case conf.Ledger == nil || conf.Archive == nil:
-		return nil, errors.New("couldn't anchor: it takes a ledger and an archive")
+	case conf.Ledger == nil:
+		return nil, errors.New("couldn't anchor: it takes a ledger")
 	case len(conf.Places) == 0:
 		return nil, errors.New("couldn't anchor: no target is named")
 	}
 	if err := conf.Ledger.CanRecordAnchors(); err != nil {
 		return nil, err
+	}
+	if conf.Archive == nil {
+		conf.Archive = conf.Ledger.AddAnchored
 	}
 	if conf.Logger == nil {
 		conf.Logger = slog.New(slog.DiscardHandler)
@@ -369,7 +372,7 @@ func (g *Group) poll(ctx context.Context, p *place) error {
 func (g *Group) keep(ctx context.Context, p *place, f *Final) error {
 	r := ledger.AnchorRecord{Target: p.Target.Name(), ID: f.ID, Size: f.Head.Size, Root: f.Head.Root, At: f.Time, Testnet: p.Testnet}
 	for _, a := range append([]proof.Anchor{f.Anchor}, f.More...) {
-		if err := g.conf.Archive(f.Head, a); err != nil {
+		if err := g.conf.Archive(f.Head.Note, a); err != nil {
 			return fmt.Errorf("couldn't archive the anchor of checkpoint %d: %w", f.Head.Size, err)
 		}
 		if a.Chain != nil {

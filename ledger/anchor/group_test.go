@@ -128,14 +128,16 @@ type archive struct {
 	fail  error
 }
 
-func (a *archive) add(h anchor.Head, _ proof.Anchor) error {
+func (a *archive) add(signed []byte, _ proof.Anchor) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.fail != nil {
 		return a.fail
 	}
-	a.sizes = append(a.sizes, h.Size)
-	return nil
+	text, _, _ := tree.SplitNote(signed)
+	cp, err := tree.ParseCheckpoint(text)
+	a.sizes = append(a.sizes, cp.Size)
+	return err
 }
 
 func newGroup(t testing.TB, l *ledgertest.Ledger, a *archive, p anchor.Place, change ...func(*anchor.Config)) *anchor.Group {
@@ -282,13 +284,13 @@ func TestEveryStepFailsOnce(t *testing.T) {
 			l.Submit(ledgertest.NewEvents(1).Take(5)...)
 			fail, s, a := true, &shelf{t: t}, &archive{}
 			g := newGroup(t, l, a, anchor.Place{Target: s}, func(c *anchor.Config) {
-				c.Archive = func(h anchor.Head, p proof.Anchor) error {
+				c.Archive = func(signed []byte, p proof.Anchor) error {
 					if at == "archive" {
 						if err := once(&fail); err != nil {
 							return err
 						}
 					}
-					err := a.add(h, p)
+					err := a.add(signed, p)
 					switch at {
 					case "archive but kept":
 						err = once(&fail)
