@@ -3,7 +3,9 @@
 package api
 
 import (
+	"encoding/json"
 	"errors"
+	"math"
 	"net/http"
 	"time"
 
@@ -71,6 +73,41 @@ func (s *Server) targets(c *call, status int) error {
 	return c.json(status, struct {
 		Targets []any `json:"targets"`
 	}{docs})
+}
+
+// How many anchors of the archive are listed at a time.
+const (
+	archivedPage = 100
+	archivedMax  = 1000
+)
+
+// listArchivedAnchors answers GET /v1/anchors/archive with anchors as evidence
+// carries them.
+func (s *Server) listArchivedAnchors(c *call) error {
+	from, err := c.number("from", 0, 0)
+	if err != nil {
+		return err
+	}
+	limit, err := c.number("limit", 1, archivedPage)
+	if err != nil {
+		return err
+	}
+	if limit > archivedMax {
+		return badRequest("the query parameter limit is at most %d; read on with from", archivedMax)
+	}
+	page, next := s.ledger.AnchoredPage(int(min(from, math.MaxInt32)), int(limit))
+	docs := []json.RawMessage{}
+	for _, a := range page {
+		docs = append(docs, a.Value().Bytes())
+	}
+	var more *int
+	if next < s.ledger.AnchoredCount() {
+		more = &next
+	}
+	return c.json(http.StatusOK, struct {
+		Anchors []json.RawMessage `json:"anchors"`
+		Next    *int              `json:"next,omitempty"`
+	}{docs, more})
 }
 
 // anchorNow answers POST /v1/anchors/now: the newest checkpoint is anchored

@@ -99,6 +99,17 @@ func TestAnchors(t *testing.T) {
 	if got := s.want(s.get("/readyz"), http.StatusOK); string(got.body) != "ok\n" {
 		t.Errorf("ready is %q", got.body)
 	}
+	// The archive holds both stamps of each.
+	type archive struct {
+		Anchors []struct{ Checkpoint, Stamp string }
+		Next    int
+	}
+	first2 := decode[archive](t, s.want(s.get("/v1/anchors/archive?limit=2"), http.StatusOK).body)
+	rest := decode[archive](t, s.want(s.get("/v1/anchors/archive?from=2"), http.StatusOK).body)
+	if len(first2.Anchors) != 2 || first2.Next != 2 || len(rest.Anchors) != 4 || rest.Next != 0 || rest.Anchors[3].Stamp == "" || rest.Anchors[3].Checkpoint == "" {
+		t.Errorf("the archive begins with %+v and goes on with %+v", first2, rest)
+	}
+	s.wantProblem(s.get("/v1/anchors/archive?limit=1001"), kindBadRequest)
 	s.wantProblem(s.anchorCall("now", `{"target":"moon"}`), kindNotFound)
 	for _, body := range []string{`{`, `[]`, `"stamps"`, `{"target":1}`, `{"targets":"stamps"}`, `{"target":"stamps","other":1}`} {
 		s.wantProblem(s.anchorCall("now", body), kindUnreadable)

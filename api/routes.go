@@ -39,6 +39,7 @@ func (s *Server) routes() []route {
 		{get, "/v1/checkpoints", "listCheckpoints", []string{"from", "limit"}, read(s.listCheckpoints)},
 		{get, "/v1/checkpoints/newest", "newestCheckpoint", nil, read(s.newestCheckpoint)},
 		{get, "/v1/anchors", "listAnchors", nil, read(s.listAnchors)},
+		{get, "/v1/anchors/archive", "listArchivedAnchors", []string{"from", "limit"}, read(s.listArchivedAnchors)},
 		{post, "/v1/anchors/now", "anchorNow", nil, read(s.anchorNow)},
 		{post, "/v1/anchors/resume", "resumeAnchors", nil, read(s.resumeAnchors)},
 		{get, "/v1/consistency", "getConsistency", []string{"from", "to"}, read(s.getConsistency)},

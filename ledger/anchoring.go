@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/lendlog/lendlog/ledger/canon"
+	"github.com/lendlog/lendlog/ledger/proof"
 	"github.com/lendlog/lendlog/ledger/record"
 	"github.com/lendlog/lendlog/ledger/seal"
 	"github.com/lendlog/lendlog/ledger/tree"
@@ -181,3 +182,19 @@ func (l *Ledger) NextToAnchor(ctx context.Context, from int64) (index int64, rec
 // nextStep is how many entries are read at a time where mostly the first one is
 // what is looked for.
 const nextStep = 16
+
+// AnchoredPage returns up to so many anchors of the archive, from a number on in
+// the order in which they were added, and the number that the next ones begin
+// with; it is that of the archive when there are no more. One that is altered is
+// passed over.
+func (l *Ledger) AnchoredPage(from, limit int) (page []proof.Anchored, next int) {
+	for next = max(from, 0); next < l.anchored.Count() && len(page) < limit; next++ {
+		if a, _, ok := l.anchoredAt(next); ok {
+			page = append(page, a)
+		}
+	}
+	return page, next
+}
+
+// AnchoredCount returns how many anchors the archive has.
+func (l *Ledger) AnchoredCount() int { return l.anchored.Count() }

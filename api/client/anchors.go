@@ -5,6 +5,7 @@ package client
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"time"
 )
@@ -67,4 +68,22 @@ func (c *Client) targets(ctx context.Context, q request) ([]Target, error) {
 		return nil, lie(-1, "its list of anchors cannot be read")
 	}
 	return d.Targets, nil
+}
+
+// Anchors returns anchors of the server's archive, from a number on, each in the
+// form in which evidence carries it, and the number to go on with, 0 when there
+// are no more. Nothing of them is verified.
+func (c *Client) Anchors(ctx context.Context, from int) (anchors []json.RawMessage, next int, err error) {
+	b, err := c.get(ctx, fmt.Sprintf("/v1/anchors/archive?from=%d", from), maxSmall)
+	if err != nil {
+		return nil, 0, err
+	}
+	var d struct {
+		Anchors []json.RawMessage `json:"anchors"`
+		Next    int               `json:"next"`
+	}
+	if err := json.Unmarshal(b, &d); err != nil || d.Next != 0 && d.Next <= from {
+		return nil, 0, lie(-1, "its list of anchors cannot be read")
+	}
+	return d.Anchors, d.Next, nil
 }

@@ -37,7 +37,7 @@ ledger that no server holds, with --dir and --anchors.`,
 		Example: `  lendlog serve --dir ledger --anchors anchors.yaml
   lendlog anchor status --server http://127.0.0.1:8080`,
 	}
-	cmd.AddCommand(newAnchorStatus(c), newAnchorNow(c), newAnchorResume(c), newAnchorDeploy(c), newAnchorAudit(c))
+	cmd.AddCommand(newAnchorStatus(c), newAnchorNow(c), newAnchorResume(c), newAnchorDeploy(c), newAnchorAudit(c), newAnchorExport(c))
 	return cmd
 }
 
@@ -353,5 +353,64 @@ With --dir it is remembered for the next time that the ledger is served. With --
 		},
 	}
 	a.flags(cmd)
+	return cmd
+}
+
+func newAnchorExport(c *console.Console) *cobra.Command {
+	var dir, server string
+	cmd := &cobra.Command{
+		Use:   "export",
+		Short: "Print all anchors that became final, a line of JSON each",
+		Long: `Print the archive of anchors, the oldest first, a line of JSON each: the checkpoint, and what
+proves offline that it was anchored, as evidence carries it. Keep it outside: whoever has a
+line needs nobody's help to show what the ledger had when it was anchored.
+
+It is the same with --json.`,
+		Example: `  lendlog anchor export --dir ledger > anchors.ndjson
+  lendlog anchor export --server http://127.0.0.1:8080`,
+		Args: takes(),
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			ctx := cmd.Context()
+			switch {
+			case server != "":
+				cl, err := dialPinned(ctx, server, "")
+				if err != nil {
+					return err
+				}
+				defer cl.Close()
+				for from, more := 0, true; more; more = from != 0 {
+					var page []json.RawMessage
+					if page, from, err = cl.Anchors(ctx, from); err != nil {
+						return reached(err)
+					}
+					for _, line := range page {
+						fmt.Fprintf(c.Out, "%s\n", line)
+					}
+				}
+				return nil
+			case dir == "":
+				return usagef("say which ledger: --dir DIR, or --server URL when a server holds it")
+			}
+			if _, _, err := ledger.Locate(dir); err != nil {
+				return usagef("%w", err)
+			}
+			progress := c.Progress()
+			l, err := access.Open(ctx, dir, ledger.Options{Progress: progress.Set})
+			progress.Done()
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, l.Close()) }()
+			for _, a := range l.Anchored() {
+				fmt.Fprintf(c.Out, "%s\n", a.Value().Bytes())
+			}
+			return nil
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&dir, "dir", "", "directory of a ledger that no server holds")
+	f.StringVar(&server, "server", "", "URL of a server, such as http://127.0.0.1:8080")
+	_ = cmd.MarkFlagDirname("dir")
+	cmd.MarkFlagsMutuallyExclusive("dir", "server")
 	return cmd
 }
