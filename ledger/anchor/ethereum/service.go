@@ -6,6 +6,7 @@
 package ethereum
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -574,14 +575,15 @@ func (s *Service) deliver(ctx context.Context) (moved bool, err error) {
 	case taken:
 		return s.taken(ctx, common.Hash(final.Hash))
 	}
-	if err := s.send(ctx); err != nil {
-		return false, err
+	refused := s.send(ctx)
+	if d := (degraded{}); refused != nil && !errors.As(refused, &d) {
+		return false, refused
 	}
 	if err := s.bump(ctx, latest.Number.Uint64()); err != nil {
 		return false, err
 	}
-	if ferr != nil {
-		return false, ferr
+	if err := cmp.Or(ferr, refused); err != nil {
+		return false, err
 	}
 	s.looked = latest.Number.Uint64()
 	return false, nil
@@ -703,9 +705,17 @@ func (s *Service) bump(ctx context.Context, latest uint64) error {
 	if err != nil {
 		return err
 	}
+	// What was estimated may have been too little for a pool to take. That it
+	// cannot be estimated is no reason to wait.
+	gas := before.Gas()
+	if estimate, err := s.network.Estimate(ctx, ethereum.CallMsg{From: s.Address(), To: before.To(), Data: before.Data()}); err == nil {
+		if enough, err := s.network.withGas(estimate); err == nil {
+			gas = max(gas, enough)
+		}
+	}
 	raw, err := s.sign(ctx, types.NewTx(&types.DynamicFeeTx{
 		ChainID: before.ChainId(), Nonce: before.Nonce(), To: before.To(), Data: before.Data(),
-		Gas: before.Gas(), GasTipCap: tip, GasFeeCap: fee, Value: before.Value(),
+		Gas: gas, GasTipCap: tip, GasFeeCap: fee, Value: before.Value(),
 	}))
 	if err != nil {
 		return err
