@@ -79,20 +79,21 @@ func TestLedgerIsAnchored(t *testing.T) {
 		mine := func() { c.Mine(1) }
 		mine()
 		l := ledgertest.New(t)
-		g, stop := anchoring(t, l, keyed(t, config(c.Chain, c.URL), "lender"), mine)
+		conf := keyed(t, config(c.Chain, c.URL), "lender")
+		g, stop := anchoring(t, l, conf, mine)
 		events := ledgertest.NewEvents(1)
 		for range 3 {
 			l.Submit(events.Take(10)...)
 			anchored(t, g, mine)
 		}
 		stop()
-		isAnchored(t, l, c.Chain)
+		isAnchored(t, l, c.Chain, conf)
 		ledgertest.Check(t, l.Stopped())
 	})
 }
 
 // isAnchored holds what a ledger has of its anchors against a chain.
-func isAnchored(t *testing.T, l *ledgertest.Ledger, c *ethtest.Chain) {
+func isAnchored(t *testing.T, l *ledgertest.Ledger, c *ethtest.Chain, conf ethereum.Config) {
 	t.Helper()
 	var finals, blocks int
 	var first *ledger.Record // that was recorded after a block was seen
@@ -155,7 +156,7 @@ func isAnchored(t *testing.T, l *ledgertest.Ledger, c *ethtest.Chain) {
 	audit, err := ethereum.Audit{
 		Publisher: ethtest.Address(ethtest.Lender), ConsistencyProof: l.ConsistencyProof,
 		Head: headOf(l),
-	}.Run(t.Context(), dial(t, config(c, c.URL)))
+	}.Run(t.Context(), dial(t, conf))
 	if err == nil {
 		err = audit.Archived(archive)
 	}

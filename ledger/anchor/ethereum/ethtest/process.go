@@ -6,8 +6,10 @@ import (
 	"bufio"
 	"context"
 	"crypto/ecdsa"
+	"encoding/json"
 	"io"
 	"math/big"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -18,6 +20,7 @@ import (
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/common/hexutil"
+	"github.com/ethereum/go-ethereum/core"
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/crypto"
 )
@@ -90,6 +93,23 @@ func GethDev(t testing.TB, dir string) GethChain {
 		}
 	}
 	return c
+}
+
+// InitGeth makes a directory for GethDev, of a chain that begins otherwise than
+// geth's own for development, such as a permissioned one.
+func InitGeth(t testing.TB, dir string, genesis *core.Genesis) {
+	t.Helper()
+	b, err := json.Marshal(genesis)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "genesis.json")
+	if err := os.WriteFile(file, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command(install(t, "geth"), "--datadir", dir, "init", file).CombinedOutput(); err != nil {
+		t.Fatalf("geth init: %v\n%s", err, out)
+	}
 }
 
 // give makes a block of a transaction.
