@@ -43,13 +43,9 @@ var rules = []struct {
 		"it is for tests, and runs whole nodes"},
 	{module + "ledger/proof/chain/chaintest", nil,
 		"it is for tests"},
-<<<<<<< HEAD
-	{"testing", []string{"ledger/ledgertest", "ledger/anchor/ethereum/ethtest"},
-=======
 	{module + "ledger/proof/timestamp/timestamptest", nil,
 		"it is for tests"},
-	{"testing", []string{"ledger/ledgertest"},
->>>>>>> anchor-service
+	{"testing", []string{"ledger/ledgertest", "ledger/anchor/ethereum/ethtest"},
 		"a program must not carry the test framework"},
 }
 

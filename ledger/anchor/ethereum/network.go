@@ -395,16 +395,33 @@ func (n *Network) Balance(ctx context.Context, of common.Address) (*big.Int, err
 }
 
 // Nonce returns how many transactions an account has on the chain, and how many
-// with those that wait, as far as is known.
+// with those that wait: at least so many, as many endpoints say as have to agree.
 func (n *Network) Nonce(ctx context.Context, of common.Address) (mined, waiting uint64, err error) {
 	type nonces struct{ mined, waiting uint64 }
-	out, err := one(ctx, n, func(ctx context.Context, c *ethclient.Client) (out nonces, err error) {
-		if out.mined, err = c.NonceAt(ctx, of, nil); err == nil {
-			out.waiting, err = c.PendingNonceAt(ctx, of)
-		}
+	var all [2][]uint64
+	for _, a := range ask(ctx, n, func(ctx context.Context, e *endpoint) (out nonces, err error) {
+		err = e.do(ctx, func(ctx context.Context, c *ethclient.Client) error {
+			if out.mined, err = c.NonceAt(ctx, of, nil); err == nil {
+				out.waiting, err = c.PendingNonceAt(ctx, of)
+			}
+			return err
+		})
 		return out, err
-	})
-	return out.mined, out.waiting, err
+	}) {
+		if a.err != nil {
+			err = errors.Join(err, a.err)
+			continue
+		}
+		all[0], all[1] = append(all[0], a.value.mined), append(all[1], a.value.waiting)
+	}
+	if len(all[0]) < n.Agree {
+		return 0, 0, errors.Join(fmt.Errorf("%d of %d endpoints have to answer", n.Agree, len(n.endpoints)), err)
+	}
+	for _, some := range all {
+		slices.Sort(some)
+	}
+	at := len(all[0]) - n.Agree
+	return all[0][at], all[1][at], nil
 }
 
 // maxLogCalls bounds into how many parts a range of blocks is cut.

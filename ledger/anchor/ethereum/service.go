@@ -587,14 +587,10 @@ func (s *Service) deliver(ctx context.Context) (moved bool, err error) {
 	case taken:
 		return s.taken(ctx, common.Hash(final.Hash))
 	}
-	if err := s.send(ctx); err != nil {
+	// What no endpoint takes, or no block, is offered for more, and sent in any case.
+	berr := s.bump(ctx, latest.Number.Uint64())
+	if err := errors.Join(s.send(ctx), berr, ferr); err != nil {
 		return false, err
-	}
-	if err := s.bump(ctx, latest.Number.Uint64()); err != nil {
-		return false, err
-	}
-	if ferr != nil {
-		return false, ferr
 	}
 	s.looked = latest.Hash()
 	return false, nil
@@ -693,8 +689,8 @@ func (s *Service) send(ctx context.Context) error {
 	return nil
 }
 
-// bump signs the same for more, and sends it, when the newest attempt is in none
-// of so many blocks.
+// bump signs the same for more when the newest attempt is in none of so many
+// blocks.
 func (s *Service) bump(ctx context.Context, latest uint64) error {
 	p := s.state.Pending
 	newest := p.Attempts[len(p.Attempts)-1]
@@ -713,17 +709,21 @@ func (s *Service) bump(ctx context.Context, latest uint64) error {
 	if err != nil {
 		return err
 	}
+	gas := before.Gas()
+	// What was said first may have been wrong, or another state changed it.
+	if estimate, err := s.network.Estimate(ctx, ethereum.CallMsg{From: s.Address(), To: before.To(), Data: before.Data()}); err == nil {
+		if more, err := s.network.withGas(estimate); err == nil {
+			gas = max(gas, more)
+		}
+	}
 	raw, err := s.sign(ctx, types.NewTx(&types.DynamicFeeTx{
 		ChainID: before.ChainId(), Nonce: before.Nonce(), To: before.To(), Data: before.Data(),
-		Gas: before.Gas(), GasTipCap: tip, GasFeeCap: fee, Value: before.Value(),
+		Gas: gas, GasTipCap: tip, GasFeeCap: fee, Value: before.Value(),
 	}))
 	if err != nil {
 		return err
 	}
-	if err := s.save(func(st *state) { st.Pending.Attempts = append(st.Pending.Attempts, attempt{raw, latest}) }); err != nil {
-		return err
-	}
-	return s.send(ctx)
+	return s.save(func(st *state) { st.Pending.Attempts = append(st.Pending.Attempts, attempt{raw, latest}) })
 }
 
 // confirm waits until the block of the pending transaction is final. One that is
