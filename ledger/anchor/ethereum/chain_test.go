@@ -134,7 +134,7 @@ type door struct {
 	*httptest.Server
 	chain *devChain
 	mu    sync.Mutex
-	rule  func(method string, params []json.RawMessage, next func() (any, error)) (any, error)
+	rule  answers
 }
 
 type jsonError struct {
@@ -153,7 +153,7 @@ func (c *devChain) door() *door {
 }
 
 // set has the door answer otherwise; nil: as the chain does.
-func (d *door) set(rule func(method string, params []json.RawMessage, next func() (any, error)) (any, error)) {
+func (d *door) set(rule answers) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.rule = rule

@@ -146,6 +146,13 @@ func (n *Network) note(e *endpoint, err error) {
 	e.rest = time.Now().Add(min(minRest<<min(e.failures-1, 10), maxRest))
 }
 
+// turn has another endpoint be read from.
+func (n *Network) turn() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.reading = (n.reading + 1) % len(n.endpoints)
+}
+
 // order returns the endpoints, the one that is read from first, those that rest
 // last, and how many do not rest.
 func (n *Network) order() (out []*endpoint, awake int) {
@@ -250,26 +257,41 @@ func agreed[T any, K comparable](n *Network, answers []said[T], key func(T) K) (
 	return none, errors.Join(fmt.Errorf("%d of %d endpoints have to answer", n.Agree, len(n.endpoints)), why)
 }
 
-// FinalBlock returns the newest block that, by the configured measure, is final
-// for as many endpoints as have to agree, on its hash too.
-func (n *Network) FinalBlock(ctx context.Context) (chain.Block, error) {
-	answers := ask(ctx, n, func(ctx context.Context, e *endpoint) (*types.Header, error) { return e.final(ctx) })
-	var numbers []uint64
-	finals := map[*endpoint]*types.Header{}
+// reached returns the greatest value that as many endpoints reach as have to
+// agree, so that those who lie, where they are fewer, neither raise nor lower it
+// beyond what the others say.
+func reached[T any](n *Network, answers []said[T], compare func(a, b T) int) (out T, err error) {
+	var values []T
 	var why error
 	for _, a := range answers {
 		if a.err == nil {
-			numbers = append(numbers, a.value.Number.Uint64())
-			finals[a.from] = a.value
+			values = append(values, a.value)
 		} else {
 			why = errors.Join(why, a.err)
 		}
 	}
-	if len(numbers) < n.Agree {
-		return chain.Block{}, errors.Join(fmt.Errorf("couldn't learn what is final: %d of %d endpoints have to say", n.Agree, len(n.endpoints)), why)
+	if len(values) < n.Agree {
+		return out, errors.Join(fmt.Errorf("%d of %d endpoints have to answer", n.Agree, len(n.endpoints)), why)
 	}
-	slices.Sort(numbers)
-	number := numbers[len(numbers)-n.Agree]
+	slices.SortStableFunc(values, compare)
+	return values[len(values)-n.Agree], nil
+}
+
+// FinalBlock returns the newest block that, by the configured measure, is final
+// for as many endpoints as have to agree, on its hash too.
+func (n *Network) FinalBlock(ctx context.Context) (chain.Block, error) {
+	answers := ask(ctx, n, func(ctx context.Context, e *endpoint) (*types.Header, error) { return e.final(ctx) })
+	newest, err := reached(n, answers, byNumber)
+	if err != nil {
+		return chain.Block{}, fmt.Errorf("couldn't learn what is final: %w", err)
+	}
+	number := newest.Number.Uint64()
+	finals := map[*endpoint]*types.Header{}
+	for _, a := range answers {
+		if a.err == nil {
+			finals[a.from] = a.value
+		}
+	}
 	h, err := agreed(n, ask(ctx, n, func(ctx context.Context, e *endpoint) (*types.Header, error) {
 		switch h := finals[e]; {
 		case h == nil, h.Number.Uint64() < number:
@@ -284,6 +306,8 @@ func (n *Network) FinalBlock(ctx context.Context) (chain.Block, error) {
 	}
 	return blockOf(h), nil
 }
+
+func byNumber(a, b *types.Header) int { return a.Number.Cmp(b.Number) }
 
 func blockOf(h *types.Header) chain.Block {
 	return chain.Block{Hash: chain.Hash(h.Hash()), Parent: chain.Hash(h.ParentHash), Number: h.Number.Uint64(), Time: h.Time}
@@ -315,9 +339,23 @@ func (n *Network) AgreedHead(ctx context.Context, by common.Address, origin [32]
 	}), func(h contracts.HeadsHead) contracts.HeadsHead { return h })
 }
 
-// Latest returns the newest header.
+// OnChain reports whether a block is on the chain, as far as endpoints agree
+// that it is or that it is not; else it returns an error.
+func (n *Network) OnChain(ctx context.Context, number uint64, hash common.Hash) (bool, error) {
+	answers := ask(ctx, n, func(ctx context.Context, e *endpoint) (bool, error) {
+		h, err := e.byNumber(ctx, number)
+		if errors.Is(err, ErrNotFound) {
+			return false, nil
+		}
+		return err == nil && h.Hash() == hash, err
+	})
+	return agreed(n, answers, func(yes bool) bool { return yes })
+}
+
+// Latest returns the header of the newest block whose number as many endpoints
+// have reached as have to agree.
 func (n *Network) Latest(ctx context.Context) (*types.Header, error) {
-	return read(ctx, n, func(ctx context.Context, e *endpoint) (*types.Header, error) { return e.latest(ctx) })
+	return reached(n, ask(ctx, n, func(ctx context.Context, e *endpoint) (*types.Header, error) { return e.latest(ctx) }), byNumber)
 }
 
 // HeaderByNumber returns a header of the chain. It is what it hashes to; that it
@@ -334,6 +372,17 @@ func (n *Network) HeaderByHash(ctx context.Context, hash common.Hash) (*types.He
 // one reads with a method of the client.
 func one[T any](ctx context.Context, n *Network, f func(context.Context, *ethclient.Client) (T, error)) (T, error) {
 	return read(ctx, n, func(ctx context.Context, e *endpoint) (out T, err error) {
+		err = e.do(ctx, func(ctx context.Context, c *ethclient.Client) error {
+			out, err = f(ctx, c)
+			return err
+		})
+		return out, err
+	})
+}
+
+// each asks all with a method of the client.
+func each[T any](ctx context.Context, n *Network, f func(context.Context, *ethclient.Client) (T, error)) []said[T] {
+	return ask(ctx, n, func(ctx context.Context, e *endpoint) (out T, err error) {
 		err = e.do(ctx, func(ctx context.Context, c *ethclient.Client) error {
 			out, err = f(ctx, c)
 			return err
@@ -389,39 +438,20 @@ func (n *Network) Code(ctx context.Context, at common.Address) ([]byte, error) {
 	return one(ctx, n, func(ctx context.Context, c *ethclient.Client) ([]byte, error) { return c.CodeAt(ctx, at, nil) })
 }
 
-// Balance returns what an account has, in wei.
+// Balance returns what an account has now, in wei, as far as as many endpoints
+// say as have to agree.
 func (n *Network) Balance(ctx context.Context, of common.Address) (*big.Int, error) {
-	return one(ctx, n, func(ctx context.Context, c *ethclient.Client) (*big.Int, error) { return c.BalanceAt(ctx, of, nil) })
+	return reached(n, each(ctx, n, func(ctx context.Context, c *ethclient.Client) (*big.Int, error) { return c.BalanceAt(ctx, of, nil) }), (*big.Int).Cmp)
 }
 
 // Nonce returns how many transactions an account has on the chain, and how many
-// with those that wait: at least so many, as many endpoints say as have to agree.
+// with those that wait, as far as as many endpoints say as have to agree.
 func (n *Network) Nonce(ctx context.Context, of common.Address) (mined, waiting uint64, err error) {
-	type nonces struct{ mined, waiting uint64 }
-	var all [2][]uint64
-	for _, a := range ask(ctx, n, func(ctx context.Context, e *endpoint) (out nonces, err error) {
-		err = e.do(ctx, func(ctx context.Context, c *ethclient.Client) error {
-			if out.mined, err = c.NonceAt(ctx, of, nil); err == nil {
-				out.waiting, err = c.PendingNonceAt(ctx, of)
-			}
-			return err
-		})
-		return out, err
-	}) {
-		if a.err != nil {
-			err = errors.Join(err, a.err)
-			continue
-		}
-		all[0], all[1] = append(all[0], a.value.mined), append(all[1], a.value.waiting)
+	mined, err = reached(n, each(ctx, n, func(ctx context.Context, c *ethclient.Client) (uint64, error) { return c.NonceAt(ctx, of, nil) }), cmp.Compare)
+	if err == nil {
+		waiting, err = reached(n, each(ctx, n, func(ctx context.Context, c *ethclient.Client) (uint64, error) { return c.PendingNonceAt(ctx, of) }), cmp.Compare)
 	}
-	if len(all[0]) < n.Agree {
-		return 0, 0, errors.Join(fmt.Errorf("%d of %d endpoints have to answer", n.Agree, len(n.endpoints)), err)
-	}
-	for _, some := range all {
-		slices.Sort(some)
-	}
-	at := len(all[0]) - n.Agree
-	return all[0][at], all[1][at], nil
+	return mined, max(mined, waiting), err
 }
 
 // maxLogCalls bounds into how many parts a range of blocks is cut.
@@ -570,9 +600,9 @@ type Price struct {
 // feeBlocks is of how many blocks the median tip is taken.
 const feeBlocks = 10
 
-// Price returns what gas costs, as one endpoint says.
-func (n *Network) Price(ctx context.Context) (Price, error) {
-	return one(ctx, n, func(ctx context.Context, c *ethclient.Client) (Price, error) {
+// Price returns what gas costs, as far as as many endpoints say as have to agree.
+func (n *Network) Price(ctx context.Context) (p Price, err error) {
+	answers := each(ctx, n, func(ctx context.Context, c *ethclient.Client) (Price, error) {
 		h, err := c.FeeHistory(ctx, feeBlocks, nil, []float64{50})
 		if err != nil {
 			return Price{}, err
@@ -593,12 +623,18 @@ func (n *Network) Price(ctx context.Context) (Price, error) {
 		}
 		return p, nil
 	})
+	base, err := reached(n, answers, func(a, b Price) int { return a.Base.Cmp(b.Base) })
+	if err != nil {
+		return Price{}, err
+	}
+	tip, err := reached(n, answers, func(a, b Price) int { return a.Tip.Cmp(b.Tip) })
+	return Price{base.Base, tip.Tip}, err
 }
 
-// Estimate returns how much gas a call needs now. RevertOf has the reason of a
-// refusal.
+// Estimate returns how much gas a call needs now, as far as as many endpoints
+// say as have to agree. RevertOf has the reason of a refusal.
 func (n *Network) Estimate(ctx context.Context, msg ethereum.CallMsg) (uint64, error) {
-	return one(ctx, n, func(ctx context.Context, c *ethclient.Client) (uint64, error) { return c.EstimateGas(ctx, msg) })
+	return reached(n, each(ctx, n, func(ctx context.Context, c *ethclient.Client) (uint64, error) { return c.EstimateGas(ctx, msg) }), cmp.Compare)
 }
 
 // Send sends a signed transaction to all endpoints. It returns nil when one of

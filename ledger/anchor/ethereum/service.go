@@ -6,6 +6,7 @@
 package ethereum
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -62,8 +63,8 @@ type Service struct {
 
 	// Owned by the goroutine of Submit, Poll, Done and Resume.
 	state  *state
-	looked common.Hash // newest block when the chain was last searched for the attempts
-	warned bool        // of a clock
+	looked uint64 // the newest block when the attempts were last searched for; 0: to be now
+	warned bool   // of a clock
 
 	mu     sync.Mutex // guards status
 	status anchor.Status
@@ -396,48 +397,37 @@ func (s *Service) plan(ctx context.Context) (moved bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	s.looked = common.Hash{}
+	s.looked = 0
 	return true, s.save(func(st *state) {
 		st.Pending = &pending{Note: next.Note, State: stateSigned, Attempts: []attempt{{raw, latest.Number.Uint64()}}}
 		st.Next = nil
 	})
 }
 
-// compare holds a checkpoint against the head that the contract has, in the
-// final block and in the newest. It reports whether it is there already. What
-// the contract has that is no prefix of the checkpoint is a contradiction: no
-// transaction is sent against it.
+// compare holds a checkpoint against the head that the contract has in the final
+// block. It reports whether it is there already. What the contract has that is
+// no prefix of the checkpoint is a contradiction: no transaction is sent against
+// it.
 func (s *Service) compare(ctx context.Context, next anchor.Head, final common.Hash) (there bool, err error) {
-	origin := originHash(s.opt.Origin)
-	atFinal, err := s.network.AgreedHead(ctx, s.Address(), origin, final)
+	h, err := s.network.AgreedHead(ctx, s.Address(), originHash(s.opt.Origin), final)
 	if err != nil {
 		return false, fmt.Errorf("couldn't read what is anchored: %w", err)
 	}
-	newest, err := s.network.Head(ctx, s.Address(), origin, common.Hash{})
-	if err != nil {
-		return false, fmt.Errorf("couldn't read what is anchored: %w", err)
+	var size uint64 // of the newest anchor that is known here
+	if l := s.state.Last; l != nil {
+		size = uint64(l.Size)
 	}
-	if l := s.state.Last; l != nil && atFinal.Size < uint64(l.Size) {
-		if err := s.alarm("the contract has lost the anchor of %d records that was final", l.Size); err != nil {
-			return false, err
-		}
+	same := h.Size == uint64(next.Size) && h.Root == next.Root
+	switch {
+	case h.Size < size:
+		err = s.alarm("the contract has lost the anchor of %d records that was final", size)
+	case h.Size > size && !same, h.Size == size && size > 0 && h.Root != s.state.Last.Root:
+		err = s.alarm("the contract has an anchor of %d records with the root %x by %s that was not made here: somebody else has the key, or the file %s was lost or is an old one", h.Size, h.Root, lower(s.Address()), filepath.Base(s.path))
 	}
-	for _, h := range []contracts.HeadsHead{atFinal, newest} {
-		if h.Size == 0 {
-			continue
-		}
-		if l := s.state.Last; (l == nil || uint64(l.Size) != h.Size || l.Root != h.Root) && !(uint64(next.Size) == h.Size && next.Root == h.Root) {
-			if l == nil || uint64(l.Size) <= h.Size {
-				if err := s.alarm("the contract has an anchor of %d records with the root %x by %v that was not made here: somebody else has the key, or the file %s was lost or is an old one", h.Size, h.Root, s.Address(), filepath.Base(s.path)); err != nil {
-					return false, err
-				}
-			}
-		}
-		if err := s.contradiction(ctx, h, next); err != nil {
-			return false, err
-		}
+	if err != nil || h.Size == 0 || same {
+		return same, err
 	}
-	return newest.Size == uint64(next.Size), nil
+	return false, s.contradiction(ctx, h, next)
 }
 
 // contradiction says how a head on the chain is no prefix of a checkpoint.
@@ -485,13 +475,11 @@ func (s *Service) nonce(ctx context.Context, final common.Hash) (uint64, error) 
 			return 0, err
 		}
 	}
-	mined, waiting, err := s.network.Nonce(ctx, s.Address())
-	switch {
-	case err != nil:
+	_, waiting, err := s.network.Nonce(ctx, s.Address())
+	if err != nil {
 		return 0, fmt.Errorf("couldn't read the account's nonce: %w", err)
-	case mined < nonce:
-		return 0, fmt.Errorf("the endpoint that is read from is behind what is final: it has %d transactions of the account, of %d", mined, nonce)
-	case max(mined, waiting) > nonce:
+	}
+	if waiting > nonce {
 		err := s.alarm("the account %v has a transaction with nonce %d that was not made here: somebody else has the key", s.Address(), nonce)
 		return 0, errors.Join(degrade("a transaction of the account that was not made here is not final yet: it is waited for; use the key for nothing else"), err)
 	}
@@ -565,7 +553,7 @@ func (s *Service) deliver(ctx context.Context) (moved bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if latest.Hash() == s.looked && s.state.Pending.State == stateSent {
+	if latest.Number.Uint64() == s.looked && s.state.Pending.State == stateSent {
 		return false, nil
 	}
 	s.clock(latest)
@@ -587,12 +575,17 @@ func (s *Service) deliver(ctx context.Context) (moved bool, err error) {
 	case taken:
 		return s.taken(ctx, common.Hash(final.Hash))
 	}
-	// What no endpoint takes, or no block, is offered for more, and sent in any case.
-	berr := s.bump(ctx, latest.Number.Uint64())
-	if err := errors.Join(s.send(ctx), berr, ferr); err != nil {
+	refused := s.send(ctx)
+	if d := (degraded{}); refused != nil && !errors.As(refused, &d) {
+		return false, refused
+	}
+	if err := s.bump(ctx, latest.Number.Uint64()); err != nil {
 		return false, err
 	}
-	s.looked = latest.Hash()
+	if err := cmp.Or(ferr, refused); err != nil {
+		return false, err
+	}
+	s.looked = latest.Number.Uint64()
 	return false, nil
 }
 
@@ -607,11 +600,11 @@ func (s *Service) receipt(ctx context.Context, p *pending) (*mined, error) {
 		if err != nil {
 			return nil, err
 		}
-		h, err := s.network.HeaderByNumber(ctx, r.BlockNumber.Uint64())
-		if err != nil && !errors.Is(err, ErrNotFound) {
+		there, err := s.network.OnChain(ctx, r.BlockNumber.Uint64(), r.BlockHash)
+		if err != nil {
 			return nil, err
 		}
-		if err == nil && h.Hash() == r.BlockHash {
+		if there {
 			return &mined{r.BlockNumber.Uint64(), r.BlockHash, tx, r.TransactionIndex}, nil
 		}
 	}
@@ -659,14 +652,17 @@ func (s *Service) find(ctx context.Context, head anchor.Head) (*mined, error) {
 	if err != nil {
 		return nil, err
 	}
-	events, err := s.network.Events(ctx, s.Address(), originHash(s.opt.Origin), uint64(head.Size), 0, latest.Number.Uint64())
-	if err != nil {
-		return nil, fmt.Errorf("couldn't find the event of the anchor: %w", err)
-	}
-	for _, e := range events {
-		if e.Root == head.Root {
-			return &mined{e.Raw.BlockNumber, e.Raw.BlockHash, e.Raw.TxHash, e.Raw.TxIndex}, nil
+	for range s.network.endpoints {
+		events, err := s.network.Events(ctx, s.Address(), originHash(s.opt.Origin), uint64(head.Size), 0, latest.Number.Uint64())
+		if err != nil {
+			return nil, fmt.Errorf("couldn't find the event of the anchor: %w", err)
 		}
+		for _, e := range events {
+			if e.Root == head.Root {
+				return &mined{e.Raw.BlockNumber, e.Raw.BlockHash, e.Raw.TxHash, e.Raw.TxIndex}, nil
+			}
+		}
+		s.network.turn() // this one may not have it
 	}
 	return nil, fmt.Errorf("couldn't find the event of the anchor of %d records: %w", head.Size, ErrNotFound)
 }
@@ -689,8 +685,8 @@ func (s *Service) send(ctx context.Context) error {
 	return nil
 }
 
-// bump signs the same for more when the newest attempt is in none of so many
-// blocks.
+// bump signs the same for more, and sends it, when the newest attempt is in none
+// of so many blocks.
 func (s *Service) bump(ctx context.Context, latest uint64) error {
 	p := s.state.Pending
 	newest := p.Attempts[len(p.Attempts)-1]
@@ -709,11 +705,12 @@ func (s *Service) bump(ctx context.Context, latest uint64) error {
 	if err != nil {
 		return err
 	}
+	// What was estimated may have been too little for a pool to take. That it
+	// cannot be estimated is no reason to wait.
 	gas := before.Gas()
-	// What was said first may have been wrong, or another state changed it.
 	if estimate, err := s.network.Estimate(ctx, ethereum.CallMsg{From: s.Address(), To: before.To(), Data: before.Data()}); err == nil {
-		if more, err := s.network.withGas(estimate); err == nil {
-			gas = max(gas, more)
+		if enough, err := s.network.withGas(estimate); err == nil {
+			gas = max(gas, enough)
 		}
 	}
 	raw, err := s.sign(ctx, types.NewTx(&types.DynamicFeeTx{
@@ -723,25 +720,30 @@ func (s *Service) bump(ctx context.Context, latest uint64) error {
 	if err != nil {
 		return err
 	}
-	return s.save(func(st *state) { st.Pending.Attempts = append(st.Pending.Attempts, attempt{raw, latest}) })
+	if err := s.save(func(st *state) { st.Pending.Attempts = append(st.Pending.Attempts, attempt{raw, latest}) }); err != nil {
+		return err
+	}
+	return s.send(ctx)
 }
 
 // confirm waits until the block of the pending transaction is final. One that is
 // not on the chain any more leads back.
 func (s *Service) confirm(ctx context.Context) (moved bool, err error) {
 	p := s.state.Pending
-	h, err := s.network.HeaderByNumber(ctx, p.Mined.Number)
-	if errors.Is(err, ErrNotFound) || err == nil && h.Hash() != p.Mined.Hash {
-		return true, s.gone(p)
-	}
+	there, err := s.network.OnChain(ctx, p.Mined.Number, p.Mined.Hash)
 	if err != nil {
 		return false, err
+	}
+	if !there {
+		return true, s.gone(p)
 	}
 	final, err := s.finality(ctx)
 	if err != nil || final.Number < p.Mined.Number {
 		return false, err
 	}
-	if h, err = s.network.AgreedHeader(ctx, p.Mined.Number); err != nil {
+	// It may have gone before finality was asked for.
+	h, err := s.network.AgreedHeader(ctx, p.Mined.Number)
+	if err != nil {
 		return false, err
 	}
 	if h.Hash() != p.Mined.Hash {
@@ -753,7 +755,7 @@ func (s *Service) confirm(ctx context.Context) (moved bool, err error) {
 // gone leads back from a block that is not on the chain any more.
 func (s *Service) gone(p *pending) error {
 	s.opt.Logger.Warn("the block of an anchor is not on the chain any more", "block", p.Mined.Number, "hash", p.Mined.Hash)
-	s.looked = common.Hash{}
+	s.looked = 0
 	return s.save(func(st *state) {
 		if len(st.Pending.Attempts) == 0 {
 			st.replan()

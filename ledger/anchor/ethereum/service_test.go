@@ -408,7 +408,7 @@ func TestLostState(t *testing.T) {
 			t.Errorf("%+v", s)
 		}
 		c.mine(1)
-		r.open().in("mined")
+		r.open().in("planned")
 		c.mine(2)
 		r.holds(r.in("final"), b.head(5))
 		if n := len(distinct(c.sent)); n != 2 {
