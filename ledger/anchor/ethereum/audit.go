@@ -353,10 +353,9 @@ func headSlots(by common.Address, origin [32]byte) [2]common.Hash {
 	return [2]common.Hash{first, common.BigToHash(new(big.Int).Add(first.Big(), big.NewInt(1)))}
 }
 
-// hashed are nodes of a trie by what they hash to: trie.VerifyProof believes the
-// hashes that it is given.
+// hashed are nodes of a trie by what they hash to: trie.VerifyProof believes
+// whatever hash it looks a node up by.
 type hashed map[common.Hash][]byte
 
-// Has and Get implement ethdb.KeyValueReader.
 func (h hashed) Has(hash []byte) (bool, error)   { return h[common.BytesToHash(hash)] != nil, nil }
 func (h hashed) Get(hash []byte) ([]byte, error) { return h[common.BytesToHash(hash)], nil }

@@ -60,6 +60,7 @@ type rig struct {
 	origin  string
 	archive []proof.Anchored
 	alarms  []string // that are to be
+	reused  bool     // a nonce may be used twice
 }
 
 // newRig deploys the contract unless it is there, and opens a service that asks
@@ -213,8 +214,10 @@ func (r *rig) end(findings ...string) {
 			r.t.Errorf("alarm: %s", a)
 		}
 	}
-	for _, p := range r.proxies {
-		ethtest.OneAnchorPerNonce(r.t, p.Sent())
+	if !r.reused {
+		for _, p := range r.proxies {
+			ethtest.OneAnchorPerNonce(r.t, p.Sent())
+		}
 	}
 	r.clear()
 	a := ethereum.Audit{
