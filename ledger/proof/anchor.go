@@ -324,8 +324,7 @@ func parseProof(o *object) *chain.Proof {
 func anchorsValue(anchors []Anchored) canon.Value {
 	list := canon.Value{Kind: canon.Array}
 	for _, a := range anchors {
-		m := a.Value().Members
-		list.Items = append(list.Items, canon.Map(slices.Insert(slices.Clone(m), 1, member("proof", encodeHashes(a.Proof)))...))
+		list.Items = append(list.Items, canon.Map(append(a.Value().Members, member("proof", encodeHashes(a.Proof)))...))
 	}
 	return list
 }
