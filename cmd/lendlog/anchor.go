@@ -298,7 +298,7 @@ func settled(ctx context.Context, c *console.Console, target string, ask func() 
 				said[t.Name] = is
 				c.Notef("%s: %s of %s records%s", labelled(t), t.State, console.Count(t.Size), reason(t))
 			}
-			if first || !t.Waiting.IsZero() || t.State != "idle" && t.State != "final" {
+			if first || !t.Waiting.IsZero() || t.Size > t.Final {
 				open = append(open, fmt.Sprintf("%s is %s%s", labelled(t), t.State, reason(t)))
 			}
 		}

@@ -286,9 +286,8 @@ func (g *Group) step(ctx context.Context, p *place) error {
 // submit hands the newest checkpoint over when that is due, and there are records
 // that are worth it.
 func (g *Group) submit(ctx context.Context, p *place) error {
-	status := p.Target.Status()
-	if status.State == "idle" || status.State == "final" {
-		p.handed = status.Final // whatever was handed over since was given up
+	if s := p.Target.Status(); (s.State == "idle" || s.State == "final") && s.Size <= s.Final {
+		p.handed = s.Final // whatever was handed over since was given up
 	}
 	l := g.conf.Ledger
 	size := l.Head().Size

@@ -62,7 +62,7 @@ func anchored(t *testing.T, g *anchor.Group, mine func()) {
 	t.Helper()
 	for range 3000 {
 		mine()
-		if s := g.Status()[0]; s.Waiting.IsZero() && s.State == "final" {
+		if s := g.Status()[0]; s.Waiting.IsZero() && s.Size == s.Final {
 			return
 		}
 		time.Sleep(10 * time.Millisecond)
