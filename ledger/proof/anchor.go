@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/lendlog/lendlog/ledger/canon"
@@ -481,6 +483,41 @@ func (t *Trust) confirmed(c *Chain, b chain.Block) error {
 		return t.Confirm(c.ID, b)
 	}
 	return fmt.Errorf("look up whether %s has, and finally, block %d with the hash %s; then name it with --block %d:%d:%s, or in the trust file", c, b.Number, b.Hash, c.ID, b.Number, b.Hash)
+}
+
+// AddBlock adds a block of a chain of the policy, of which whoever verifies found
+// out that the chain has it, finally: chain id, number and hash, with colons
+// between.
+func (t *Trust) AddBlock(s string) error {
+	parts := strings.Split(s, ":")
+	if len(parts) != 3 {
+		return errors.New("a block is written ID:NUMBER:HASH, of which ID is that of the chain")
+	}
+	id, err := strconv.ParseUint(parts[0], 10, 53)
+	if err != nil {
+		return errors.New("the id of a chain is a number")
+	}
+	n, err := strconv.ParseUint(parts[1], 10, 53)
+	if err != nil {
+		return errors.New("the number of a block is a number")
+	}
+	hash, err := chain.ParseHash(parts[2])
+	if err != nil {
+		return fmt.Errorf("the hash of a block: %w", err)
+	}
+	named := false
+	chains := slices.Clone(t.Chains)
+	for i := range chains {
+		if c := &chains[i]; c.ID == id {
+			c.Blocks = append(slices.Clone(c.Blocks), BlockID{n, hash})
+			named = true
+		}
+	}
+	if !named {
+		return fmt.Errorf("the policy names no contract on chain %d", id)
+	}
+	t.Chains = chains
+	return nil
 }
 
 // stamp verifies a time stamp where the policy names authorities.
