@@ -5,3 +5,6 @@
 package ethereum_test
 
 const everyCall = 3
+
+// killed is how often the process is killed, unless LENDLOG_KILLS says.
+const killed = "60"

@@ -377,13 +377,18 @@ func (s *Service) plan(ctx context.Context) (moved bool, err error) {
 		if err != nil {
 			return false, err
 		}
-		return true, s.save(func(st *state) {
-			st.Pending, st.Next = &pending{Note: next.Note, State: stateMined, Mined: at}, nil
-		})
+		return true, s.save(func(st *state) { st.found(next.Note, at) })
 	}
 	nonce, err := s.nonce(ctx, common.Hash(final.Hash))
 	if err != nil {
 		return false, err
+	}
+	if i := s.state.lost(nonce); i >= 0 {
+		s.looked = 0
+		return true, s.save(func(st *state) { st.recover(i) })
+	}
+	if len(s.state.Lost) == maxLost {
+		return false, degrade("%d transactions were given up: look at the endpoints, which contradict themselves", maxLost)
 	}
 	tx, err := s.first(ctx, next, nonce)
 	if err != nil {
@@ -465,19 +470,20 @@ func (s *Service) nonce(ctx context.Context, final common.Hash) (uint64, error) 
 		err := s.alarm("the account %v has sent %d transactions, of which %d were final: the chain lost some", s.Address(), nonce, *known)
 		return 0, errors.Join(degrade("the account has sent %d transactions, of which %d were final: look at the endpoints, and resume", nonce, *known), err)
 	}
-	if known := s.state.Nonce; known == nil || nonce > *known {
-		if err := s.save(func(st *state) {
-			if known != nil {
-				st.alarm("the account %v has sent %d transactions that were not made here, from nonce %d on: somebody else has the key", s.Address(), nonce-*known, *known)
-			}
-			st.Nonce = &nonce
-		}); err != nil {
+	mined, waiting, err := s.network.Nonce(ctx, s.Address())
+	if err != nil {
+		return 0, fmt.Errorf("couldn't read the account's nonce: %w", err)
+	}
+	if mined < nonce {
+		return 0, fmt.Errorf("the account is said to have sent %d transactions, and %d in final blocks", mined, nonce)
+	}
+	if known := s.state.Nonce; known != nil && nonce > *known {
+		if err := s.alarm("the account %v has sent %d transactions that were not made here, from nonce %d on: somebody else has the key", s.Address(), nonce-*known, *known); err != nil {
 			return 0, err
 		}
 	}
-	_, waiting, err := s.network.Nonce(ctx, s.Address())
-	if err != nil {
-		return 0, fmt.Errorf("couldn't read the account's nonce: %w", err)
+	if s.state.lost(nonce) >= 0 {
+		return nonce, nil
 	}
 	if waiting > nonce {
 		err := s.alarm("the account %v has a transaction with nonce %d that was not made here: somebody else has the key", s.Address(), nonce)
@@ -561,10 +567,10 @@ func (s *Service) deliver(ctx context.Context) (moved bool, err error) {
 	// The nonce is read first: once it is taken in a final block, a receipt that
 	// there is will be found after.
 	final, ferr := s.finality(ctx)
-	taken := false
+	nonce, _ := p.nonce()
+	used := nonce // of the account, in final blocks
 	if ferr == nil {
-		nonce, err := s.network.AgreedNonce(ctx, s.Address(), common.Hash(final.Hash))
-		ferr, taken = err, err == nil && nonce > p.nonce()
+		used, ferr = s.network.AgreedNonce(ctx, s.Address(), common.Hash(final.Hash))
 	}
 	at, err := s.receipt(ctx, p)
 	switch {
@@ -572,8 +578,13 @@ func (s *Service) deliver(ctx context.Context) (moved bool, err error) {
 		return false, err
 	case at != nil:
 		return true, s.save(func(st *state) { st.Pending.State, st.Pending.Mined = stateMined, at })
-	case taken:
+	case ferr == nil && used > nonce:
 		return s.taken(ctx, common.Hash(final.Hash))
+	case ferr == nil && used < nonce:
+		return true, s.save(func(st *state) {
+			st.alarm("the account %v has sent %d transactions in final blocks, and one was made with nonce %d: the endpoints contradict themselves", s.Address(), used, nonce)
+			st.lose()
+		})
 	}
 	refused := s.send(ctx)
 	if d := (degraded{}); refused != nil && !errors.As(refused, &d) {
@@ -617,7 +628,7 @@ func (s *Service) taken(ctx context.Context, final common.Hash) (moved bool, err
 	if err != nil {
 		return false, err
 	}
-	nonce := s.state.Pending.nonce()
+	nonce, _ := s.state.Pending.nonce()
 	there, err := s.network.AgreedHead(ctx, s.Address(), originHash(s.opt.Origin), final)
 	if err != nil {
 		return false, fmt.Errorf("couldn't read what is anchored: %w", err)
@@ -629,20 +640,13 @@ func (s *Service) taken(ctx context.Context, final common.Hash) (moved bool, err
 		}
 	}
 	return true, s.save(func(st *state) {
-		next := nonce + 1
-		st.Nonce = &next
-		ours := at != nil && slices.ContainsFunc(st.Pending.Attempts, func(a attempt) bool { return hashOf(a.Raw) == at.Tx })
-		if !ours {
-			st.alarm("a transaction that was not made here took nonce %d of the account %v: somebody else has the key", nonce, s.Address())
+		if at != nil && st.found(head.Note, at) {
+			return
 		}
-		switch {
-		case ours:
-			st.Pending.State, st.Pending.Mined = stateMined, at
-		case at != nil:
-			st.Pending = &pending{Note: st.Pending.Note, State: stateMined, Mined: at}
-		default:
-			st.replan()
+		if at == nil {
+			st.lose()
 		}
+		st.alarm("a transaction that was not made here took nonce %d of the account %v: somebody else has the key", nonce, s.Address())
 	})
 }
 
@@ -818,16 +822,18 @@ func (s *Service) without(ctx context.Context, head anchor.Head, receipts types.
 	}
 	return true, s.save(func(st *state) {
 		st.settle(p, cost)
-		st.Pending = &pending{Note: head.Note, State: stateMined, Mined: at}
+		st.Pending = nil
+		st.found(head.Note, at)
 	})
 }
 
 // settle counts what a transaction cost that is final.
 func (s *state) settle(p *pending, cost *big.Int) {
-	if len(p.Attempts) > 0 {
-		next := p.nonce() + 1
+	if n, ok := p.nonce(); ok {
+		next := n + 1
 		s.Nonce = &next
 		s.Spent = new(big.Int).Add(s.Spent, cost)
+		s.Lost = slices.DeleteFunc(slices.Clone(s.Lost), func(p pending) bool { lost, _ := p.nonce(); return lost < next })
 	}
 }
 
@@ -897,8 +903,8 @@ func (s *Service) tell(err error) {
 	case p != nil:
 		out.State = p.State
 		out.Details["attempts"] = len(p.Attempts)
-		if len(p.Attempts) > 0 {
-			out.Details["nonce"] = p.nonce()
+		if nonce, ok := p.nonce(); ok {
+			out.Details["nonce"] = nonce
 			out.Details["transaction"] = hashOf(p.Attempts[len(p.Attempts)-1].Raw).Hex()
 		}
 		if p.Mined != nil {

@@ -358,6 +358,49 @@ func TestStranger(t *testing.T) {
 	})
 }
 
+// A nonce that was given up because of a lie is taken up again with what it had,
+// though a newer checkpoint is to be anchored by then.
+func TestGivenUpForALie(t *testing.T) {
+	for _, lie := range []string{"0x5", "0x0"} {
+		t.Run(lie, func(t *testing.T) {
+			eachRuleSet(t, func(t *testing.T, c *devChain) {
+				b, d := newBook(1), c.door()
+				r := newRig(t, c, d).open()
+				r.anchored(b.head(2))
+				d.set(swallow)
+				r.submit(b.head(6))
+				r.in("sent")
+				r.submit(b.head(8))
+				c.mine(1)
+				d.set(func(method string, _ []json.RawMessage, next func() (any, error)) (any, error) {
+					if method == "eth_getTransactionCount" {
+						return lie, nil
+					}
+					return swallow(method, nil, next)
+				})
+				_, _ = r.open().Poll(t.Context())
+				if s := r.Status(); len(s.Alarms) == 0 || len(r.state.Lost) != 1 {
+					t.Fatalf("%+v", s)
+				}
+				d.set(nil)
+				for i := 0; r.Status().Final != 8; i++ {
+					if i == 60 {
+						t.Fatalf("%+v", r.Status())
+					}
+					if f := r.open().poll(); f != nil {
+						r.holds(f, b.head(f.Head.Size))
+						if err := r.Done(f.ID); err != nil {
+							t.Fatal(err)
+						}
+					}
+					c.mine(1)
+				}
+				c.oneContent()
+			})
+		})
+	}
+}
+
 // A transaction of a stranger that waits is waited for, before anything is
 // signed.
 func TestStrangerWaits(t *testing.T) {

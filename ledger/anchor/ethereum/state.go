@@ -30,6 +30,7 @@ const (
 	maxState    = 4 << 20
 	maxAttempts = 256
 	maxAlarms   = 16
+	maxLost     = 16
 )
 
 // What becomes of a transaction.
@@ -64,6 +65,10 @@ type state struct {
 	Next []byte `json:"next,omitempty"`
 	// Pending has the one nonce that is not final.
 	Pending *pending `json:"pending,omitempty"`
+	// Lost are given up, since another transaction was said to have their nonce, or
+	// none to have the one before. Where that was a lie they are taken up again, so
+	// that no nonce ever has two checkpoints.
+	Lost []pending `json:"lost,omitempty"`
 	// Final waits to be archived.
 	Final *final `json:"final,omitempty"`
 	// Last is the newest anchor that is final.
@@ -72,7 +77,7 @@ type state struct {
 	Failed string   `json:"failed,omitempty"`
 	Alarms []string `json:"alarms,omitempty"`
 
-	// Nonce is that of the next transaction, where it is known.
+	// Nonce is the one after the newest that was used here in a final block.
 	Nonce *uint64 `json:"nonce,omitempty"`
 	// Seen is the newest block that was final.
 	Seen *seen `json:"seen,omitempty"`
@@ -222,16 +227,32 @@ func (s *state) check() error {
 	if l := s.Last; l != nil && (l.ID == "" || l.Size <= 0) {
 		return errors.New("last: it is incomplete")
 	}
+	if len(s.Lost) > maxLost {
+		return fmt.Errorf("lost: it has more than %d", maxLost)
+	}
+	nonces := map[uint64]bool{}
+	for i := range s.Lost {
+		if err := s.checkPending(&s.Lost[i]); err != nil {
+			return fmt.Errorf("lost: %w", err)
+		}
+		n, ok := s.Lost[i].nonce()
+		if !ok || nonces[n] || s.Lost[i].Mined != nil {
+			return errors.New("lost: each has a nonce of its own, and no block")
+		}
+		nonces[n] = true
+	}
 	if s.Pending != nil {
-		if err := s.checkPending(); err != nil {
+		if err := s.checkPending(s.Pending); err != nil {
 			return fmt.Errorf("pending: %w", err)
+		}
+		if n, ok := s.Pending.nonce(); ok && nonces[n] {
+			return errors.New("pending: it has the nonce of one that is lost")
 		}
 	}
 	return nil
 }
 
-func (s *state) checkPending() error {
-	p := s.Pending
+func (s *state) checkPending(p *pending) error {
 	head, err := parseHead(p.Note, s.Origin)
 	if err != nil {
 		return err
@@ -284,8 +305,13 @@ func (s *state) finalNote() []byte {
 	return s.Final.Note
 }
 
-// nonce is that of the attempts; there are some.
-func (p *pending) nonce() uint64 { return p.Attempts[0].tx().Nonce() }
+// nonce is that of the attempts, if there are some.
+func (p *pending) nonce() (n uint64, ok bool) {
+	if len(p.Attempts) == 0 {
+		return 0, false
+	}
+	return p.Attempts[0].tx().Nonce(), true
+}
 
 // reserved is what the pending transaction costs at most.
 func (s *state) reserved() *big.Int {
@@ -306,6 +332,56 @@ func (s *state) replan() {
 		s.Next = s.Pending.Note
 	}
 	s.Pending = nil
+}
+
+// lose gives up the pending transaction.
+func (s *state) lose() {
+	if p := *s.Pending; len(p.Attempts) > 0 {
+		p.State, p.Mined = stateSent, nil
+		s.Lost = append(s.Lost, p)
+	}
+	s.replan()
+}
+
+// lost returns which of those that are lost has a nonce; -1: none.
+func (s *state) lost(nonce uint64) int {
+	return slices.IndexFunc(s.Lost, func(p pending) bool { n, _ := p.nonce(); return n == nonce })
+}
+
+// recover takes up again one that is lost.
+func (s *state) recover(i int) {
+	p := s.Lost[i]
+	s.Lost = slices.Delete(slices.Clone(s.Lost), i, i+1)
+	s.Pending = &p
+	s.drop(p.Note)
+}
+
+// drop forgets that a checkpoint is to be anchored.
+func (s *state) drop(note []byte) {
+	if bytes.Equal(s.Next, note) {
+		s.Next = nil
+	}
+}
+
+// found has a checkpoint be anchored where its event was found, and reports
+// whether a transaction of the service's own did so.
+func (s *state) found(note []byte, at *mined) (ours bool) {
+	made := func(p pending) bool {
+		return slices.ContainsFunc(p.Attempts, func(a attempt) bool { return hashOf(a.Raw) == at.Tx })
+	}
+	if s.Pending == nil || !made(*s.Pending) {
+		if s.Pending != nil {
+			s.lose()
+		}
+		if i := slices.IndexFunc(s.Lost, made); i >= 0 {
+			s.recover(i)
+		} else {
+			s.Pending = &pending{Note: note}
+		}
+	}
+	s.drop(note)
+	s.Pending.State, s.Pending.Mined = stateMined, at
+	return len(s.Pending.Attempts) > 0
 }
 
 // alarm keeps what somebody has to look into. Each is kept once.

@@ -70,6 +70,10 @@ func goldenStates(t testing.TB) map[string]*state {
 			s.Pending = &pending{Note: b.head(5).Note, State: stateSent, Attempts: []attempt{signed(t, 5, nil), bumped}}
 			s.Next = b.head(9).Note
 		}),
+		"lost": with(func(s *state) {
+			s.Lost = []pending{{Note: b.head(5).Note, State: stateSent, Attempts: []attempt{signed(t, 5, nil), bumped}}}
+			s.Next = b.head(9).Note
+		}),
 		"mined": with(func(s *state) {
 			s.Pending = &pending{Note: b.head(5).Note, State: stateMined, Attempts: []attempt{signed(t, 5, nil)},
 				Mined: &mined{101, common.Hash{101}, hashOf(signed(t, 5, nil).Raw), 3}}
@@ -150,6 +154,11 @@ func TestParseStateRefuses(t *testing.T) {
 			s.Pending.Attempts[1] = signed(t, 5, func(x *types.DynamicFeeTx) { x.Value = big.NewInt(1) })
 		}, "attempt 2"},
 		"no transaction":           {"sent", func(s *state) { s.Pending.Attempts[1].Raw = []byte{2, 3} }, "no transaction"},
+		"lost in a block":          {"lost", func(s *state) { s.Lost[0].State, s.Lost[0].Mined = stateMined, &mined{} }, "no block"},
+		"lost without a nonce":     {"lost", func(s *state) { s.Lost[0].Attempts = nil }, "attempts"},
+		"lost twice":               {"lost", func(s *state) { s.Lost = append(s.Lost, s.Lost[0]) }, "nonce of its own"},
+		"lost and pending":         {"lost", func(s *state) { s.Pending = &s.Lost[0] }, "is lost"},
+		"too many lost":            {"lost", func(s *state) { s.Lost = slices.Repeat(s.Lost, maxLost+1) }, "more than"},
 		"final without its proof":  {"final", func(s *state) { s.Final.Nodes = nil }, "incomplete"},
 		"final that is not last":   {"final", func(s *state) { s.Last = nil }, "incomplete"},
 		"last of nothing":          {"failed", func(s *state) { s.Last.Size = 0 }, "incomplete"},
@@ -206,10 +215,7 @@ func FuzzParseState(f *testing.F) {
 			s.anchor()
 		}
 		if s.Pending != nil {
-			if len(s.Pending.Attempts) > 0 {
-				s.Pending.nonce()
-			}
-			s.replan()
+			s.found(s.Pending.Note, &mined{})
 		}
 		s.alarm("%s", "x")
 	})

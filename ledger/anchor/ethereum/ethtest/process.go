@@ -112,18 +112,24 @@ func InitGeth(t testing.TB, dir string, genesis *core.Genesis) {
 	}
 }
 
-// give makes a block of a transaction.
+// give makes a block of a transaction. The pool is a moment behind when blocks
+// were taken back.
 func (c GethChain) give(from *ecdsa.PrivateKey, to common.Address, wei *big.Int) {
 	c.t.Helper()
-	nonce, err := c.Client.NonceAt(context.Background(), Address(from), nil)
-	if err != nil {
-		c.t.Fatal(err)
+	var err error
+	for range 1000 {
+		var nonce uint64
+		if nonce, err = c.Client.NonceAt(context.Background(), Address(from), nil); err != nil {
+			c.t.Fatal(err)
+		}
+		tx := c.Sign(from, nonce, to, wei, nil)
+		if err = c.Client.SendTransaction(context.Background(), tx); err == nil {
+			c.Receipt(tx.Hash())
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
 	}
-	tx := c.Sign(from, nonce, to, wei, nil)
-	if err := c.Client.SendTransaction(context.Background(), tx); err != nil {
-		c.t.Fatal(err)
-	}
-	c.Receipt(tx.Hash())
+	c.t.Fatal(err)
 }
 
 // SetHead takes blocks back, with what is final.

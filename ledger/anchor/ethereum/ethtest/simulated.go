@@ -7,6 +7,11 @@ import (
 	"log/slog"
 	"maps"
 	"math/big"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	neturl "net/url"
+	"sync"
 	"testing"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -46,11 +51,14 @@ func EachRules(t *testing.T, test func(*testing.T, *SimulatedChain)) {
 type SimulatedChain struct {
 	*Chain
 	// Lag is by how many blocks what is final is behind the newest one, after
-	// Mine. It is 3 unless a test sets it.
+	// Mine, unless it was nearer before. It is 3 unless a test sets it.
 	Lag uint64
 
 	eth    *eth.Ethereum
 	beacon *catalyst.SimulatedBeacon
+
+	busy  sync.RWMutex // held while blocks are made, and for each call
+	final uint64       // the newest block that is, guarded by busy
 }
 
 // Simulated starts a chain with the factory of deterministic deployments. change
@@ -100,39 +108,73 @@ func Simulated(t testing.TB, rules *params.ChainConfig, change ...func(*core.Gen
 	if s.beacon, err = catalyst.NewSimulatedBeacon(0, common.Address{}, backend); err != nil {
 		t.Fatal(err)
 	}
-	s.Chain = newChain(t, stack.HTTPEndpoint(), func(n int) {
+	s.Chain = newChain(t, s.door(t, stack.HTTPEndpoint()), func(n int) {
+		s.busy.Lock()
+		defer s.busy.Unlock()
 		for range n {
 			s.beacon.Commit()
 		}
 		head := backend.BlockChain().CurrentBlock().Number.Uint64()
-		s.Finalize(head - min(head, s.Lag))
+		s.finalize(max(s.final, head-min(head, s.Lag)))
 	})
 	s.Finalize(0)
 	return s
 }
 
+// door has nobody ask while blocks are made or taken back, for then something
+// else is final for a moment.
+func (s *SimulatedChain) door(t testing.TB, to string) (url string) {
+	t.Helper()
+	u, err := neturl.Parse(to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := httputil.NewSingleHostReverseProxy(u)
+	proxy.ErrorHandler = func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) } // who asked hung up
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.busy.RLock()
+		defer s.busy.RUnlock()
+		proxy.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
 // Finalize says which block is final, also an earlier one than before.
 func (s *SimulatedChain) Finalize(number uint64) {
+	s.t.Helper()
+	s.busy.Lock()
+	defer s.busy.Unlock()
+	s.finalize(number)
+}
+
+func (s *SimulatedChain) finalize(number uint64) {
 	s.t.Helper()
 	h := s.eth.BlockChain().GetHeaderByNumber(number)
 	if h == nil {
 		s.t.Fatalf("the chain has no block %d", number)
 	}
+	s.final = number
 	s.eth.BlockChain().SetFinalized(h)
 	s.eth.BlockChain().SetSafe(h)
 }
 
 // Unfinalize has the chain forget what is final, as a node does that starts.
 func (s *SimulatedChain) Unfinalize() {
+	s.busy.Lock()
+	defer s.busy.Unlock()
+	s.final = 0
 	s.eth.BlockChain().SetFinalized(nil)
 	s.eth.BlockChain().SetSafe(nil)
 }
 
-// Reorg takes back the newest blocks. Their transactions are in the pool again,
+// Reorg takes back the newest blocks, final ones too. Their transactions are in the pool again,
 // with those that were there, unless they are lost. The next block is another
 // one than there was at its height.
 func (s *SimulatedChain) Reorg(depth uint64, lost bool) {
 	s.t.Helper()
+	s.busy.Lock()
+	defer s.busy.Unlock()
 	pool := s.eth.TxPool()
 	if err := pool.Sync(); err != nil {
 		s.t.Fatal(err)
@@ -148,7 +190,7 @@ func (s *SimulatedChain) Reorg(depth uint64, lost bool) {
 	if err := pool.Sync(); err != nil {
 		s.t.Fatal(err)
 	}
-	s.Finalize(parent.Number.Uint64() - min(parent.Number.Uint64(), s.Lag))
+	s.finalize(min(s.final, parent.Number.Uint64()))
 	if lost {
 		pool.Clear()
 		return
