@@ -27,7 +27,7 @@ fails() { # wants an exit code of a command: fails CODE COMMAND…
   shift
   printf '   $ %s\n' "$*"
   { "$@" 2>&1 || got=$?; } >"$work/out"
-  fold -sw 110 "$work/out" | sed 's/^/   /'
+  sed '/ says$/,/^[A-Z]/{/^[A-Z]/!d}' "$work/out" | fold -sw 110 | sed 's/^/   /'
   [ "$got" = "$want" ] || { echo "it ended with $got, and not with $want" >&2; exit 1; }
   printf '   (exit code %d)\n' "$got"
 }
@@ -99,7 +99,16 @@ for i in 1 2 3; do index=$(event $i); done
 run lendlog anchor now --quiet --server "$url"
 run lendlog anchor audit demo --anchors anchors.yaml --server "$url"
 
-#EVIDENCE
+say "5. A stranger verifies a payment offline; what is left to find out is one block hash"
+contract=$(lendlog anchor deploy demo --quiet --json --anchors anchors.yaml | first '"address":"\(0x[0-9a-f]*\)"')
+lendlog trust --dir ledger --chain "31337:$contract:$account" --quiet >trust.json
+echo "   A trust file asks for anchors by $account in that contract."
+lendlog prove "$index" --quiet --server "$url" --trust trust.json -o payment.json
+fails 4 lendlog-verify --trust trust.json payment.json
+block=$(lendlog-verify --trust trust.json payment.json 2>&1 | first '--block \(31337:[0-9]*:0x[0-9a-f]*\)' || true)
+echo "   Whoever looked that block up, in their own node or an explorer, says so:"
+fails 0 lendlog-verify --trust trust.json --block "$block" payment.json
+echo "   lendlog verify --rpc asks endpoints of the chain for it, once that takes the block for final."
 
 say "6. The lender keeps a copy of everything, goes on, and anchors again"
 stop
