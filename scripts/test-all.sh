@@ -39,6 +39,7 @@ contracts() {
 }
 
 step "checks" scripts/check.sh
+step "chains to test on" scripts/chains.sh anvil geth
 step "kills, failing system calls, soak" break_it
 step "all other tests, real data included" go test -count=1 -timeout 60m -tags 'alldata long' -skip "$breaking" ./...
 # Rot is found by processes that do one thing after the other.

@@ -5,7 +5,7 @@
 package ethereum_test
 
 // everyCall is how many of the calls that could fail do: one in so many.
-const everyCall = 7
+const everyCall = 13
 
 // killed is how often the process is killed, unless LENDLOG_KILLS says.
 const killed = "20"
