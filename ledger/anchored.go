@@ -10,6 +10,7 @@ import (
 	"sort"
 
 	"github.com/lendlog/lendlog/ledger/proof"
+	"github.com/lendlog/lendlog/ledger/record"
 	"github.com/lendlog/lendlog/ledger/tree"
 )
 
@@ -192,7 +193,7 @@ func (l *Ledger) addObserved(ctx context.Context, e *proof.Evidence, under basis
 		if err := placed(p[0], leaf{observed.Leaf, observed.Entry}); err != nil {
 			return err
 		}
-		if observed.Leaf.Entry.Type != proof.TypeObserved {
+		if observed.Leaf.Entry.Type != record.TypeChainObserved {
 			continue
 		}
 		if _, err := l.prove(e, under, observed, func(string) bool { return false }); err != nil {

@@ -399,7 +399,7 @@ func (c *Client) evidence(ctx context.Context, index int64, pointers []string) (
 func isOf(records []proof.Record, index int64) bool {
 	for _, r := range records[1:] {
 		leaf, err := record.ParseLeaf(r.Entry)
-		if err != nil || leaf.Entry == nil || leaf.Entry.Type != proof.TypeObserved || r.Index >= index || len(r.Disclosures) > 0 {
+		if err != nil || leaf.Entry == nil || leaf.Entry.Type != record.TypeChainObserved || r.Index >= index || len(r.Disclosures) > 0 {
 			return false
 		}
 	}

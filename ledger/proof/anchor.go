@@ -632,7 +632,7 @@ type observed struct {
 // to be on a chain. Time is 0 where only the record says it.
 func (v *verifier) observations() (out []observed) {
 	for _, l := range v.links {
-		if l.Type != TypeObserved {
+		if l.Type != record.TypeChainObserved {
 			continue
 		}
 		id, _ := l.Open.Get("chain")
@@ -653,10 +653,6 @@ func (v *verifier) observations() (out []observed) {
 	}
 	return out
 }
-
-// TypeObserved is of records that name a block of a chain: evidence carries them to
-// show that a record behind one is later.
-const TypeObserved = "org.lendlog.chain.observed.v1"
 
 // observed tells on which chain of the policy a block is, nil where that is not
 // known, and sets its time where that is.

@@ -494,7 +494,7 @@ func (v *verifier) subject(rec *Record, e *record.Entry, d disclosed) bool {
 // that names a block, which stands in evidence of others, has none: what it says is
 // held against the policy's blocks.
 func (v *verifier) submitter(rec *Record, e *record.Entry, d disclosed) {
-	if len(v.trust.Submitters) == 0 || e.Type == TypeObserved {
+	if len(v.trust.Submitters) == 0 || e.Type == record.TypeChainObserved {
 		return
 	}
 	doc, ok := d.event(e)
