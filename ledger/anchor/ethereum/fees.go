@@ -22,9 +22,11 @@ func (d degraded) Error() string { return d.why }
 func degrade(format string, args ...any) error { return degraded{fmt.Sprintf(format, args...)} }
 
 // firstFees are those of a first attempt: the median tip, and room for the base
-// fee to double, below the ceilings.
+// fee to double, below the ceilings. The tip is half of its ceiling at most, for a
+// bump has to raise it too, also where it is the base fee that rose.
 func (s *settings) firstFees(p Price) (tip, fee *big.Int, err error) {
-	tip = lesser(greater(p.Tip, big.NewInt(minTip)), s.maxTip)
+	most := new(big.Int).Rsh(s.maxTip, 1)
+	tip = lesser(greater(p.Tip, big.NewInt(minTip)), greater(most, lesser(big.NewInt(minTip), s.maxTip)))
 	now := new(big.Int).Add(p.Base, tip)
 	if now.Cmp(s.maxFee) > 0 {
 		return nil, nil, degrade("a unit of gas costs %s gwei, which is over fees.maxFeeGwei: it is waited for less; raise the ceiling to go on", inGwei(now))
