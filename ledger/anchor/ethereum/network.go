@@ -80,7 +80,7 @@ func newNetwork(c Config) (*Network, error) {
 // Close gives back connections.
 func (n *Network) Close() {
 	for _, e := range n.endpoints {
-		e.client.Close()
+		e.close()
 	}
 }
 

@@ -158,6 +158,9 @@ func (s *Service) Close() error {
 	if s.network != nil {
 		s.network.Close()
 	}
+	if r, ok := s.signer.(*remote); ok {
+		r.close()
+	}
 	var err error
 	for _, f := range s.locks {
 		err = errors.Join(err, f.Close())

@@ -3,16 +3,19 @@
 package ethereum
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/big"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
@@ -826,6 +829,28 @@ func TestLocks(t *testing.T) {
 				t.Errorf("%v", err)
 			}
 		})
+	}
+}
+
+// A clock that is wrong by years is warned of, once, and changes nothing else.
+func TestClock(t *testing.T) {
+	for _, years := range []int{-10, 10} {
+		c := newDevChain(t, ruleSets["osaka"])
+		b, r := newBook(1), newRig(t, c)
+		var log bytes.Buffer
+		r.opt.Logger = slog.New(slog.NewTextHandler(&log, nil))
+		r.opt.Now = func() time.Time { return time.Now().AddDate(years, 0, 0) }
+		r.open()
+		for _, size := range []int64{3, 5} {
+			r.anchored(b.head(size))
+		}
+		r.quiet()
+		if n := strings.Count(log.String(), "set the clock right"); n != 1 && years < 0 || n != 0 && years > 0 {
+			t.Errorf("%d warnings with a clock %d years off: %s", n, years, &log)
+		}
+		if err := r.Close(); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
