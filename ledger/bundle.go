@@ -108,6 +108,9 @@ func (m *bundling) begin(w io.Writer) (err error) {
 	if err := m.head.Check(); err != nil {
 		return fmt.Errorf("%w: %w", ErrBundling, err)
 	}
+	if m.head.Anchored, err = m.l.anchorsOf(basis{view: m.pub.view, size: m.size}, m.size-1); err != nil {
+		return err
+	}
 	m.out, err = proof.NewBundleWriter(w, &m.head)
 	return err
 }

@@ -184,6 +184,9 @@ func Create(ctx context.Context, dir string, o CreateOptions) (err error) {
 	if l.witnessed, err = store.OpenWitnessed(filepath.Join(dir, witnessedFile)); err != nil {
 		return errors.Join(err, l.mirror.Close(), l.store.Close(), l.headFile.Close())
 	}
+	if l.anchored, err = store.OpenAnchored(filepath.Join(dir, anchoredFile)); err != nil {
+		return errors.Join(err, l.witnessed.Close(), l.mirror.Close(), l.store.Close(), l.headFile.Close())
+	}
 	defer func() { err = errors.Join(err, l.Close()) }()
 	l.tiles = newTileCache(l.store)
 	v, err := vault.Open(conf.Paths.Vault, keys.Vault, conf.Origin)

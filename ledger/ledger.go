@@ -126,6 +126,7 @@ type Ledger struct {
 	mirror    *store.Mirror
 	headFile  *store.HeadFile
 	witnessed *store.Witnessed
+	anchored  *store.Anchored
 	ballast   *store.Ballast // owned by Run
 	short     bool           // the store was opened with too little free space
 	tiles     *tileCache
@@ -277,7 +278,7 @@ func (l *Ledger) Append(ctx context.Context, ev *record.Event, submitter string)
 func (l *Ledger) Close() error {
 	var err error
 	l.closing.Do(func() {
-		err = errors.Join(l.store.Close(), l.mirror.Close(), l.witnessed.Close(), l.headFile.Close())
+		err = errors.Join(l.store.Close(), l.mirror.Close(), l.witnessed.Close(), l.anchored.Close(), l.headFile.Close())
 	})
 	return err
 }

@@ -109,6 +109,9 @@ func openFiles(dir string, o Options) (l *Ledger, err error) {
 	if l.witnessed, err = store.OpenWitnessed(filepath.Join(dir, witnessedFile)); err != nil {
 		return nil, errors.Join(err, l.mirror.Close(), l.store.Close(), l.headFile.Close())
 	}
+	if l.anchored, err = store.OpenAnchored(filepath.Join(dir, anchoredFile)); err != nil {
+		return nil, errors.Join(err, l.witnessed.Close(), l.mirror.Close(), l.store.Close(), l.headFile.Close())
+	}
 	l.tiles = newTileCache(l.store)
 	return l, nil
 }
@@ -177,7 +180,7 @@ func (l *Ledger) check(ctx context.Context) error {
 	} else if root != seen.Root {
 		return fmt.Errorf("the store does not continue the published checkpoint %d: it is a fork of this ledger, or another one; put the right store back or run `lendlog repair`", seen.Size)
 	}
-	if err := l.checkWitnessed(view); err != nil {
+	if err := errors.Join(l.checkWitnessed(view), l.checkAnchored(view)); err != nil {
 		return err
 	}
 	l.state.edge, l.state.head = view.Edge, head

@@ -24,8 +24,8 @@ const (
 var ErrTooMany = errors.New("there is too much for one file")
 
 // Prove makes evidence of one record under the newest checkpoint that witnesses
-// cosigned, with the nearest ones before and after the record; until one of them
-// covers it, under the newest published checkpoint. It discloses those sealed
+// cosigned, with the nearest ones before and after the record, and the nearest
+// anchors after it; until a witnessed one covers it, under the newest published checkpoint. It discloses those sealed
 // members for which disclose returns true; nil discloses all. The subject is
 // proved when its member is disclosed.
 func (l *Ledger) Prove(ctx context.Context, index int64, disclose func(pointer string) bool) (*proof.Evidence, error) {
@@ -49,7 +49,7 @@ func (l *Ledger) Prove(ctx context.Context, index int64, disclose func(pointer s
 	if err != nil {
 		return nil, err
 	}
-	if err := l.addWitnessed(e, base); err != nil {
+	if err := l.addOutside(e, base); err != nil {
 		return nil, err
 	}
 	if slices.Contains(disclosed, "/subject") {
@@ -114,7 +114,7 @@ func (l *Ledger) ProveSubject(ctx context.Context, kind, id string, disclose fun
 	if _, err = l.prove(e, base, root, nil); err != nil {
 		return nil, err
 	}
-	return e, l.addWitnessed(e, base)
+	return e, l.addOutside(e, base)
 }
 
 // A basis is the checkpoint that a file of evidence is made under: of a size
@@ -180,6 +180,22 @@ func (l *Ledger) disclose(e *proof.Evidence, r *Record, disclose func(pointer st
 	}
 	e.Records = append(e.Records, rec)
 	return disclosed, nil
+}
+
+// addOutside adds to evidence what others have of the ledger around its records.
+func (l *Ledger) addOutside(e *proof.Evidence, under basis) error {
+	if err := l.addWitnessed(e, under); err != nil {
+		return err
+	}
+	indexes := make([]int64, len(e.Records))
+	for i, r := range e.Records {
+		indexes[i] = r.Index
+	}
+	var err error
+	if e.Anchored, err = l.anchorsOf(under, indexes...); err != nil {
+		return l.outOfRange(err)
+	}
+	return nil
 }
 
 // addWitnessed adds to evidence the nearest witnessed checkpoints before and

@@ -118,15 +118,7 @@ func (l *Ledger) checkWitnessed(view tree.View) error {
 		l.opt.Logger.Warn("the newest checkpoint in the archive of witnessed ones does not verify", "error", err)
 		return nil
 	}
-	if cp.Size > view.Size {
-		return fmt.Errorf("the store has %d records, but checkpoint %d was witnessed: it was rolled back; run `lendlog repair` to refill it from the mirror", view.Size, cp.Size)
-	}
-	if root, err := view.RootAt(cp.Size); err != nil {
-		return err
-	} else if root != cp.Root {
-		return fmt.Errorf("the store does not continue the witnessed checkpoint %d: it is a fork of this ledger, or another one; put the right store back or run `lendlog repair`", cp.Size)
-	}
-	return nil
+	return continues(view, cp, "witnessed")
 }
 
 // Hold has the ledger refuse appends, and append nothing of its own, until

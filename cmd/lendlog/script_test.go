@@ -45,6 +45,10 @@ func TestScripts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	golden, err := filepath.Abs("../../ledger/proof/testdata")
+	if err != nil {
+		t.Fatal(err)
+	}
 	builtin, err := record.Builtin()
 	if err != nil {
 		t.Fatal(err)
@@ -57,6 +61,7 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata/script",
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("DATA", data)
+			e.Setenv("GOLDEN", golden)
 			// The indexes of the first records that are submitted to a new
 			// ledger, which begins with genesis, all types and an index-root.
 			for i := range 3 {

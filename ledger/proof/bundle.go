@@ -47,6 +47,7 @@ type Bundle struct {
 	Period     *Period
 	Sample     *Sample
 	Query      *Query
+	Anchored   []Anchored // of checkpoints that cover the whole file, or for nothing
 }
 
 // A Period claims that the lines of the file are all leaves of the log from
@@ -177,6 +178,9 @@ func NewBundleWriter(w io.Writer, b *Bundle) (*BundleWriter, error) {
 	default:
 		m = append(m, member("query", canon.Map(member("filter", canon.Text(b.Query.Filter)))))
 	}
+	if len(b.Anchored) > 0 {
+		m = append(m, member("anchors", anchorsValue(b.Anchored)))
+	}
 	return out, out.line(m...)
 }
 
@@ -300,6 +304,9 @@ func (r *bundleReader) head() (*Bundle, error) {
 			q := open(v, "/query", o.err)
 			b.Query = &Query{Filter: q.text("filter")}
 			q.end()
+		}
+		if has(o, "anchors") {
+			b.Anchored = parseAnchors(o)
 		}
 		o.end()
 	})

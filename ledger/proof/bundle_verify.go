@@ -62,7 +62,7 @@ type bundleVerifier struct {
 	last        int64       // index of the last line
 	lines       int64
 	recorded    time.Time // of the last entry
-	latest      time.Time // that an entry may be of, by the witnesses' clocks; zero where none are asked for
+	latest      time.Time // that an entry may be of, by the clocks of witnesses and anchors; zero where none are asked for
 	inside      int64     // lines that lie within the period
 	after       bool      // the last line lies behind it
 	drawn       []int64   // of a Sample: what is still to come
@@ -93,6 +93,13 @@ func (v *bundleVerifier) verify(t *Trust, r *bundleReader, head func(*Bundle) er
 		v.total.add("time", -1, Note, "witnesses cosigned the ledger with these records by %s; that each was not there long before shows evidence", by.UTC().Format(record.TimeLayout))
 	}
 	v.total.genesis(t, v.Genesis, cp)
+	anchored := v.total.anchors(t, cp, v.Bundle.Anchored)
+	if before := v.total.covers(t, &anchored, -1, cp.Size-1); !before.IsZero() {
+		if latest := before.Add(t.tolerance()); v.latest.IsZero() || latest.Before(v.latest) {
+			v.latest = latest
+		}
+		v.total.add("time", -1, Note, "the ledger with these records was there by %s, by its anchors", before.UTC().Format(record.TimeLayout))
+	}
 	v.verifier = verifier{Report: &v.one, trust: t, checkpoint: cp, schemas: map[[32]byte]*schema{}, subjects: map[term.Term]string{}}
 	v.last, v.shows = -1, true
 	switch {
@@ -192,7 +199,7 @@ func (v *bundleVerifier) add(rec *Record, line int64) error {
 	if v.contiguous {
 		v.prefix.Append(tree.LeafHash(rec.Entry))
 	}
-	v.one.Checks, v.one.Shown, v.links = v.one.Checks[:0], v.one.Shown[:0], v.links[:0]
+	v.one.Checks, v.one.Shown, v.links, v.roots = v.one.Checks[:0], v.one.Shown[:0], v.links[:0], v.roots[:0]
 	v.record(rec)
 	var e *record.Entry
 	if len(v.links) > 0 {
@@ -202,7 +209,7 @@ func (v *bundleVerifier) add(rec *Record, line int64) error {
 		}
 		v.recorded = e.Recorded
 		if !v.latest.IsZero() && e.Recorded.After(v.latest) {
-			v.one.add("time", rec.Index, Fail, "it says that it was recorded at %s, but witnesses had cosigned the ledger with it: it was dated forward", e.Recorded.Format(record.TimeLayout))
+			v.one.add("time", rec.Index, Fail, "it says that it was recorded at %s, but witnesses cosigned the ledger with it, or it was anchored, before: it was dated forward", e.Recorded.Format(record.TimeLayout))
 		}
 	}
 	switch {

@@ -40,6 +40,7 @@ type Evidence struct {
 	Records    []Record
 	Complete   []Complete
 	Witnessed  []Witnessed
+	Anchored   []Anchored
 
 	// Sections lists members that this verifier does not know. Bytes does not
 	// write them. A verdict that ignores them is at best INCOMPLETE.
@@ -152,6 +153,9 @@ func ParseEvidence(b []byte) (*Evidence, error) {
 				o.fail("witnesses", "is not of one to 2,048 checkpoints; leave it out, or make several files")
 			}
 		}
+		if has(o, "anchors") {
+			e.Anchored = parseAnchors(o)
+		}
 		for _, m := range o.Members {
 			if !o.taken[m.Name] {
 				e.Sections = append(e.Sections, m.Name)
@@ -224,6 +228,9 @@ func (e *Evidence) Bytes() []byte {
 			list.Items = append(list.Items, canon.Map(member("checkpoint", canon.Text(string(w.Checkpoint))), member("proof", encodeHashes(w.Proof))))
 		}
 		members = append(members, member("witnesses", list))
+	}
+	if len(e.Anchored) > 0 {
+		members = append(members, member("anchors", anchorsValue(e.Anchored)))
 	}
 	return document(members...)
 }

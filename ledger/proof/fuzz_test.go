@@ -33,10 +33,11 @@ func FuzzParseEvidence(f *testing.F) {
 	for _, l := range w.leaves {
 		leaves[string(l)] = true
 	}
-	for _, name := range []string{"evidence", "evidence-plain", "evidence-signed", "evidence-restricted", "evidence-complete", "evidence-witnessed"} {
+	for _, name := range []string{"evidence", "evidence-plain", "evidence-signed", "evidence-restricted", "evidence-complete", "evidence-witnessed", "evidence-anchored", "evidence-stamped"} {
 		f.Add(read(f, "testdata/"+name+".json"))
 	}
 	f.Add([]byte(`{"v":"lendlog-evidence/1","checkpoint":"","genesis":{"entry":"","proof":[]},"schemas":[],"records":[{"index":0,"entry":"","proof":[],"disclosures":[]}]}`))
+	policies := []*proof.Trust{w.witnessedTrust(2), w.anchoredTrust(3, 5), w.stampedTrust()}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		e, err := proof.ParseEvidence(b)
 		if err != nil {
@@ -46,7 +47,9 @@ func FuzzParseEvidence(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		printable(t, proof.Verify(w.witnessedTrust(2), e))
+		for _, p := range policies {
+			printable(t, proof.Verify(p, e))
+		}
 		r := proof.Verify(&w.trust, e)
 		sections := e.Sections
 		e.Sections = nil

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/lendlog/lendlog/ledger/canon"
+	"github.com/lendlog/lendlog/ledger/proof/chain"
 	"github.com/lendlog/lendlog/ledger/term"
 	"github.com/lendlog/lendlog/ledger/tree"
 )
@@ -37,6 +38,13 @@ type Trust struct {
 	Submitters []SubmitterKey // when not empty, signatures of events are demanded
 
 	Witnesses *Witnesses // nil demands none
+	Chains    []Chain    // when not empty, each record has to be anchored on one
+	Stamps    *Stamps    // nil demands none
+
+	// Confirm tells whether a chain has a block, and that it is final there; nil
+	// asks nobody beyond the blocks that Chains name. Its error says why that is
+	// not known, or is ErrOtherBlock. It is no part of a trust file.
+	Confirm func(chainID uint64, b chain.Block) error
 
 	// Unsupported lists demands of the policy that this verifier cannot
 	// check; they make every verdict at best INCOMPLETE.
@@ -67,16 +75,7 @@ func ParseTrust(b []byte) (*Trust, error) {
 		for i, v := range o.need("keys", canon.Array).Items {
 			k := open(v, fmt.Sprintf("/keys/%d", i), o.err)
 			tk := TrustedKey{Key: k.text("key")}
-			if _, ok := k.Get("from"); ok {
-				tk.From = k.number("from")
-			}
-			if _, ok := k.Get("to"); ok {
-				tk.To = k.number("to")
-				if tk.To == 0 || tk.To < tk.From {
-					k.fail("to", "is not a size from \"from\" on")
-				}
-			}
-			k.taken["from"], k.taken["to"] = true, true
+			tk.From, tk.To = k.sizes()
 			k.end()
 			t.Keys = append(t.Keys, tk)
 			v, err := note.NewVerifier(tk.Key)
@@ -108,12 +107,16 @@ func ParseTrust(b []byte) (*Trust, error) {
 		if v, ok := o.take("witnesses", canon.Object); ok {
 			t.Witnesses = parseWitnesses(open(v, "/witnesses", o.err))
 		}
-		for _, name := range []string{"chains", "maxAgeSeconds"} {
-			o.taken[name] = true
-			if _, ok := o.Get(name); ok {
-				t.Unsupported = append(t.Unsupported, name)
-			}
+		if has(o, "chains") {
+			t.Chains = parseChains(o)
 		}
+		if v, ok := o.take("stamps", canon.Object); ok {
+			t.Stamps = parseStamps(open(v, "/stamps", o.err))
+		}
+		if has(o, "maxAgeSeconds") {
+			t.Unsupported = append(t.Unsupported, "maxAgeSeconds")
+		}
+		o.taken["maxAgeSeconds"] = true
 		o.end()
 	})
 	if err != nil {
@@ -129,13 +132,7 @@ func ParseTrust(b []byte) (*Trust, error) {
 func (t *Trust) Bytes() []byte {
 	keys := canon.Value{Kind: canon.Array}
 	for _, k := range t.Keys {
-		m := []canon.Member{member("key", canon.Text(k.Key))}
-		if k.From != 0 {
-			m = append(m, member("from", canon.Number(k.From)))
-		}
-		if k.To != 0 {
-			m = append(m, member("to", canon.Number(k.To)))
-		}
+		m := append([]canon.Member{member("key", canon.Text(k.Key))}, sizes(k.From, k.To)...)
 		keys.Items = append(keys.Items, canon.Value{Kind: canon.Object, Members: m})
 	}
 	members := []canon.Member{
@@ -154,6 +151,16 @@ func (t *Trust) Bytes() []byte {
 	}
 	if t.Witnesses != nil {
 		members = append(members, member("witnesses", t.Witnesses.document()))
+	}
+	if len(t.Chains) > 0 {
+		chains := canon.Value{Kind: canon.Array}
+		for _, c := range t.Chains {
+			chains.Items = append(chains.Items, c.document())
+		}
+		members = append(members, member("chains", chains))
+	}
+	if t.Stamps != nil {
+		members = append(members, member("stamps", t.Stamps.document()))
 	}
 	return document(members...)
 }

@@ -287,11 +287,13 @@ func makeVectors(t *testing.T) *vectorMaker {
 
 	m.withWitnesses()
 
-	m.add(incomplete, "policy", "policy-chains", "the policy asks for chains, which this version cannot check",
-		policy("trust-chains.json", func(*proof.Trust) {}), w.evidence(two).Bytes())
-	asks := m.other["trust-chains.json"]
-	replace(&asks, `"v":`, `"chains": {}, "v":`)
-	m.other["trust-chains.json"] = asks
+	m.withAnchors()
+
+	m.add(incomplete, "policy", "policy-age", "the policy asks for a greatest age, which this version cannot check",
+		policy("trust-age.json", func(*proof.Trust) {}), w.evidence(two).Bytes())
+	asks := m.other["trust-age.json"]
+	replace(&asks, `"v":`, `"maxAgeSeconds": 60, "v":`)
+	m.other["trust-age.json"] = asks
 	m.text(incomplete, "sections", "sections-later", "a section of a later version", `"v":`, `"later": true, "v":`)
 	return m
 }

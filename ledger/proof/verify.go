@@ -103,6 +103,7 @@ func Verify(t *Trust, e *Evidence, receipts ...*Receipt) Report {
 			v.schemas[sha256.Sum256(text)] = &schema{text: text}
 		}
 		v.witnesses(e.Witnessed)
+		v.anchored = v.anchors(t, cp, e.Anchored)
 		for i := range e.Complete {
 			v.claim(&e.Complete[i])
 		}
@@ -111,6 +112,12 @@ func Verify(t *Trust, e *Evidence, receipts ...*Receipt) Report {
 		}
 		v.chains()
 		v.times()
+		for _, l := range v.links {
+			v.leafAnchored(l.index, l.Entry)
+		}
+		for _, index := range v.roots {
+			v.leafAnchored(index, nil)
+		}
 		for _, c := range v.whole {
 			v.complete(c)
 		}
@@ -133,7 +140,7 @@ func (r *Report) claims(t *Trust) {
 	if len(t.Submitters) == 0 {
 		r.add("submitter", -1, Note, "the policy lists no submitters' keys, so who submitted is the operator's claim")
 	}
-	if t.Witnesses == nil {
+	if t.Witnesses == nil && t.Chains == nil && t.Stamps == nil {
 		r.add("time", -1, Note, "the policy names no witnesses, so when it was recorded is the operator's clock")
 	}
 }
@@ -208,10 +215,12 @@ type verifier struct {
 	checkpoint tree.Checkpoint
 	contiguous bool   // the records have no proofs of their own: they are all leaves of a range
 	heads      []head // the checkpoint, and those under witnesses that go with it
+	anchored   anchored
 	schemas    map[[32]byte]*schema
 	whole      []*claim             // claims of completeness, whose subjects are proved
 	subjects   map[term.Term]string // the subjects of claims
 	links      []link               // of the records that lie under the checkpoint
+	roots      []int64              // indexes of the index-roots that do
 	leaves     map[int64]tree.Hash  // by index, of those and of index-roots; nil where nothing is held against them
 	root       *record.IndexRoot    // the last index-root under the checkpoint
 }
@@ -256,6 +265,7 @@ func (v *verifier) record(rec *Record) {
 			v.add("disclosure", rec.Index, Fail, "an index-root has nothing to disclose")
 			return
 		}
+		v.roots = append(v.roots, rec.Index)
 		if v.root == nil || v.root.Covers < root.Covers {
 			v.root = root
 		}
@@ -584,6 +594,7 @@ func (r *Report) receipt(t *Trust, rc *Receipt, ev *record.Event, h head) {
 		return
 	}
 	e := leaf.Entry
+	r.unanchored(t, rc.Index)
 	if witnessed {
 		r.receivedBy(t.Witnesses, rc.Index, e.Recorded, h)
 	}

@@ -382,7 +382,7 @@ func TestVerifyPolicy(t *testing.T) {
 		{"another origin", func(p *proof.Trust) { p.Origin = "ledger.example/other" }, proof.Invalid, "checkpoint", "another ledger"},
 		{"another genesis", func(p *proof.Trust) { p.Genesis = tree.LeafHash(w.leaves[1]) }, proof.Invalid, "genesis", "another ledger"},
 		{"another VRF key", func(p *proof.Trust) { p.VRF = term.GenerateKey().Public() }, proof.Invalid, "genesis", "VRF key"},
-		{"chains", func(p *proof.Trust) { p.Unsupported = []string{"chains"} }, proof.Incomplete, "policy", "chains"},
+		{"a greatest age", func(p *proof.Trust) { p.Unsupported = []string{"maxAgeSeconds"} }, proof.Incomplete, "policy", "maxAgeSeconds"},
 		{"a maximum age", func(p *proof.Trust) { p.Unsupported = []string{"maxAgeSeconds"} }, proof.Incomplete, "policy", "maxAgeSeconds"},
 		{"an empty policy", func(p *proof.Trust) { *p = proof.Trust{} }, proof.Invalid, "checkpoint", ""},
 	}
@@ -652,7 +652,7 @@ func TestVerifyDocument(t *testing.T) {
 		{"evidence", evidence, `{`, `{`, proof.Valid, "", ""},
 		{"receipt", receipt, `{`, `{`, proof.Valid, "", ""},
 		{"white space", evidence, `{`, " \t\r\n{", proof.Valid, "", ""},
-		{"an unknown section", evidence, `"v": `, `"anchors": {}, "v": `, proof.Incomplete, "sections", "anchors"},
+		{"an unknown section", evidence, `"v": `, `"later": {}, "v": `, proof.Incomplete, "sections", "later"},
 		{"a case variant", evidence, `"v": `, `"Records": [], "v": `, proof.Incomplete, "sections", "Records"},
 		{"an unknown member of genesis", evidence, `"genesis": {`, `"genesis": {"x": 1,`, proof.Invalid, "format", "/genesis/x"},
 		{"an unknown member of a record", evidence, `"index": `, `"x": 1, "index": `, proof.Invalid, "format", "/records/0/x"},

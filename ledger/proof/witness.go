@@ -174,17 +174,9 @@ type Witnessed struct {
 func (v *verifier) witnesses(list []Witnessed) {
 	seen := v.heads[0].cosigned // of the file's checkpoint, or of a larger one that continues it
 	for i, w := range list {
-		h, err := v.trust.openHead(w.Checkpoint)
+		h, err := v.connected(v.trust, v.checkpoint, w.Checkpoint, w.Proof)
 		if err != nil {
 			v.add("witnesses", -1, Fail, "checkpoint %d under witnesses: %v", i, err)
-			continue
-		}
-		older, newer := h.Checkpoint, v.checkpoint
-		if older.Size > newer.Size {
-			older, newer = newer, older
-		}
-		if err := tree.VerifyConsistency(w.Proof, older.Size, newer.Size, older.Root, newer.Root); err != nil {
-			v.add("witnesses", -1, Fail, "the ledger signed a tree of %d records and one of %d, and the file does not show that the larger continues the smaller: %v", older.Size, newer.Size, err)
 			continue
 		}
 		v.heads = append(v.heads, h)

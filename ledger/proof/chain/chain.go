@@ -39,8 +39,8 @@ type Proof struct {
 type Block struct {
 	Hash   Hash
 	Parent Hash
-	Number uint64
-	Time   uint64 // seconds since 1970
+	Number uint64 // below 2^53, so that JSON can say it
+	Time   uint64 // seconds since 1970, below 2^40
 }
 
 // An Event is an anchor as the contract logged it (contracts/src/Heads.sol).
@@ -66,6 +66,27 @@ func (h Hash) String() string { return "0x" + hex.EncodeToString(h[:]) }
 // ParseAddress reads 0x and 40 hexadecimal digits in lower case, as String writes
 // them.
 func ParseAddress(s string) (a Address, err error) { return a, unhex(a[:], s) }
+
+// ParseChecksummed reads an address as people write it: in lower case, or with the
+// checksum of EIP-55 in the case of its letters.
+func ParseChecksummed(s string) (Address, error) {
+	lower := strings.ToLower(s)
+	a, err := ParseAddress(lower)
+	if err == nil && !strings.HasPrefix(s, "0x") {
+		_, err = ParseAddress(s)
+	}
+	if err != nil || s == lower {
+		return a, err
+	}
+	h := keccak([]byte(lower[2:]))
+	for i, c := range []byte(s[2:]) {
+		up := h[i/2]>>(4*(1-i%2))&8 != 0
+		if c > '9' && up != (c < 'a') {
+			return Address{}, errors.New("the checksum in the case of the address' letters is wrong: a digit is another")
+		}
+	}
+	return a, nil
+}
 
 // ParseHash reads 0x and 64 hexadecimal digits in lower case.
 func ParseHash(s string) (h Hash, err error) { return h, unhex(h[:], s) }
@@ -129,6 +150,9 @@ func parseHeader(b []byte) (block Block, receipts Hash, err error) {
 		items[0].fill(block.Parent[:]), items[5].fill(receipts[:]),
 		items[8].number(&block.Number), items[11].number(&block.Time),
 	)
+	if err == nil && (block.Number >= 1<<53 || block.Time >= 1<<40) {
+		err = errors.New("it is of a number or a time that no block has")
+	}
 	return block, receipts, err
 }
 

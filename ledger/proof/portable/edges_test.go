@@ -98,8 +98,9 @@ func TestTrust(t *testing.T) {
 	edges := []edge{{job{name: "as it is", Trust: []byte(policy)}, "VALID", ""}}
 	for _, c := range []struct{ old, new, verdict, check string }{
 		{`"v":`, `"later": 1, "v":`, badCall, ""},
-		{`"v":`, `"chains": null, "v":`, "INCOMPLETE", "policy"},
-		{`"v":`, `"maxAgeSeconds": 1, "chains": [], "v":`, "INCOMPLETE", "policy"},
+		{`"v":`, `"maxAgeSeconds": null, "v":`, "INCOMPLETE", "policy"},
+		{`"v":`, `"chains": null, "v":`, badCall, ""},
+		{`"v":`, `"chains": [], "v":`, badCall, ""},
 		{`lendlog-trust/1`, `lendlog-trust/2`, badCall, ""},
 		{`"from": 1,`, ``, "VALID", ""},
 		{`"from": 1,`, `"from": 0,`, "VALID", ""},

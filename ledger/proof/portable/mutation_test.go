@@ -207,13 +207,13 @@ func mutant(t *testing.T, all []vector, seed uint64) job {
 	rng := rand.New(rand.NewPCG(0x90a7, seed))
 	v := all[rng.IntN(len(all))]
 	if rng.IntN(4) == 0 { // there are few of them
-		var witnessed []vector
+		var outside []vector
 		for _, w := range all {
-			if strings.Contains(w.File, "witness") {
-				witnessed = append(witnessed, w)
+			if strings.Contains(w.File, "witness") || strings.Contains(w.File, "anchor") {
+				outside = append(outside, w)
 			}
 		}
-		v = witnessed[rng.IntN(len(witnessed))]
+		v = outside[rng.IntN(len(outside))]
 	}
 	j := v.job(t)
 	j.name = fmt.Sprintf("mutant %d of %s", seed, v.File)
@@ -224,7 +224,7 @@ func mutant(t *testing.T, all []vector, seed uint64) job {
 	case 0, 1:
 		j.Trust = published(t, "trust-submitters.json")
 	case 2:
-		j.Trust = published(t, []string{"trust-witnesses.json", "trust-one-key.json"}[rng.IntN(2)])
+		j.Trust = published(t, []string{"trust-witnesses.json", "trust-one-key.json", "trust-blocks.json", "trust-anchors.json", "trust-stamps.json"}[rng.IntN(5)])
 	}
 	of := &j.Document
 	if len(j.Against) > 0 && rng.IntN(3) == 0 {
@@ -257,7 +257,7 @@ func mutant(t *testing.T, all []vector, seed uint64) job {
 func listsOf(doc *canon.Value) (lists []*canon.Value) {
 	for i := range doc.Members {
 		switch m := &doc.Members[i]; m.Name {
-		case "records", "completeness", "schemas", "witnesses":
+		case "records", "completeness", "schemas", "witnesses", "anchors":
 			lists = append(lists, &m.Value)
 			for k := range m.Value.Items {
 				for n := range m.Value.Items[k].Members {

@@ -163,6 +163,9 @@ func reference(t *testing.T, j job) answer {
 	if err != nil {
 		return answer{Verdict: badCall, Text: err.Error()}
 	}
+	if trust.Stamps != nil { // which these verifiers cannot check, and say so
+		trust.Stamps, trust.Unsupported = nil, append(trust.Unsupported, "stamps")
+	}
 	var event *record.Event
 	if j.Event != nil {
 		schema, err := record.ParseSchema(j.Schema)
@@ -291,6 +294,9 @@ func TestVectors(t *testing.T) {
 	}
 	for i, a := range compare(t, jobs) {
 		v := all[i]
+		if bytes.Contains(jobs[i].Trust, []byte(`"stamps"`)) {
+			v.Verdict, v.Check = "INCOMPLETE", "policy"
+		}
 		result := map[string]string{"INVALID": "fail", "INCOMPLETE": "missing"}[v.Verdict]
 		decides := v.Check == ""
 		for _, c := range a.Checks {

@@ -783,6 +783,213 @@ function openCheckpoint(trust, note) {
   return { size, root, times: [...times.values()].sort((a, b) => a - b) };
 }
 
+// Section 16: anchors. Keccak-256, RLP, and the trie of receipts.
+
+// roundConstants are those of Keccak-f[1600], from the register that defines them.
+const roundConstants = [];
+for (let round = 0, r = 1; round < 24; round++) {
+  let c = 0n;
+  for (let j = 0n; j < 7n; j++) {
+    if (r & 1) c |= 1n << ((1n << j) - 1n);
+    r = (r << 1) ^ (r >> 7 ? 0x171 : 0);
+  }
+  roundConstants.push(c);
+}
+
+// keccak is Keccak-256 as Ethereum has it, whose padding is not that of SHA-3.
+function keccak(bytes) {
+  const b = new Uint8Array(bytes.length + 136 - (bytes.length % 136));
+  b.set(bytes);
+  b[bytes.length] = 1;
+  b[b.length - 1] |= 0x80;
+  const view = new DataView(b.buffer);
+  const rot = (x, n) => BigInt.asUintN(64, (x << n) | (x >> (64n - n)));
+  let a = new BigUint64Array(25); // lane x, y at x + 5y
+  for (let at = 0; at < b.length; at += 136) {
+    for (let i = 0; i < 17; i++) a[i] ^= view.getBigUint64(at + 8 * i, true);
+    for (const constant of roundConstants) {
+      const c = [0, 1, 2, 3, 4].map((x) => a[x] ^ a[x + 5] ^ a[x + 10] ^ a[x + 15] ^ a[x + 20]);
+      for (let i = 0; i < 25; i++) a[i] ^= c[(i + 4) % 5] ^ rot(c[(i + 1) % 5], 1n);
+      const moved = new BigUint64Array(25);
+      moved[0] = a[0];
+      for (let t = 0, x = 1, y = 0; t < 24; t++) {
+        const from = x + 5 * y;
+        [x, y] = [y, (2 * x + 3 * y) % 5];
+        moved[x + 5 * y] = rot(a[from], BigInt((((t + 1) * (t + 2)) / 2) % 64));
+      }
+      a = moved.map((lane, i) => lane ^ (~moved[i - (i % 5) + ((i + 1) % 5)] & moved[i - (i % 5) + ((i + 2) % 5)]));
+      a[0] ^= constant;
+    }
+  }
+  const out = new DataView(new ArrayBuffer(32));
+  for (let i = 0; i < 4; i++) out.setBigUint64(8 * i, a[i], true);
+  return new Uint8Array(out.buffer);
+}
+
+// rlpFirst splits the first item off.
+function rlpFirst(b) {
+  must(b.length > 0, "RLP is cut off");
+  const first = b[0];
+  if (first < 0x80) return { list: false, content: b.subarray(0, 1), rest: b.subarray(1) };
+  const list = first >= 0xc0;
+  let size = first - (list ? 0xc0 : 0x80), rest = b.subarray(1);
+  if (size > 55) {
+    const n = size - 55;
+    must(rest.length >= n, "RLP is cut off");
+    const told = toInt(rest.subarray(0, n));
+    must(rest[0] > 0 && told > 55n, "RLP is not in its shortest form");
+    rest = rest.subarray(n);
+    must(told <= BigInt(rest.length), "RLP is cut off");
+    size = Number(told);
+  }
+  must(size <= rest.length, "RLP is cut off");
+  const content = rest.subarray(0, size);
+  must(list || size !== 1 || content[0] >= 0x80, "RLP is not in its shortest form");
+  return { list, content, rest: rest.subarray(size) };
+}
+
+function rlpItems({ list, content }) {
+  must(list, "bytes stand where a list should");
+  const items = [];
+  for (let b = content; b.length > 0; ) {
+    const item = rlpFirst(b);
+    items.push(item);
+    b = item.rest;
+  }
+  return items;
+}
+
+function rlpList(b) {
+  const item = rlpFirst(b);
+  must(item.rest.length === 0, "something follows RLP");
+  return rlpItems(item);
+}
+
+function rlpBytes({ list, content }, size = content.length) {
+  must(!list, "a list stands where bytes should");
+  must(content.length === size, `RLP has ${content.length} bytes where ${size} should stand`);
+  return content;
+}
+
+function rlpNumber(item) {
+  const b = rlpBytes(item);
+  must(b.length <= 8 && b[0] !== 0, "RLP has no number of 64 bits");
+  return b.length ? toInt(b) : 0n;
+}
+
+function rlpOfNumber(n) {
+  const b = [];
+  for (let x = BigInt(n); x > 0n; x >>= 8n) b.unshift(Number(x & 255n));
+  return b.length === 1 && b[0] < 0x80 ? b : [0x80 + b.length, ...b];
+}
+
+const halfBytes = (b) => [...b].flatMap((c) => [c >> 4, c & 15]);
+
+function trieValue(root, key, nodes) {
+  let rest = halfBytes(key);
+  for (const [depth, node] of nodes.entries()) {
+    must(same(keccak(node), root), `node ${depth} is not the one that the header or the node above it names`);
+    const items = rlpList(node);
+    let below;
+    if (items.length === 17) {
+      const ok = items.every(({ list, content: { length } }, i) => !list && (length === 0 || (length === 32 && i < 16)));
+      must(ok, `node ${depth} is a branch that no trie of receipts has`);
+      must(rest.length > 0, `node ${depth} is a branch where the path should have ended`);
+      below = items[rest[0]];
+      rest = rest.slice(1);
+    } else {
+      must(items.length === 2, `node ${depth} has not 2 or 17 items`);
+      const path = halfBytes(rlpBytes(items[0]));
+      must(path.length > 0 && path[0] <= 3 && (path[0] & 1 || path[1] === 0), `the path of node ${depth} is not encoded as one`);
+      const leaf = (path[0] & 2) !== 0, part = path.slice(2 - (path[0] & 1));
+      must(leaf || part.length > 0, `node ${depth} is an extension without a path`);
+      must(part.every((h, i) => h === rest[i]) && !(leaf && part.length < rest.length), `node ${depth} leads to another receipt`);
+      if (leaf) {
+        must(depth === nodes.length - 1, "nodes follow the last one");
+        return rlpBytes(items[1]);
+      }
+      below = items[1];
+      rest = rest.slice(part.length);
+    }
+    root = rlpBytes(below, 32);
+  }
+  throw new Bad("the last node is missing");
+}
+
+const anchoredTopic = keccak(utf8("Anchored(address,bytes32,uint64,bytes32,uint64,uint64,bytes32,bytes24)"));
+
+// unhex reads so many bytes as 0x and hexadecimal digits, and returns the digits.
+function unhex(v, what, size) {
+  must(/^0x[0-9a-f]*$/.test(text(v, what)) && v.length === 2 + 2 * size, `${what} is not in hexadecimal digits of lower case`);
+  return v.slice(2);
+}
+
+function parseChainProof(item) {
+  const o = strict(item, "chain", ["id", "contract", "header", "transaction", "log", "receipt"], ["finality"]);
+  const p = {
+    id: integer(o.id, "id"), contract: unhex(o.contract, "contract", 20), header: unbase64(o.header, "header"),
+    transaction: integer(o.transaction, "transaction"), log: integer(o.log, "log"),
+    nodes: array(o.receipt, "receipt", 19).map((n) => unbase64(n, "a node of a receipt")),
+  };
+  must(p.header.length <= 2048, "header is longer than 2,048 bytes");
+  must(p.nodes.length > 0 && p.nodes.every((n) => n.length <= 65536), "receipt has no nodes, or one longer than 65,536 bytes");
+  return p;
+}
+
+// verifyChainProof returns the block, and who sent it, when the event is of this head.
+function verifyChainProof(p, origin, { size, root }) {
+  const header = rlpList(p.header);
+  must(header.length >= 15, "the header has less than 15 items");
+  rlpBytes(header[0], 32);
+  const receipts = rlpBytes(header[5], 32), number = rlpNumber(header[8]), time = rlpNumber(header[11]);
+  must(number < 1n << 53n && time < 1n << 40n, "the header has a number or a time that no block has");
+  let receipt = trieValue(receipts, rlpOfNumber(p.transaction), p.nodes);
+  if (receipt[0] <= 0x7f) receipt = receipt.subarray(1);
+  const items = rlpList(receipt);
+  must(items.length >= 4, "the receipt has less than 4 items");
+  must(!items[0].list && items[0].content.length === 1 && items[0].content[0] === 1, "the transaction did not succeed");
+  const logs = rlpItems(items[3]);
+  must(p.log < logs.length, "the receipt has no such log");
+  const log = rlpItems(logs[p.log]);
+  must(log.length === 3 && hex(rlpBytes(log[0], 20)) === p.contract, "the log is of another contract");
+  const topics = rlpItems(log[1]).map((t) => rlpBytes(t, 32)), data = rlpBytes(log[2]);
+  must(topics.length === 4 && data.length === 160 && same(topics[0], anchoredTopic), "the log is no event Anchored");
+  const [, by, of, sized] = topics;
+  const words = [0, 1, 2, 3, 4].map((i) => data.subarray(32 * i, 32 * i + 32));
+  const padding = [by.subarray(0, 12), ...[sized, words[1], words[2]].map((w) => w.subarray(0, 24)), words[4].subarray(24)];
+  must(padding.every((b) => b.every((x) => x === 0)), "the event has something else than zeros where its values are padded");
+  must(same(of, sha256(utf8(origin))), "the event is of another ledger");
+  must(toInt(sized) === size && same(words[0], root), "the event is of another checkpoint");
+  return { block: { hash: hex(keccak(p.header)), number: Number(number), time: Number(time) }, by: hex(by.subarray(12)) };
+}
+
+function parseChains(v) {
+  const chains = array(v, "chains", 16).map((item) => {
+    const c = strict(item, "a chain", ["id", "contract", "publishers"], ["name", "testnet", "blocks"]);
+    must(!("testnet" in c) || typeof c.testnet === "boolean", "testnet is not a boolean");
+    const id = integer(c.id, "id", 1), name = ("name" in c && text(c.name, "name")) || `chain ${id}`;
+    const publishers = array(c.publishers, "publishers", 64).map((p) => {
+      const o = strict(p, "a publisher", ["address"], ["from", "to"]);
+      return { address: unhex(o.address, "address", 20), ...sizeRange(o) };
+    });
+    const blocks = array("blocks" in c ? c.blocks : [], "blocks", 1024).map((b) => {
+      const o = strict(b, "a block", ["number", "hash"]);
+      return { number: integer(o.number, "number"), hash: unhex(o.hash, "hash", 32) };
+    });
+    must(publishers.length > 0 && (blocks.length > 0 || !("blocks" in c)), "publishers or blocks is empty");
+    const contract = unhex(c.contract, "contract", 20);
+    return { id, contract, key: `${id}/${contract}`, publishers, blocks, name: name + (c.testnet ? " (a testnet: an anchor there is for trying things out)" : "") };
+  });
+  must(chains.length > 0 && new Set(chains.map((c) => c.key)).size === chains.length, "chains is empty, or a contract stands there twice for one");
+  return chains;
+}
+
+function sizeRange(o) {
+  const from = "from" in o ? integer(o.from, "from") : 0, to = "to" in o ? integer(o.to, "to", 1) : Infinity;
+  must(from <= to, "from is greater than to");
+  return { from, to };
+}
+
 // Section 8: the trust policy.
 
 // verifierKey reads a C2SP verifier key; of is its name and its id.
@@ -807,9 +1014,9 @@ function parseWitnesses(item) {
 
 function parseTrust(bytes) {
   must(bytes.length <= 1 << 20, "the trust policy is longer than 1 MiB");
-  const reserved = ["chains", "maxAgeSeconds"];
+  const reserved = ["stamps", "maxAgeSeconds"]; // whose demands this program cannot check
   const v = jsonOf(bytes, "the trust policy");
-  const t = strict(v, "the trust policy", ["v", "origin", "genesis", "keys", "vrf"], ["submitters", "witnesses", ...reserved]);
+  const t = strict(v, "the trust policy", ["v", "origin", "genesis", "keys", "vrf"], ["submitters", "witnesses", "chains", ...reserved]);
   must(t.v === "lendlog-trust/1", "v is not lendlog-trust/1");
   const origin = text(t.origin, "origin");
   must(/^[!-*,-~]{1,255}$/.test(origin), "origin is not a name");
@@ -819,9 +1026,7 @@ function parseTrust(bytes) {
     const k = strict(item, "a key", ["key"], ["from", "to"]);
     const { name, of, key } = verifierKey(k.key, 1);
     must(name === origin, "the name of a key is not the origin");
-    const from = "from" in k ? integer(k.from, "from") : 0, to = "to" in k ? integer(k.to, "to", 1) : Infinity;
-    must(from <= to, "from is greater than to");
-    return { of, key, from, to };
+    return { of, key, ...sizeRange(k) };
   });
   must(keys.length > 0, "keys is empty");
   const submitters = array("submitters" in t ? t.submitters : [], "submitters").map((item) => {
@@ -838,7 +1043,8 @@ function parseTrust(bytes) {
     return { id: text(id, "id"), alg: "EdDSA", key: unbase64url(k.x, "x", 32) };
   });
   const witnesses = v.has("witnesses") ? parseWitnesses(t.witnesses) : undefined;
-  return { origin, genesis, vrf, keys, submitters, witnesses, reserved: reserved.filter((name) => v.has(name)) };
+  const chains = v.has("chains") ? parseChains(t.chains) : undefined, tolerance = witnesses?.tolerance ?? 300_000;
+  return { origin, genesis, vrf, keys, submitters, witnesses, chains, tolerance, reserved: reserved.filter((name) => v.has(name)) };
 }
 
 // Section 11: the submitter's signature.
@@ -934,7 +1140,8 @@ function parseEvidence(o) {
     records: array(o.get("records"), "records").map(parseRecord),
     claims: [],
     witnesses: [],
-    unknown: [...o.keys()].filter((name) => ![...members, "completeness", "witnesses"].includes(name)),
+    anchors: [],
+    unknown: [...o.keys()].filter((name) => ![...members, "completeness", "witnesses", "anchors"].includes(name)),
   };
   must(file.records.length > 0, "the evidence has no record");
   if (o.has("completeness")) {
@@ -945,6 +1152,15 @@ function parseEvidence(o) {
       return { subject: text(c.subject, "subject"), proof: unbase64(c.proof, "proof", 80), map };
     });
     must(file.claims.length > 0, "completeness is empty");
+  }
+  if (o.has("anchors")) {
+    file.anchors = array(o.get("anchors"), "anchors", 2048).map((item) => {
+      const a = strict(item, "an anchor", ["checkpoint", "proof"], ["chain", "stamp"]);
+      must("chain" in a !== "stamp" in a, "an anchor has not either chain or stamp");
+      must(!("stamp" in a) || unbase64(a.stamp, "stamp").length <= 65536, "stamp is longer than 65,536 bytes");
+      return { checkpoint: text(a.checkpoint, "checkpoint"), proof: proofOf(a.proof), chain: "chain" in a ? parseChainProof(a.chain) : undefined };
+    });
+    must(file.anchors.length > 0, "anchors is empty");
   }
   if (o.has("witnesses")) {
     file.witnesses = array(o.get("witnesses"), "witnesses", 2048).map((item) => {
@@ -1038,6 +1254,7 @@ class Records {
   constructor(report, trust, file, at) {
     Object.assign(this, { report, trust, file, at });
     this.heads = [at]; // and those under witnesses that go with it
+    this.blocks = []; // with anchors, of chains of the policy
     this.schemas = new Map(file.schemas.map((b) => [hex(sha256(b)), readSchema(b)]));
   }
 
@@ -1046,6 +1263,7 @@ class Records {
     report.attempt("genesis", null, () => this.genesis());
     for (const w of file.witnesses) report.attempt("witnesses", null, () => this.witnessed(w));
     if (trust.witnesses) checkCosigned(report, trust, this.heads.filter((h) => h.size >= this.at.size));
+    for (const a of file.anchors) report.attempt("anchors", null, () => this.anchor(a));
     for (const c of file.claims) report.attempt("subject", null, () => this.claim(c));
     for (const r of file.records) {
       this.record(r);
@@ -1057,6 +1275,12 @@ class Records {
     this.entries = [...this.leaves].sort(([i], [j]) => i - j).filter(([, e]) => e.type !== indexRootType);
     this.chains();
     if (trust.witnesses) this.times(trust.witnesses);
+    if (trust.chains) {
+      for (const [i, leaf] of this.leaves) {
+        report.attempt("anchors", i, () => this.anchored(i));
+        if (leaf.type !== indexRootType) report.attempt("time", i, () => this.anchoredAfter(i, leaf.recorded));
+      }
+    }
     for (const c of this.claimed.values()) {
       c.holds = report.attempt("complete", null, () => this.completeness(c)) === PASS;
       if (c.holds) report.add("complete", null, NOTE, "that the map itself is right is shown by whoever replays the log");
@@ -1081,11 +1305,51 @@ class Records {
     return "the ledger is the one that the policy pins";
   }
 
-  witnessed({ checkpoint, proof }) {
+  // connected returns the head of another checkpoint of the file.
+  connected({ checkpoint, proof }) {
     const h = openCheckpoint(this.trust, checkpoint);
     const [old, later] = h.size < this.at.size ? [h, this.at] : [this.at, h];
     must(consistent(old, later, proof), `the ledger signed a tree of ${old.size} records and one of ${later.size}, and the file does not show that the larger continues the smaller`);
-    this.heads.push(h);
+    return h;
+  }
+
+  witnessed(item) {
+    this.heads.push(this.connected(item));
+  }
+
+  // anchor verifies an anchor, and keeps it where it is on a chain of the policy.
+  anchor(item) {
+    const h = this.connected(item);
+    if (!item.chain) return;
+    const { block, by } = verifyChainProof(item.chain, this.trust.origin, h);
+    const c = this.trust.chains?.find((o) => o.id === item.chain.id && o.contract === item.chain.contract);
+    if (!c?.publishers.some((p) => p.address === by && p.from <= h.size && h.size <= p.to)) return;
+    const known = c.blocks.filter((b) => b.number === block.number), confirmed = known.some((b) => b.hash === block.hash);
+    must(confirmed || known.length === 0, `it is said to be in block ${block.number} of ${c.name} with the hash 0x${block.hash}, and the policy knows another block at this height`);
+    this.blocks.push({ size: h.size, block, confirmed, chain: c });
+  }
+
+  // blockWith returns the earliest confirmed block with a checkpoint that covers a leaf, else an unconfirmed one, if any.
+  blockWith(index) {
+    const first = (list) => list.reduce((a, b) => (a && a.block.time <= b.block.time ? a : b), undefined);
+    const covering = this.blocks.filter((b) => b.size > index);
+    return first(covering.filter((b) => b.confirmed)) ?? first(covering);
+  }
+
+  anchored(index) {
+    const found = this.blockWith(index);
+    if (!found) throw new Missing("no checkpoint with it was anchored, on a chain and by a publisher that the policy names, so far as the file shows; ask for evidence once one is");
+    const { block, confirmed, chain } = found;
+    if (confirmed) return `anchored on ${chain.name} in block ${block.number}, 0x${block.hash}`;
+    throw new Missing(`it is anchored in block ${block.number} of ${chain.name}, which is not confirmed: look up whether the chain has, and finally, the block with the hash 0x${block.hash}, and name it in the trust file`);
+  }
+
+  anchoredAfter(index, recorded) {
+    const found = this.blockWith(index);
+    if (!found?.confirmed) return undefined;
+    const { time } = found.block;
+    if (Date.parse(recorded) <= 1000 * time + this.trust.tolerance) return `it was there by ${written(time)}, by its anchors`;
+    throw new Bad(`it says that it was recorded at ${recorded}, but it was anchored by ${written(time)}: it was dated forward`);
   }
 
   claim({ subject, proof, map }) {
@@ -1359,6 +1623,7 @@ function verifyReceipt(report, trust, rc, event) {
   const cosigned = at && trust.witnesses && checkCosigned(report, trust, [at]);
   const leaf = at && checkEntry(report, rc.index, rc.entry, at, rc.proof, true);
   if (!leaf) return;
+  if (trust.chains) report.add("anchors", rc.index, MISSING, "the policy asks for anchors, which a receipt has none of: ask for evidence of the record");
   if (cosigned) { // a receipt shows no tree before
     const before = at.times[trust.witnesses.quorum - 1];
     if (report.attempt("time", rc.index, () => checkDatedForward(trust, leaf.recorded, before)) === PASS) {
@@ -1414,7 +1679,7 @@ export function verify(document, trustPolicy, options = {}) {
   if (report.checks[0].name !== "format") {
     for (const name of trust.reserved) report.add("policy", null, MISSING, `the policy asks for ${name}, which this program cannot check`);
     if (!trust.submitters.length) report.add("submitter", null, NOTE, "the policy lists no submitters' keys, so who submitted is the operator's claim");
-    if (!trust.witnesses) report.add("time", null, NOTE, "the policy names no witnesses, so when it was recorded is the operator's clock");
+    if (!trust.witnesses && !trust.chains) report.add("time", null, NOTE, "the policy names no witnesses, so when it was recorded is the operator's clock");
   }
   return report.json();
 }
