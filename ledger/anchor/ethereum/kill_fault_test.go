@@ -18,6 +18,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -52,6 +53,15 @@ type victim struct {
 	RPC    []string
 	Dir    string
 	Finish bool
+	Die    string // kills itself when an anchor is "final", or "archived" and not done
+}
+
+// die is a kill -9 at one place of the program.
+func (v victim) die(at string) {
+	if v.Die == at {
+		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+		select {}
+	}
 }
 
 func newVictim(conf string) (v victim) {
@@ -89,6 +99,7 @@ func (v victim) run() error {
 			fmt.Fprintln(os.Stderr, said)
 		}
 		if f != nil {
+			v.die("final")
 			line, err := json.Marshal(archived{ID: f.ID, Size: f.Head.Size, Anchor: proof.Anchored{Checkpoint: f.Head.Note, Anchor: f.Anchor}})
 			if err != nil {
 				return err
@@ -99,6 +110,7 @@ func (v victim) run() error {
 			if err := archive.Sync(); err != nil {
 				return err
 			}
+			v.die("archived")
 			if err := s.Done(f.ID); err != nil {
 				return err
 			}
@@ -195,9 +207,9 @@ func (k *killer) reorg(depth uint64, lost bool) {
 	k.chain.Mine(int(depth) + 1)
 }
 
-func (k *killer) start(finish bool) (cmd *exec.Cmd, out *bytes.Buffer) {
+func (k *killer) start(finish bool, die string) (cmd *exec.Cmd, out *bytes.Buffer) {
 	k.t.Helper()
-	k.v.Finish = finish
+	k.v.Finish, k.v.Die = finish, die
 	conf, err := json.Marshal(k.v)
 	if err != nil {
 		k.t.Fatal(err)
@@ -217,12 +229,14 @@ func (k *killer) start(finish bool) (cmd *exec.Cmd, out *bytes.Buffer) {
 }
 
 // places are where a process is killed: at a call, before or after the chain has
-// it.
+// it, or where it does it itself.
 var places = []struct {
 	method string
 	after  bool
 }{
 	{"", false}, // at any time
+	{"final", true},
+	{"archived", true},
 	{"eth_sendRawTransaction", false},
 	{"eth_sendRawTransaction", true},
 	{"eth_getTransactionReceipt", false},
@@ -236,14 +250,20 @@ var places = []struct {
 func (k *killer) strike(n int) string {
 	k.t.Helper()
 	place := places[n%len(places)]
-	cmd, _ := k.start(false)
+	die := ""
+	if place.method == "final" || place.method == "archived" {
+		die = place.method
+	}
+	cmd, _ := k.start(false, die)
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
 	kill := sync.OnceFunc(func() { _ = cmd.Process.Kill() })
-	if place.method == "" {
+	switch {
+	case die != "":
+	case place.method == "":
 		time.Sleep(time.Duration(rand.IntN(400)) * time.Millisecond)
 		kill()
-	} else {
+	default:
 		at := 1 + rand.IntN(3)
 		var mu sync.Mutex
 		for _, p := range k.proxies {
@@ -296,7 +316,7 @@ func (k *killer) sent() (out []*types.Transaction) {
 // against the chain.
 func (k *killer) finish() {
 	k.t.Helper()
-	cmd, out := k.start(true)
+	cmd, out := k.start(true, "")
 	if err := cmd.Wait(); err != nil {
 		k.t.Fatalf("it doesn't finish: %v\n%s", err, cmd.Stderr)
 	}
