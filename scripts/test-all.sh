@@ -45,6 +45,7 @@ step "all other tests, real data included" go test -count=1 -timeout 60m -tags '
 # Rot is found by processes that do one thing after the other.
 step "race detector" go test -race -short -count=1 -timeout 20m -skip '^TestRot' ./ledger ./ledger/store ./ledger/fsck ./api/...
 step "programs of others" go -C api/interop test -count=1 -timeout 10m ./...
+step "anchors on a chain of this machine" make anchor-demo
 step "contracts" contracts
 step "fuzzers" env FUZZTIME="${FUZZTIME:-5s}" scripts/fuzz.sh
 printf '\n%s' "$times"
