@@ -591,6 +591,18 @@ func (n *Network) Receipts(ctx context.Context, block *types.Header) (types.Rece
 	})
 }
 
+// agreedTx returns the hash of a transaction of a block, on which as many
+// endpoints agree as have to.
+func (n *Network) agreedTx(ctx context.Context, block common.Hash, index uint) (common.Hash, error) {
+	return agreed(n, each(ctx, n, func(ctx context.Context, c *ethclient.Client) (common.Hash, error) {
+		tx, err := c.TransactionInBlock(ctx, block, index)
+		if err != nil {
+			return common.Hash{}, err
+		}
+		return tx.Hash(), nil
+	}), func(tx common.Hash) common.Hash { return tx })
+}
+
 // Price says what a unit of gas costs, in wei.
 type Price struct {
 	Base *big.Int // in the next block

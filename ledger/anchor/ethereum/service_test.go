@@ -404,6 +404,29 @@ func TestGivenUpForALie(t *testing.T) {
 	}
 }
 
+// An endpoint that names another transaction for an event doesn't give the anchor
+// another name.
+func TestOtherTransaction(t *testing.T) {
+	c := newDevChain(t, ruleSets["osaka"])
+	b, d := newBook(1), c.door()
+	r := newRig(t, c, d).open()
+	first := r.anchored(b.head(4))
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r = newRig(t, c, d, c.door(), c.door()).open()
+	d.set(func(method string, _ []json.RawMessage, next func() (any, error)) (any, error) {
+		out, err := next()
+		if raw, ok := out.(json.RawMessage); ok && method == "eth_getLogs" {
+			return json.RawMessage(strings.ReplaceAll(string(raw), first.ID, common.Hash{1}.Hex())), err
+		}
+		return out, err
+	})
+	if f := r.anchored(b.head(4)); f.ID != first.ID {
+		t.Errorf("%s is called %s", first.ID, f.ID)
+	}
+}
+
 // A transaction of a stranger that waits is waited for, before anything is
 // signed.
 func TestStrangerWaits(t *testing.T) {
