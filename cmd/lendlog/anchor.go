@@ -131,8 +131,8 @@ func newAnchorStatus(c *console.Console) *cobra.Command {
 		Use:   "status",
 		Short: "Show how anchoring goes",
 		Long: `Show of each target what is under way, what is final, and what keeps it from going on.
-A testnet is labelled so wherever it is shown. With --dir nothing is asked of anybody: it
-is what was remembered when the ledger was last served.
+A testnet is labelled so wherever it is shown. With --dir nothing is asked of anybody:
+it is what was remembered when the ledger was last served.
 
 With --json: {"targets": […]}, as GET /v1/anchors answers.`,
 		Example: `  lendlog anchor status --server http://127.0.0.1:8080
@@ -210,16 +210,16 @@ func newAnchorNow(c *console.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "now [TARGET]",
 		Short: "Anchor the newest checkpoint, and wait until that is final",
-		Long: `Have the newest checkpoint anchored in a target, or in all of them, without waiting until
-it is due, and wait until that is final. Where every record is under a final anchor
-already nothing is done. To anchor a ledger on another chain, add a target to the anchors
-file and call this: a newer checkpoint covers all records before it, so there is nothing
-to move.
+		Long: `Have the newest checkpoint anchored in a target, or in all of them, without waiting
+until it is due, and wait until that is final. Where every record is under a final
+anchor already nothing is done. To anchor a ledger on another chain, add a target to
+the anchors file and call this: a newer checkpoint covers all records before it, so
+there is nothing to move.
 
-With --dir the ledger is opened, and anchored while this waits. When it ends before the
-anchor is final, what is under way goes on at the next time. A server that asks witnesses
-anchors what they cosigned; with --dir nobody is asked, and the newest checkpoint is
-anchored.
+With --dir the ledger is opened, and anchored while this waits. When it ends before
+the anchor is final, what is under way goes on at the next time. A server that asks
+witnesses anchors what they cosigned; with --dir nobody is asked, and the newest
+checkpoint is anchored.
 
 With --json: {"targets": […]}, as GET /v1/anchors answers.`,
 		Example: `  lendlog anchor now hoodi --server http://127.0.0.1:8080
@@ -325,9 +325,10 @@ func newAnchorResume(c *console.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "resume TARGET",
 		Short: "Take what stopped a target as settled",
-		Long: `Take the alarms of a target, and what stopped it, as settled, after you have looked into
-them: a transaction that somebody else sent from its account, an anchor that nobody made
-here, a contract that refused. The target then goes on with the newest checkpoint.
+		Long: `Take the alarms of a target, and what stopped it, as settled, after you have looked
+into them: a transaction that somebody else sent from its account, an anchor that
+nobody made here, a contract that refused. The target then goes on with the newest
+checkpoint.
 
 With --dir it is remembered for the next time that the ledger is served. With --json:
 {"targets": […]}, as GET /v1/anchors answers.`,
@@ -361,9 +362,10 @@ func newAnchorExport(c *console.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "export",
 		Short: "Print all anchors that became final, a line of JSON each",
-		Long: `Print the archive of anchors, the oldest first, a line of JSON each: the checkpoint, and what
-proves offline that it was anchored, as evidence carries it. Keep it outside: whoever has a
-line needs nobody's help to show what the ledger had when it was anchored.
+		Long: `Print the archive of anchors, the oldest first, a line of JSON each: the checkpoint,
+and what proves offline that it was anchored, as evidence carries it. Keep it outside:
+whoever has a line needs nobody's help to show what the ledger had when it was
+anchored.
 
 It is the same with --json.`,
 		Example: `  lendlog anchor export --dir ledger > anchors.ndjson

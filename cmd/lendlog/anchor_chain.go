@@ -57,11 +57,12 @@ func newAnchorDeploy(c *console.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "deploy TARGET --anchors FILE",
 		Short: "Put the contract on a chain",
-		Long: `Put the contract on the chain of a target, paid by its key, unless it is there. It gets the
-same address on every chain that has the CREATE2 factory of EIP-7997; elsewhere it gets
-one of its own, which is to be written into the anchors file as "contract". Nobody owns
-the contract, and anybody may have put it there: its code is held against its hash. It
-waits until that is final, which takes some 15 minutes on a public chain.
+		Long: `Put the contract on the chain of a target, paid by its key, unless it is there. It
+gets the same address on every chain that has the CREATE2 factory of EIP-7997;
+elsewhere it gets one of its own, which is to be written into the anchors file as
+"contract". Nobody owns the contract, and anybody may have put it there: its code is
+held against its hash. It waits until that is final, which takes some 15 minutes on a
+public chain.
 
 With --json: {"chain", "network", "testnet", "address", "elsewhere", "already",
 "transaction", "wei"}.`,
@@ -155,20 +156,22 @@ func newAnchorAudit(c *console.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "audit TARGET --anchors FILE",
 		Short: "Hold all anchors on a chain against the ledger",
-		Long: `Read all that a publisher anchored of a ledger on a chain, from the contract's own commitment
-back to the first, so that none can be left out, and have the ledger prove that it continues
-each. Whoever does not own the ledger names the publisher's account with --publisher, leaves
-the key out of the anchors file, and pins a trust file with --trust.
+		Long: `Read all that a publisher anchored of a ledger on a chain, from the contract's own
+commitment back to the first, so that none can be left out, and have the ledger prove
+that it continues each. Whoever does not own the ledger names the publisher's account
+with --publisher, leaves the key out of the anchors file, and pins a trust file with
+--trust.
 
-It finds anchors that the ledger does not continue (forked), that have more records than
-the ledger (rollback), that the chain commits to and no endpoint shows (hidden), and, with
---dir, that are not in the ledger's archive (foreign) or are there only (missing). Exit
-code 3 when it finds anything. Blocks are asked of the endpoints that the file names: what
-the contract holds is proved from the hash of the newest final block, on which as many
-endpoints agree as have to.
+It finds anchors that the ledger does not continue (forked), that have more records
+than the ledger (rollback), that the chain commits to and no endpoint shows (hidden),
+and, with --dir, that are not in the ledger's archive (foreign) or are there only
+(missing). Exit code 3 when it finds anything. Blocks are asked of the endpoints that
+the file names: what the contract holds is proved from the hash of the newest final
+block, on which as many endpoints agree as have to.
 
-With --json, the report: {"chain", "contract", "publisher", "block", "complete", "anchors":
-[{"size", "root", "block", "time", "transaction"}], "findings": [{"kind", "size", "text"}]}.`,
+With --json, the report: {"chain", "contract", "publisher", "block", "complete",
+"anchors": [{"size", "root", "block", "time", "transaction"}], "findings": [{"kind",
+"size", "text"}]}.`,
 		Example: `  lendlog anchor audit hoodi --anchors anchors.yaml --dir ledger
   lendlog anchor audit hoodi --anchors anchors.yaml --server URL --trust trust.json --publisher 0x…`,
 		Args: takes("TARGET"),

@@ -49,10 +49,10 @@ once a quorum has cosigned what the ledger has, so that a ledger that was rolled
 takes none; until then it only answers. --without-quorum takes events at once and
 records that with a code for the reason, such as witness-outage.
 
-With --anchors, checkpoints are anchored outside, in the contracts and by the time-stamp
-authorities that the file names (docs/anchors.md): no event waits for that, and none is
-refused because it fails. Where there are witnesses, only what they cosigned is anchored.
-"lendlog anchor status" shows how it goes.
+With --anchors, checkpoints are anchored outside, in the contracts and by the
+time-stamp authorities that the file names (docs/anchors.md): no event waits for that,
+and none is refused because it fails. Where there are witnesses, only what they
+cosigned is anchored. "lendlog anchor status" shows how it goes.
 
 With --json, one line once it listens: {"url", "origin", "records"}. The log goes
 to standard error.`,
