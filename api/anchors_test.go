@@ -132,7 +132,7 @@ func TestAnchorsDegraded(t *testing.T) {
 	if p := s.place(); !strings.Contains(p.Degraded, "answers 500") || !strings.Contains(p.Failing, "answers 500") {
 		t.Errorf("it says %+v", p)
 	}
-	if got := s.want(s.get("/readyz"), http.StatusOK); !strings.Contains(string(got.body), "anchoring in stamps is degraded") {
+	if got := s.want(s.get("/readyz"), http.StatusOK); !strings.Contains(string(got.body), "anchoring in stamps (testnet) is degraded") {
 		t.Errorf("ready is %q", got.body)
 	}
 	s.wantMetric(`lendlog_anchor_degraded{target="stamps"} 1`)

@@ -35,7 +35,11 @@ func (s *Server) readyz(c *call) error {
 	if g := s.conf.Anchors; g != nil {
 		for _, p := range g.Status() {
 			if p.Stale || p.Degraded != "" || len(p.Alarms) > 0 {
-				text += fmt.Sprintf("anchoring in %s is degraded; see GET /v1/anchors and the log\n", p.Name)
+				name := p.Name
+				if p.Testnet {
+					name += " (testnet)"
+				}
+				text += fmt.Sprintf("anchoring in %s is degraded; see GET /v1/anchors and the log\n", name)
 			}
 		}
 	}
