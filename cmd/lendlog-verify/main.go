@@ -47,9 +47,10 @@ Flags:
   --against RECEIPT
                    a receipt to hold evidence against: a record that the ledger
                    gave a receipt for and leaves out is proof of fraud
-  --block ID:NUMBER:HASH
+  --block ID:NUMBER:HASH[:TIME]
                    a block that the chain of that id has, and that is final there,
-                   as you found out: what an anchor is worth rests on it
+                   as you found out, TIME in seconds since 1970 if you know it: what
+                   an anchor is worth rests on it
   --json           one line of JSON per file: {"file", "report"}
   --version        print the version
 

@@ -122,6 +122,8 @@ func TestExitCodes(t *testing.T) {
 		{"anchored", []string{"--trust=" + in("trust-anchors.json"), in("evidence-anchored.json")}, 0, "anchored on Hoodi (a testnet"},
 		{"in a block that is not confirmed", []string{"--trust=" + in("vectors/trust-anchors.json"), in("evidence-anchored.json")}, 4, "--block 560048:300:0x"},
 		{"in a block that is named", []string{"--trust=" + in("vectors/trust-anchors.json"), "--block=560048:300:0xac7deb1d4205cad59ea04753e37b438a170159b9cfc33594c139055841263847", in("evidence-anchored.json")}, 0, "in block 300"},
+		{"in a block with its time", []string{"--trust=" + in("vectors/trust-anchors.json"), "--block=560048:300:0xac7deb1d4205cad59ea04753e37b438a170159b9cfc33594c139055841263847:1769850000", in("evidence-anchored.json")}, 0, "in block 300"},
+		{"in a block with no time", []string{"--trust=" + in("vectors/trust-anchors.json"), "--block=560048:300:0xac7deb1d4205cad59ea04753e37b438a170159b9cfc33594c139055841263847:0", in("evidence-anchored.json")}, 2, "the time of a block"},
 		{"in another block", []string{"--trust=" + in("vectors/trust-anchors.json"), "--block=560048:300:0x007deb1d4205cad59ea04753e37b438a170159b9cfc33594c139055841263847", in("evidence-anchored.json")}, 3, "another block at this height"},
 		{"block of no chain", []string{trust, "--block=1:2:0xac7deb1d4205cad59ea04753e37b438a170159b9cfc33594c139055841263847", valid}, 2, "names no contract on chain 1"},
 		{"block that is none", []string{trust, "--block=1:2", valid}, 2, "ID:NUMBER:HASH"},

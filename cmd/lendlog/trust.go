@@ -70,7 +70,7 @@ time stamps of --stamps of the authorities under these root certificates (PEM).`
 	f.StringArrayVar(&d.witnesses.Keys, "witness", nil, "key of a witness to ask for, NAME+ID+KEY; may be given several times")
 	f.IntVar(&d.witnesses.Quorum, "quorum", 0, "how many of the witnesses have to have cosigned")
 	f.StringArrayVar(&d.chains, "chain", nil, "contract on a chain and a publisher to ask for, ID:CONTRACT:PUBLISHER; may be given several times")
-	f.StringArrayVar(&d.blocks, "block", nil, "a block that a chain has, finally, ID:NUMBER:HASH; may be given several times")
+	f.StringArrayVar(&d.blocks, "block", nil, "a block that a chain has, finally, ID:NUMBER:HASH, or with :TIME behind; may be given several times")
 	f.StringArrayVar(&d.roots, "stamp-root", nil, "root certificate of an authority for time stamps; may be given several times")
 	_ = cmd.MarkFlagFilename("stamp-root", "pem")
 	f.IntVar(&d.stamps, "stamps", 0, "how many of the authorities have to have stamped (default all)")

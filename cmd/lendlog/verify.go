@@ -114,7 +114,7 @@ With --json, one line per file: {"file", "report": {"verdict", "checks": [{"name
 	_ = cmd.MarkFlagFilename("trust", "json")
 	cmd.Flags().StringArrayVar(&against, "against", nil, "a receipt to hold evidence against; may be given several times")
 	_ = cmd.MarkFlagFilename("against", "json")
-	cmd.Flags().StringArrayVar(&blocks, "block", nil, "a block that a chain has, finally: ID:NUMBER:HASH; may be given several times")
+	cmd.Flags().StringArrayVar(&blocks, "block", nil, "a block that a chain has, finally: ID:NUMBER:HASH, or with :TIME behind; may be given several times")
 	cmd.Flags().StringArrayVar(&endpoints.URLs, "rpc", nil, "JSON-RPC endpoint of a chain, to ask for blocks; may be given several times")
 	cmd.Flags().IntVar(&endpoints.Agree, "rpc-agree", 0, "how many endpoints of a chain have to agree (default all)")
 	cmd.Flags().StringVar(&eventFile, "event", "", "the event that a receipt is of, as it was submitted")

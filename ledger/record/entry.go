@@ -23,6 +23,8 @@ const (
 	TypeConflicted       = "org.lendlog.submission.conflicted.v1"
 	TypePeriodClosed     = "org.lendlog.period.closed.v1"
 	TypeOverridden       = "org.lendlog.witness.overridden.v1"
+	TypeAnchorFinal      = "org.lendlog.anchor.final.v1"
+	TypeChainObserved    = "org.lendlog.chain.observed.v1"
 	TypeRestricted       = "org.lendlog.restricted.v1"
 	TypeIndexRoot        = "org.lendlog.index-root.v1"
 )

@@ -62,9 +62,9 @@ func (e Endpoints) Confirm(ctx context.Context, chainID uint64, b chain.Block) e
 		}
 		of++
 		if err == nil {
-			var hash string
-			if hash, err = final(ctx, u, b.Number); err == nil {
-				if hash == b.Hash.String() {
+			var got chain.Block
+			if got, err = final(ctx, u, b.Number); err == nil {
+				if got.Hash == b.Hash && got.Time == b.Time {
 					same++
 				} else {
 					other++
@@ -86,42 +86,45 @@ func (e Endpoints) Confirm(ctx context.Context, chainID uint64, b chain.Block) e
 	case of == 0:
 		return fmt.Errorf("none of the endpoints is of chain %d; name one that is with --rpc", chainID)
 	}
-	words := fmt.Sprintf("%d of %d endpoints of chain %d say that block %d with the hash %s is final, %d that another one is, and %d have to agree", same, of, chainID, b.Number, b.Hash, other, need)
+	words := fmt.Sprintf("%d of %d endpoints of chain %d say that block %d with the hash %s and its time is final, %d that another one is, and %d have to agree", same, of, chainID, b.Number, b.Hash, other, need)
 	if len(why) > 0 {
 		words += ": " + strings.Join(why, "; ")
 	}
 	return errors.New(words)
 }
 
-// final returns the hash of the block of that number, once it is final.
-func final(ctx context.Context, endpoint string, n uint64) (string, error) {
-	last, _, err := block(ctx, endpoint, "finalized")
+// final returns the block of that number, once it is final.
+func final(ctx context.Context, endpoint string, n uint64) (chain.Block, error) {
+	last, err := block(ctx, endpoint, "finalized")
 	if err != nil {
-		return "", fmt.Errorf("couldn't learn what is final: %w", err)
+		return chain.Block{}, fmt.Errorf("couldn't learn what is final: %w", err)
 	}
-	if last < n {
-		return "", fmt.Errorf("block %d is not final yet: %d is", n, last)
+	if last.Number < n {
+		return chain.Block{}, fmt.Errorf("block %d is not final yet: %d is", n, last.Number)
 	}
-	got, hash, err := block(ctx, endpoint, hex(n))
-	if err == nil && got != n {
-		err = fmt.Errorf("it answered with block %d", got)
+	got, err := block(ctx, endpoint, hex(n))
+	if err == nil && got.Number != n {
+		err = fmt.Errorf("it answered with block %d", got.Number)
 	}
-	return hash, err
+	return got, err
 }
 
 func hex(n uint64) string { return "0x" + strconv.FormatUint(n, 16) }
 
 // block asks for a block by its number or its tag.
-func block(ctx context.Context, endpoint, which string) (n uint64, hash string, err error) {
-	var b struct{ Number, Hash string }
-	if err := call(ctx, endpoint, &b, "eth_getBlockByNumber", which, false); err != nil {
-		return 0, "", err
+func block(ctx context.Context, endpoint, which string) (b chain.Block, err error) {
+	var got struct{ Number, Hash, Timestamp string }
+	if err := call(ctx, endpoint, &got, "eth_getBlockByNumber", which, false); err != nil {
+		return b, err
 	}
-	if n, err = parse(b.Number); err != nil {
-		return 0, "", err
+	if b.Number, err = parse(got.Number); err != nil {
+		return b, err
 	}
-	h, err := chain.ParseHash(strings.ToLower(b.Hash))
-	return n, h.String(), err
+	if b.Time, err = parse(got.Timestamp); err != nil {
+		return b, err
+	}
+	b.Hash, err = chain.ParseHash(strings.ToLower(got.Hash))
+	return b, err
 }
 
 func number(ctx context.Context, endpoint, method string) (uint64, error) {

@@ -45,7 +45,7 @@ func (n node) serve(t *testing.T) string {
 			}
 			answer["result"] = nil
 			if h, ok := n.blocks[at]; ok {
-				answer["result"] = map[string]string{"number": at, "hash": h, "parentHash": "0x"}
+				answer["result"] = map[string]string{"number": at, "hash": h, "timestamp": "0x7", "parentHash": "0x"}
 			}
 		}
 		_ = json.NewEncoder(w).Encode(answer)
@@ -91,7 +91,7 @@ func TestConfirm(t *testing.T) {
 			if err := e.Check(); err != nil {
 				t.Fatal(err)
 			}
-			err := e.Confirm(t.Context(), 1, chain.Block{Number: 100, Hash: chain.Hash{31: 1}})
+			err := e.Confirm(t.Context(), 1, chain.Block{Number: 100, Hash: chain.Hash{31: 1}, Time: 7})
 			switch {
 			case tt.want == "" && err != nil, tt.want == "other" && !errors.Is(err, proof.ErrOtherBlock):
 				t.Error(err)
@@ -102,6 +102,10 @@ func TestConfirm(t *testing.T) {
 				t.Errorf("the key of an endpoint is shown: %v", err)
 			}
 		})
+	}
+	// Of a block that a record names, the time is only the record's word.
+	if err := (Endpoints{URLs: []string{good.serve(t)}}).Confirm(t.Context(), 1, chain.Block{Number: 100, Hash: chain.Hash{31: 1}, Time: 6}); !errors.Is(err, proof.ErrOtherBlock) {
+		t.Errorf("of another time: %v", err)
 	}
 	err := Endpoints{URLs: []string{"http://127.0.0.1:1/secret-key"}}.Confirm(t.Context(), 1, chain.Block{})
 	if err == nil || strings.Contains(err.Error(), "secret") || !strings.Contains(err.Error(), "no answer") {
