@@ -40,6 +40,7 @@ type endpoint struct {
 	conf    *settings
 	secrets []string // parts of its address
 	client  *ethclient.Client
+	idle    func() // closes connections that nobody uses
 
 	// Guarded by Network.mu.
 	checked  time.Time // when it was found to be of this chain
@@ -60,7 +61,12 @@ func newEndpoint(conf *settings, u *url.URL) (*endpoint, error) {
 	if err != nil {
 		return nil, errors.New("couldn't use its address")
 	}
-	return &endpoint{name: u.Host, conf: conf, secrets: secretsOf(u), client: ethclient.NewClient(c)}, nil
+	return &endpoint{name: u.Host, conf: conf, secrets: secretsOf(u), client: ethclient.NewClient(c), idle: transport.CloseIdleConnections}, nil
+}
+
+func (e *endpoint) close() {
+	e.client.Close()
+	e.idle()
 }
 
 // bounded bounds answers.

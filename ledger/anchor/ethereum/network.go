@@ -80,7 +80,7 @@ func newNetwork(c Config) (*Network, error) {
 // Close gives back connections.
 func (n *Network) Close() {
 	for _, e := range n.endpoints {
-		e.client.Close()
+		e.close()
 	}
 }
 
@@ -589,6 +589,18 @@ func (n *Network) Receipts(ctx context.Context, block *types.Header) (types.Rece
 		}
 		return receipts, nil
 	})
+}
+
+// agreedTx returns the hash of a transaction of a block, on which as many
+// endpoints agree as have to.
+func (n *Network) agreedTx(ctx context.Context, block common.Hash, index uint) (common.Hash, error) {
+	return agreed(n, each(ctx, n, func(ctx context.Context, c *ethclient.Client) (common.Hash, error) {
+		tx, err := c.TransactionInBlock(ctx, block, index)
+		if err != nil {
+			return common.Hash{}, err
+		}
+		return tx.Hash(), nil
+	}), func(tx common.Hash) common.Hash { return tx })
 }
 
 // Price says what a unit of gas costs, in wei.

@@ -158,6 +158,9 @@ func (s *Service) Close() error {
 	if s.network != nil {
 		s.network.Close()
 	}
+	if r, ok := s.signer.(*remote); ok {
+		r.close()
+	}
 	var err error
 	for _, f := range s.locks {
 		err = errors.Join(err, f.Close())
@@ -783,6 +786,16 @@ func (s *Service) conclude(ctx context.Context, h *types.Header) (moved bool, er
 	proof, event, err := s.network.prove(receipts, h, p.Mined.Index)
 	if err != nil || event.By != s.Address() || event.OriginHash != originHash(s.opt.Origin) || event.Size != uint64(head.Size) || event.Root != head.Root {
 		return s.without(ctx, head, receipts, h)
+	}
+	// Receipts don't say of which transaction they are.
+	tx, err := s.network.agreedTx(ctx, h.Hash(), p.Mined.Index)
+	if err != nil {
+		return false, fmt.Errorf("couldn't read the transaction of the anchor: %w", err)
+	}
+	if tx != p.Mined.Tx {
+		return true, s.save(func(st *state) {
+			st.found(head.Note, &mined{p.Mined.Number, p.Mined.Hash, tx, p.Mined.Index})
+		})
 	}
 	cost := costOf(p, receipts, p.Mined.Index, h)
 	s.opt.Logger.InfoContext(ctx, "an anchor is final", "size", head.Size, "block", p.Mined.Number, "tx", p.Mined.Tx)

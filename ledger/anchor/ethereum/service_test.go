@@ -3,16 +3,19 @@
 package ethereum
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/big"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
@@ -398,6 +401,29 @@ func TestGivenUpForALie(t *testing.T) {
 				c.oneContent()
 			})
 		})
+	}
+}
+
+// An endpoint that names another transaction for an event doesn't give the anchor
+// another name.
+func TestOtherTransaction(t *testing.T) {
+	c := newDevChain(t, ruleSets["osaka"])
+	b, d := newBook(1), c.door()
+	r := newRig(t, c, d).open()
+	first := r.anchored(b.head(4))
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r = newRig(t, c, d, c.door(), c.door()).open()
+	d.set(func(method string, _ []json.RawMessage, next func() (any, error)) (any, error) {
+		out, err := next()
+		if raw, ok := out.(json.RawMessage); ok && method == "eth_getLogs" {
+			return json.RawMessage(strings.ReplaceAll(string(raw), first.ID, common.Hash{1}.Hex())), err
+		}
+		return out, err
+	})
+	if f := r.anchored(b.head(4)); f.ID != first.ID {
+		t.Errorf("%s is called %s", first.ID, f.ID)
 	}
 }
 
@@ -826,6 +852,28 @@ func TestLocks(t *testing.T) {
 				t.Errorf("%v", err)
 			}
 		})
+	}
+}
+
+// A clock that is wrong by years is warned of, once, and changes nothing else.
+func TestClock(t *testing.T) {
+	for _, years := range []int{-10, 10} {
+		c := newDevChain(t, ruleSets["osaka"])
+		b, r := newBook(1), newRig(t, c)
+		var log bytes.Buffer
+		r.opt.Logger = slog.New(slog.NewTextHandler(&log, nil))
+		r.opt.Now = func() time.Time { return time.Now().AddDate(years, 0, 0) }
+		r.open()
+		for _, size := range []int64{3, 5} {
+			r.anchored(b.head(size))
+		}
+		r.quiet()
+		if n := strings.Count(log.String(), "set the clock right"); n != 1 && years < 0 || n != 0 && years > 0 {
+			t.Errorf("%d warnings with a clock %d years off: %s", n, years, &log)
+		}
+		if err := r.Close(); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
