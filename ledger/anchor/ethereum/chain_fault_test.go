@@ -22,7 +22,6 @@ type world struct {
 	final uint64                        // so many blocks are not final
 	lose  func(t *testing.T, depth int) // takes back blocks and loses what was in them
 	evict func(t *testing.T)            // takes what waits out of the pool
-	spike func(t *testing.T, wei int64) // has the next blocks have a base fee, 0: the usual one
 }
 
 // worlds are the chains on which everything happens; there are more in long tests.

@@ -83,11 +83,15 @@ func TestBadAnswers(t *testing.T) {
 		answer func(w http.ResponseWriter, r *http.Request)
 		say    string
 	}{
-		"HTML":     {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>Sign in</html>") }, "JSON-RPC"},
-		"nothing":  {func(http.ResponseWriter, *http.Request) {}, "JSON-RPC"},
-		"status":   {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no /top-secret for you", 402) }, "status 402"},
-		"redirect": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", 307) }, "redirects"},
-		"stall":    {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, "within"},
+		"HTML":    {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>Sign in</html>") }, "JSON-RPC"},
+		"nothing": {func(http.ResponseWriter, *http.Request) {}, "JSON-RPC"},
+		"status": {func(w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, "no /top-secret for you", http.StatusPaymentRequired)
+		}, "status 402"},
+		"redirect": {func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
+		}, "redirects"},
+		"stall": {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, "within"},
 		"too long": {func(w http.ResponseWriter, r *http.Request) {
 			fmt.Fprint(w, `{"jsonrpc":"2.0","id":1,"result":"`)
 			for b := []byte(strings.Repeat("f", 1<<20)); ; {
