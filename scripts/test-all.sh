@@ -7,6 +7,7 @@ cd "$(dirname "$0")/.."
 : "${LENDLOG_DATA:?set LENDLOG_DATA to the directory with the real lending data}"
 [ -f "$LENDLOG_DATA/uci-taiwan/UCI_Credit_Card.csv" ] || { echo "LENDLOG_DATA holds no uci-taiwan/UCI_Credit_Card.csv" >&2; exit 1; }
 command -v strace >/dev/null || { echo "strace is missing: apt-get install strace" >&2; exit 1; }
+command -v openssl >/dev/null || { echo "openssl is missing: apt-get install openssl" >&2; exit 1; }
 command -v npm >/dev/null || { echo "npm is missing: install node" >&2; exit 1; }
 command -v python3 >/dev/null || { echo "python3 is missing: apt-get install python3" >&2; exit 1; }
 LENDLOG_DATA=$(cd "$LENDLOG_DATA" && pwd)
