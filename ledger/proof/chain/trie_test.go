@@ -93,11 +93,13 @@ func TestNoTrieOfReceipts(t *testing.T) {
 	}
 	long := bytes.Repeat([]byte{1}, 40)
 	leaf, below := hashed([]any{[]byte{0x31}, long})
+	valued := branch(0, below[:])
+	valued[16] = below[:]
 	for name, nodes := range map[string][]any{
 		"a leaf in a branch":           {branch(0, []any{[]byte{0x31}, []byte("short")})},
 		"a list as a value":            {[]any{[]byte{0x20, 0x01}, []any{long}}},
 		"another size of a hash":       {branch(0, long)},
-		"a value of a branch":          {branch(16, long)},
+		"a value of a branch":          {valued, leaf},
 		"an extension without path":    {[]any{[]byte{0x00}, below[:]}, []any{[]byte{0x20, 0x01}, long}},
 		"a leaf before the path ends":  {[]any{[]byte{0x30}, long}},
 		"a leaf behind the path's end": {[]any{[]byte{0x20, 0x01, 0x01}, long}},
