@@ -7,17 +7,20 @@ BENCHCOUNT ?= 1
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 BUILD := CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-buildid= -X main.version=$(VERSION)"
 
-.PHONY: all help build demo check test test-all race fuzz bench contracts clean
+.PHONY: all help build demo anchor-demo check test test-all race fuzz bench contracts clean
 all: check build
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## bin/lendlog and bin/lendlog-verify
 	$(BUILD) -o $(BIN)/ ./cmd/lendlog ./cmd/lendlog-verify
 
 demo: build ## the main job on embedded data, and four attacks on it
 	@$(BIN)/lendlog demo
+
+anchor-demo: build ## anchors on a chain of this machine, and a rollback that it shows; needs npm
+	@scripts/anchor-demo.sh
 
 check: ## gofmt, go vet, staticcheck
 	@scripts/check.sh

@@ -8,6 +8,7 @@ require (
 	filippo.io/torchwood v0.9.0
 	github.com/cloudevents/sdk-go/v2 v2.16.2
 	github.com/dgraph-io/badger/v4 v4.9.6
+	github.com/digitorus/timestamp v0.0.0-20250524132541-c45532741eea
 	github.com/ethereum/go-ethereum v1.17.10
 	github.com/getkin/kin-openapi v0.153.0
 	github.com/gin-gonic/gin v1.12.0
@@ -28,6 +29,8 @@ require (
 	golang.org/x/term v0.46.0
 	golang.org/x/text v0.42.0
 )
+
+require github.com/digitorus/pkcs7 v0.0.0-20230713084857-e76b763bdc49 // indirect
 
 require (
 	github.com/BurntSushi/toml v1.4.1-0.20240526193622-a339e1f7089c // indirect

@@ -39,6 +39,7 @@ import (
 	"github.com/lendlog/lendlog/api/keys"
 	"github.com/lendlog/lendlog/ledger"
 	"github.com/lendlog/lendlog/ledger/access"
+	"github.com/lendlog/lendlog/ledger/anchor"
 	"github.com/lendlog/lendlog/ledger/anchor/witness"
 )
 
@@ -60,6 +61,9 @@ type Config struct {
 	// /metrics shows how they do, and /log/checkpoint what they cosigned. Whoever
 	// made the group runs it.
 	Witnesses *witness.Group
+	// Anchors has the ledger's checkpoints anchored, if it does so anywhere: /metrics
+	// and GET /v1/anchors show how that goes. Whoever made the group runs it.
+	Anchors *anchor.Group
 	// DrainTimeout bounds how long Serve waits for requests to end; 0 means
 	// 30 s.
 	DrainTimeout time.Duration

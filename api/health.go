@@ -32,6 +32,17 @@ func (s *Server) readyz(c *call) error {
 			text += fmt.Sprintf("no quorum of the witnesses has cosigned within the promised %v; see lendlog_witness_failing and the log\n", status.Promise)
 		}
 	}
+	if g := s.conf.Anchors; g != nil {
+		for _, p := range g.Status() {
+			if p.Stale || p.Degraded != "" || len(p.Alarms) > 0 {
+				name := p.Name
+				if p.Testnet {
+					name += " (testnet)"
+				}
+				text += fmt.Sprintf("anchoring in %s is degraded; see GET /v1/anchors and the log\n", name)
+			}
+		}
+	}
 	c.bytes(http.StatusOK, typeText, []byte(text))
 	return nil
 }

@@ -96,6 +96,11 @@ func newMetrics(conf Config) (*metrics, error) {
 			return nil, err
 		}
 	}
+	if conf.Anchors != nil {
+		if err := conf.Registry.Register(newAnchoring(conf.Anchors)); err != nil {
+			return nil, err
+		}
+	}
 	return m, nil
 }
 

@@ -3,10 +3,14 @@
 package ledger
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"sort"
 
 	"github.com/lendlog/lendlog/ledger/proof"
+	"github.com/lendlog/lendlog/ledger/record"
 	"github.com/lendlog/lendlog/ledger/tree"
 )
 
@@ -145,4 +149,56 @@ func (l *Ledger) anchorsOf(under basis, indexes ...int64) (out []proof.Anchored,
 		})
 	}
 	return out, err
+}
+
+// addObserved adds to evidence, for each of its records, the nearest one before it
+// that names a block of a chain. It discloses nothing of them.
+func (l *Ledger) addObserved(ctx context.Context, e *proof.Evidence, under basis) error {
+	of := l.terms.Term("ledger", "chains")
+	l.chains.RLock()
+	count := l.state.chain(of).count
+	l.chains.RUnlock()
+	if count == 0 {
+		return nil
+	}
+	added := map[int64]bool{}
+	for _, r := range e.Records {
+		added[r.Index] = true
+	}
+	for _, r := range slices.Clone(e.Records) {
+		var failed error
+		before := sort.Search(int(count), func(i int) bool { // how many lie before it
+			p, err := l.store.Postings(of, int64(i)+1, 1)
+			failed = errors.Join(failed, err)
+			return err != nil || p[0].Index >= r.Index
+		})
+		if failed != nil {
+			return failed
+		}
+		if before == 0 {
+			continue
+		}
+		p, err := l.store.Postings(of, int64(before), 1)
+		if err != nil {
+			return err
+		}
+		if added[p[0].Index] {
+			continue
+		}
+		added[p[0].Index] = true
+		observed, err := l.Record(ctx, p[0].Index)
+		if err != nil {
+			return err
+		}
+		if err := placed(p[0], leaf{observed.Leaf, observed.Entry}); err != nil {
+			return err
+		}
+		if observed.Leaf.Entry.Type != record.TypeChainObserved {
+			continue
+		}
+		if _, err := l.prove(e, under, observed, func(string) bool { return false }); err != nil {
+			return err
+		}
+	}
+	return nil
 }

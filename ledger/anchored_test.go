@@ -6,18 +6,22 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"crypto/x509"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/lendlog/lendlog/ledger"
+	"github.com/lendlog/lendlog/ledger/canon"
 	"github.com/lendlog/lendlog/ledger/ledgertest"
 	"github.com/lendlog/lendlog/ledger/proof"
 	"github.com/lendlog/lendlog/ledger/proof/chain"
 	"github.com/lendlog/lendlog/ledger/proof/chain/chaintest"
 	"github.com/lendlog/lendlog/ledger/proof/timestamp/timestamptest"
+	"github.com/lendlog/lendlog/ledger/record"
 	"github.com/lendlog/lendlog/ledger/tree"
 )
 
@@ -240,5 +244,74 @@ func TestEvidenceIsAnchored(t *testing.T) {
 	}
 	verdict("absence", e.Bytes(), proof.Valid)
 	verdict("the new record", prove(second), proof.Valid)
+	ledgertest.Check(t, l.Stopped())
+}
+
+// Evidence carries the nearest record before each of its own that names a block,
+// which bounds their times from below.
+func TestEvidenceNamesBlocks(t *testing.T) {
+	l := ledgertest.New(t)
+	trust := l.Trust()
+	c := proof.Chain{ID: 1, Contract: contractOfTests, Publishers: []proof.Publisher{{Address: publisherOfTests}}}
+	trust.Chains = []proof.Chain{c}
+	var asked []uint64
+	trust.Confirm = func(_ uint64, b chain.Block) error {
+		asked = append(asked, b.Number)
+		return nil
+	}
+	observe := func(number int64, at time.Time) int64 {
+		t.Helper()
+		i, err := l.SubmitOwn(t.Context(), record.TypeChainObserved, "ledger/chains", fmt.Sprint("block/", number), canon.Map(
+			canon.Member{Name: "target", Value: canon.Text("test")}, canon.Member{Name: "chain", Value: canon.Number(1)},
+			canon.Member{Name: "block", Value: canon.Number(number)}, canon.Member{Name: "blockHash", Value: canon.Text(chain.Hash{1, 31: byte(number)}.String())},
+			canon.Member{Name: "at", Value: canon.Text(at.UTC().Format(record.TimeLayout))},
+		))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return i
+	}
+	events := ledgertest.NewEvents(1)
+	submit := func() int64 { return l.Submit(events.Take(1)...)[0].Receipt.Index }
+	before := submit()
+	one := observe(1, time.Now())
+	first := submit()
+	observe(2, time.Now())
+	two := observe(3, time.Now())
+	second := submit()
+	ahead := observe(4, time.Now().Add(time.Hour))
+	third := submit()
+	h := l.Head()
+	add(t, l, h, onChain(l, h))
+	for _, tt := range []struct {
+		index    int64
+		observed []int64
+		blocks   []uint64
+		want     proof.Verdict
+	}{
+		{before, nil, nil, proof.Valid},
+		{first, []int64{one}, []uint64{1}, proof.Valid},
+		{second, []int64{two}, []uint64{3}, proof.Valid},
+		{third, []int64{ahead}, []uint64{4}, proof.Invalid},
+		{two, []int64{two - 1}, []uint64{2, 3}, proof.Valid},
+	} {
+		e, err := l.Prove(t.Context(), tt.index, func(string) bool { return false })
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []int64
+		for _, r := range e.Records[1:] {
+			got = append(got, r.Index)
+		}
+		if e.Records[0].Index != tt.index || !slices.Equal(got, tt.observed) {
+			t.Errorf("evidence of record %d has the records %d behind it, want %d", tt.index, got, tt.observed)
+		}
+		asked = nil
+		r := proof.Verify(trust, e)
+		asked = slices.DeleteFunc(asked, func(n uint64) bool { return n == uint64(h.Size) }) // that of the anchor
+		if r.Verdict != tt.want || !slices.Equal(asked, tt.blocks) {
+			t.Errorf("record %d is %v, asked for the blocks %d:\n%v", tt.index, r.Verdict, asked, r.Checks)
+		}
+	}
 	ledgertest.Check(t, l.Stopped())
 }

@@ -25,7 +25,7 @@ var rules = []struct {
 		"the engine has to run on another store one day, so no Badger type may leave ledger/store"},
 	{"github.com/gin-gonic/…", []string{"api"},
 		"HTTP is one way in; everything below api has to work without it"},
-	{"github.com/ethereum/…", []string{"ledger/anchor/ethereum", "contracts/…", "ledger/proof/chain/chaintest"},
+	{"github.com/ethereum/…", []string{"ledger/anchor/ethereum/…", "contracts/…", "ledger/proof/chain/chaintest"},
 		"go-ethereum is large and LGPL; only the anchor may need it"},
 	{"cel.dev/…", []string{"ledger/policy"},
 		"replaying decisions is a subject of its own"},
@@ -41,11 +41,13 @@ var rules = []struct {
 		"an append never waits for who is asked after it"},
 	{module + "ledger/ledgertest", nil,
 		"it is for tests"},
+	{module + "ledger/anchor/ethereum/ethtest", nil,
+		"it is for tests, and runs whole nodes"},
 	{module + "ledger/proof/chain/chaintest", nil,
 		"it is for tests"},
 	{module + "ledger/proof/timestamp/timestamptest", nil,
 		"it is for tests"},
-	{"testing", []string{"ledger/ledgertest"},
+	{"testing", []string{"ledger/ledgertest", "ledger/anchor/ethereum/ethtest"},
 		"a program must not carry the test framework"},
 }
 

@@ -7,6 +7,7 @@ import (
 	"context"
 	"iter"
 
+	"github.com/lendlog/lendlog/ledger/canon"
 	"github.com/lendlog/lendlog/ledger/record"
 	"github.com/lendlog/lendlog/ledger/store"
 	"github.com/lendlog/lendlog/ledger/story"
@@ -27,6 +28,23 @@ const IndexRootEvery = indexRootEvery
 
 // IndexRootRest is how long index-roots that were asked for lie apart.
 const IndexRootRest = indexRootRest
+
+// SubmitOwn has the ledger append an event of its own.
+func (l *Ledger) SubmitOwn(ctx context.Context, typ, subject, id string, data canon.Value) (int64, error) {
+	ev, err := l.own(ownEvent{typ: typ, subject: subject, id: id, data: data})
+	if err != nil {
+		return 0, err
+	}
+	p, err := l.enqueue(ctx, ev, ownSubmitter)
+	if err != nil {
+		return 0, err
+	}
+	r, err := p.Wait(ctx)
+	if err != nil {
+		return 0, err
+	}
+	return r.Receipt.Index, nil
+}
 
 // Keys returns how many party keys are in memory, and how many ids were given.
 func (l *Ledger) Keys() (held int, given int64) {

@@ -49,7 +49,7 @@ func (l *Ledger) Prove(ctx context.Context, index int64, disclose func(pointer s
 	if err != nil {
 		return nil, err
 	}
-	if err := l.addOutside(e, base); err != nil {
+	if err := l.addOutside(ctx, e, base); err != nil {
 		return nil, err
 	}
 	if slices.Contains(disclosed, "/subject") {
@@ -114,7 +114,7 @@ func (l *Ledger) ProveSubject(ctx context.Context, kind, id string, disclose fun
 	if _, err = l.prove(e, base, root, nil); err != nil {
 		return nil, err
 	}
-	return e, l.addOutside(e, base)
+	return e, l.addOutside(ctx, e, base)
 }
 
 // A basis is the checkpoint that a file of evidence is made under: of a size
@@ -182,9 +182,10 @@ func (l *Ledger) disclose(e *proof.Evidence, r *Record, disclose func(pointer st
 	return disclosed, nil
 }
 
-// addOutside adds to evidence what others have of the ledger around its records.
-func (l *Ledger) addOutside(e *proof.Evidence, under basis) error {
-	if err := l.addWitnessed(e, under); err != nil {
+// addOutside adds to evidence what others have of the ledger around its records, and
+// the records with which the ledger named blocks of chains before them.
+func (l *Ledger) addOutside(ctx context.Context, e *proof.Evidence, under basis) error {
+	if err := errors.Join(l.addObserved(ctx, e, under), l.addWitnessed(e, under)); err != nil {
 		return err
 	}
 	indexes := make([]int64, len(e.Records))

@@ -7,6 +7,7 @@ cd "$(dirname "$0")/.."
 : "${LENDLOG_DATA:?set LENDLOG_DATA to the directory with the real lending data}"
 [ -f "$LENDLOG_DATA/uci-taiwan/UCI_Credit_Card.csv" ] || { echo "LENDLOG_DATA holds no uci-taiwan/UCI_Credit_Card.csv" >&2; exit 1; }
 command -v strace >/dev/null || { echo "strace is missing: apt-get install strace" >&2; exit 1; }
+command -v openssl >/dev/null || { echo "openssl is missing: apt-get install openssl" >&2; exit 1; }
 command -v npm >/dev/null || { echo "npm is missing: install node" >&2; exit 1; }
 command -v chromium >/dev/null || { echo "chromium is missing: apt-get install chromium" >&2; exit 1; }
 command -v python3 >/dev/null || { echo "python3 is missing: apt-get install python3" >&2; exit 1; }
@@ -40,11 +41,13 @@ contracts() {
 }
 
 step "checks" scripts/check.sh
+step "chains to test on" scripts/chains.sh anvil geth
 step "kills, failing system calls, soak" break_it
 step "all other tests, real data included" go test -count=1 -timeout 60m -tags 'alldata long' -skip "$breaking" ./...
 # Rot is found by processes that do one thing after the other.
 step "race detector" go test -race -short -count=1 -timeout 20m -skip '^TestRot' ./ledger ./ledger/store ./ledger/fsck ./api/...
 step "programs of others" go -C api/interop test -count=1 -timeout 10m ./...
+step "anchors on a chain of this machine" make anchor-demo
 step "contracts" contracts
 step "fuzzers" env FUZZTIME="${FUZZTIME:-5s}" scripts/fuzz.sh
 printf '\n%s' "$times"

@@ -177,24 +177,21 @@ func (c *Client) Consistency(ctx context.Context, older, newer Checkpoint) ([]tr
 		}
 		return nil, nil
 	}
-	b, err := c.get(ctx, fmt.Sprintf("/v1/consistency?from=%d&to=%d", older.Size, newer.Size), maxSmall)
+	between, err := c.ConsistencyProof(ctx, older.Size, newer.Size)
 	var p *Problem
+	var l *LieError
 	switch {
 	case errors.As(err, &p) && !p.temporary():
 		return nil, forked(err)
+	case errors.As(err, &l):
+		return nil, err
 	case err != nil:
 		return nil, fmt.Errorf("couldn't check that the ledger goes on from its last checkpoint: %w", err)
 	}
-	var d struct {
-		Proof hashes `json:"proof"`
-	}
-	if err := json.Unmarshal(b, &d); err != nil {
-		return nil, lie(-1, "its consistency proof cannot be read")
-	}
-	if err := tree.VerifyConsistency(d.Proof, older.Size, newer.Size, older.Root, newer.Root); err != nil {
+	if err := tree.VerifyConsistency(between, older.Size, newer.Size, older.Root, newer.Root); err != nil {
 		return nil, forked(err)
 	}
-	return d.Proof, nil
+	return between, nil
 }
 
 // hashes are a proof in JSON.
@@ -276,4 +273,24 @@ func stands(index int64, entry []byte, p []tree.Hash, cp Checkpoint) error {
 		return lie(index, "its entry is not at this place of the ledger: %w", err).with(cp.Note)
 	}
 	return nil
+}
+
+// ConsistencyProof returns what the server has for a proof that one of its trees
+// is a prefix of another. It is not verified: that is for whoever knows both
+// roots.
+func (c *Client) ConsistencyProof(ctx context.Context, oldSize, size int64) ([]tree.Hash, error) {
+	if oldSize == 0 || oldSize == size {
+		return nil, nil
+	}
+	b, err := c.get(ctx, fmt.Sprintf("/v1/consistency?from=%d&to=%d", oldSize, size), maxSmall)
+	if err != nil {
+		return nil, err
+	}
+	var d struct {
+		Proof hashes `json:"proof"`
+	}
+	if err := json.Unmarshal(b, &d); err != nil {
+		return nil, lie(-1, "its consistency proof cannot be read")
+	}
+	return d.Proof, nil
 }

@@ -377,7 +377,7 @@ func (c *Client) evidence(ctx context.Context, index int64, pointers []string) (
 	if err != nil {
 		return fail(lie(index, "%w", err))
 	}
-	if len(e.Records) != 1 || e.Records[0].Index != index {
+	if !isOf(e.Records, index) {
 		return fail(lie(index, "the evidence is of another record"))
 	}
 	if err := c.holds(e); err != nil {
@@ -392,6 +392,18 @@ func (c *Client) evidence(ctx context.Context, index int64, pointers []string) (
 		return fail(err)
 	}
 	return e, cp, nil
+}
+
+// isOf reports whether evidence is of one record: that one first, and behind it at
+// most those that name blocks of chains, which bound its time.
+func isOf(records []proof.Record, index int64) bool {
+	for _, r := range records[1:] {
+		leaf, err := record.ParseLeaf(r.Entry)
+		if err != nil || leaf.Entry == nil || leaf.Entry.Type != record.TypeChainObserved || r.Index >= index || len(r.Disclosures) > 0 {
+			return false
+		}
+	}
+	return records[0].Index == index
 }
 
 // holds verifies evidence.

@@ -199,7 +199,8 @@ func (c *Client) send(ctx context.Context, r request, body io.Reader) (*http.Res
 	if err != nil {
 		return nil, broken(ctx, err)
 	}
-	if resp.StatusCode == http.StatusOK || resp.StatusCode == http.StatusCreated {
+	switch resp.StatusCode {
+	case http.StatusOK, http.StatusCreated, http.StatusAccepted:
 		return resp, nil
 	}
 	defer resp.Body.Close()

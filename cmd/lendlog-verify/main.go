@@ -47,6 +47,10 @@ Flags:
   --against RECEIPT
                    a receipt to hold evidence against: a record that the ledger
                    gave a receipt for and leaves out is proof of fraud
+  --block ID:NUMBER:HASH[:TIME]
+                   a block that the chain of that id has, and that is final there,
+                   as you found out, TIME in seconds since 1970 if you know it: what
+                   an anchor is worth rests on it
   --json           one line of JSON per file: {"file", "report"}
   --version        print the version
 
@@ -101,7 +105,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 // A call is the command line.
 type call struct {
 	trust, event, schema string
-	against              []string
+	against, blocks      []string
 	json, version        bool
 	files                []string
 }
@@ -114,6 +118,10 @@ func parse(args []string) (c call, err error) {
 	flags.StringVar(&c.schema, "schema", "", "")
 	flags.Func("against", "", func(name string) error {
 		c.against = append(c.against, name)
+		return nil
+	})
+	flags.Func("block", "", func(s string) error {
+		c.blocks = append(c.blocks, s)
 		return nil
 	})
 	flags.BoolVar(&c.json, "json", false, "")
@@ -145,6 +153,11 @@ func (c call) given() (trust *proof.Trust, event *record.Event, receipts [][]byt
 	}
 	if trust, err = proof.ParseTrust(b); err != nil {
 		return nil, nil, nil, fmt.Errorf("%s: %w", c.trust, err)
+	}
+	for _, s := range c.blocks {
+		if err := trust.AddBlock(s); err != nil {
+			return nil, nil, nil, fmt.Errorf("--block %s: %w", s, err)
+		}
 	}
 	for _, name := range c.against {
 		if b, err = os.ReadFile(name); err != nil {

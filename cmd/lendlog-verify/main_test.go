@@ -45,7 +45,7 @@ func TestDeps(t *testing.T) {
 			"If that is meant, run: go test ./cmd/lendlog-verify -run TestDeps -update", diff)
 	}
 	for _, banned := range []string{
-		"net", "net/http", "os/exec", "database/sql", "github.com/dgraph-io/", "github.com/gin-gonic/",
+		"net/http", "os/exec", "database/sql", "github.com/dgraph-io/", "github.com/gin-gonic/",
 		"github.com/ethereum/", "filippo.io/torchwood", "github.com/lendlog/lendlog/api",
 		"github.com/lendlog/lendlog/ledger/store", "github.com/lendlog/lendlog/ledger/vault",
 	} {
@@ -53,6 +53,17 @@ func TestDeps(t *testing.T) {
 			if d == banned || strings.HasSuffix(banned, "/") && strings.HasPrefix(d, banned) {
 				t.Errorf("the verifier links %s", d)
 			}
+		}
+	}
+	// crypto/x509, which time stamps need, names addresses of certificates by types
+	// of net. Nobody else may, for the verifier asks nobody.
+	out, err = exec.Command("go", "list", "-deps", "-f", `{{if not .Standard}}{{.ImportPath}} {{join .Imports " "}}{{end}}`, ".").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	for line := range strings.Lines(string(out)) {
+		if of := strings.Fields(line); len(of) > 0 && slices.ContainsFunc(of[1:], func(d string) bool { return d == "net" || strings.HasPrefix(d, "net/") }) {
+			t.Errorf("%s imports net", of[0])
 		}
 	}
 	if !slices.Contains(deps, "github.com/lendlog/lendlog/ledger/proof") {
@@ -107,7 +118,16 @@ func TestExitCodes(t *testing.T) {
 		{"invalid", []string{trust, invalid}, 3, "INVALID: 1 of"},
 		{"incomplete", []string{trust, incomplete}, 4, "INCOMPLETE"},
 		{"malformed", []string{trust, malformed}, 3, "/records/0/later is not a member"},
-		{"policy with demands", []string{"--trust=" + altered(t, "trust.json", `"v": `, `"chains": [], "v": `), valid}, 4, "chains"},
+		{"policy with demands", []string{"--trust=" + altered(t, "trust.json", `"v": `, `"maxAgeSeconds": 60, "v": `), valid}, 4, "maxAgeSeconds"},
+		{"anchored", []string{"--trust=" + in("trust-anchors.json"), in("evidence-anchored.json")}, 0, "anchored on Hoodi (a testnet"},
+		{"in a block that is not confirmed", []string{"--trust=" + in("vectors/trust-anchors.json"), in("evidence-anchored.json")}, 4, "--block 560048:300:0x"},
+		{"in a block that is named", []string{"--trust=" + in("vectors/trust-anchors.json"), "--block=560048:300:0xac7deb1d4205cad59ea04753e37b438a170159b9cfc33594c139055841263847", in("evidence-anchored.json")}, 0, "in block 300"},
+		{"in a block with its time", []string{"--trust=" + in("vectors/trust-anchors.json"), "--block=560048:300:0xac7deb1d4205cad59ea04753e37b438a170159b9cfc33594c139055841263847:1769850000", in("evidence-anchored.json")}, 0, "in block 300"},
+		{"in a block with no time", []string{"--trust=" + in("vectors/trust-anchors.json"), "--block=560048:300:0xac7deb1d4205cad59ea04753e37b438a170159b9cfc33594c139055841263847:0", in("evidence-anchored.json")}, 2, "the time of a block"},
+		{"in another block", []string{"--trust=" + in("vectors/trust-anchors.json"), "--block=560048:300:0x007deb1d4205cad59ea04753e37b438a170159b9cfc33594c139055841263847", in("evidence-anchored.json")}, 3, "another block at this height"},
+		{"block of no chain", []string{trust, "--block=1:2:0xac7deb1d4205cad59ea04753e37b438a170159b9cfc33594c139055841263847", valid}, 2, "names no contract on chain 1"},
+		{"block that is none", []string{trust, "--block=1:2", valid}, 2, "ID:NUMBER:HASH"},
+		{"stamped", []string{"--trust=" + in("trust-stamps.json"), in("evidence-stamped.json")}, 0, "2 authorities stamped"},
 		{"another ledger's policy", []string{"--trust=" + altered(t, "trust.json", `"genesis": "`, `"genesis": "AAAA`), valid}, 2, "/genesis is not 32 bytes"},
 
 		{"valid and valid", []string{trust, valid, receipt}, 0, "evidence.json\n✓"},

@@ -133,48 +133,6 @@ second line as of "lendlog access grant".`,
 	return cmd
 }
 
-func newTrust(c *console.Console) *cobra.Command {
-	var dir string
-	var w proof.Witnesses
-	cmd := &cobra.Command{
-		Use:   "trust --dir DIR",
-		Short: "Print the trust file to hand to whoever verifies",
-		Long: `Print the trust file: the genesis hash and the public keys that evidence is
-verified with (lendlog-trust/1). It is public. Whoever takes it from the lender
-trusts the lender for it; see docs/auditors.md.
-
-With --witness, once for each, the trust file asks that --quorum of these witnesses
-have cosigned: a fresh receipt is then INCOMPLETE until it is upgraded. The key of a
-witness is NAME+ID+KEY; take it from whoever runs the witness.`,
-		Example: `  lendlog trust --dir ledger > trust.json
-  lendlog trust --dir ledger --quorum 2 --witness KEY --witness KEY --witness KEY > trust.json`,
-		Args: takes(),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			b, err := trustFile(cmd.Context(), dir)
-			if err != nil {
-				return err
-			}
-			if len(w.Keys) > 0 || w.Quorum != 0 {
-				t, err := proof.ParseTrust(b)
-				if err != nil {
-					return err
-				}
-				t.Witnesses = &w
-				b = t.Bytes()
-				if _, err := proof.ParseTrust(b); err != nil {
-					return usagef("with --witness and --quorum that is no trust file: %w", err)
-				}
-			}
-			_, err = c.Out.Write(b)
-			return err
-		},
-	}
-	dirFlag(cmd, &dir)
-	cmd.Flags().StringArrayVar(&w.Keys, "witness", nil, "key of a witness to ask for, NAME+ID+KEY; may be given several times")
-	cmd.Flags().IntVar(&w.Quorum, "quorum", 0, "how many of the witnesses have to have cosigned")
-	return cmd
-}
-
 // trustFile returns the file that init wrote, which does not need the ledger
 // open, or what is in the ledger when the file is lost.
 func trustFile(ctx context.Context, dir string) ([]byte, error) {

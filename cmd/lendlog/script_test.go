@@ -47,6 +47,10 @@ func TestScripts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	golden, err := filepath.Abs("../../ledger/proof/testdata")
+	if err != nil {
+		t.Fatal(err)
+	}
 	builtin, err := record.Builtin()
 	if err != nil {
 		t.Fatal(err)
@@ -59,6 +63,7 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata/script",
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("DATA", data)
+			e.Setenv("GOLDEN", golden)
 			// The indexes of the first records that are submitted to a new
 			// ledger, which begins with genesis, all types and an index-root.
 			for i := range 3 {
@@ -72,6 +77,7 @@ func TestScripts(t *testing.T) {
 			"witness": func(ts *testscript.TestScript, neg bool, args []string) { startWitness(t, ts, neg, args) }, "witness-policy": witnessPolicy,
 			"witness-down": witnessDown, "witness-up": witnessUp, "becomes": becomes,
 			"follow": followInBackground, "watch": watchInBackground, "arrives": arrives, "interrupt": interrupt,
+			"tsa": func(ts *testscript.TestScript, neg bool, args []string) { startTSA(t, ts, neg, args) }, "tsa-down": tsaDown, "tsa-up": tsaUp, "fill": fill,
 			"readme": readme, "idle-ledger": idleLedger, "env-from": envFrom, "id-of": idOfKey,
 		},
 		RequireExplicitExec: true,
@@ -645,4 +651,46 @@ func FuzzDocuments(f *testing.F) {
 			}
 		}
 	})
+}
+
+var authorities sync.Map // of *testscript.TestScript and name to *ledgertest.TSA
+
+func authorityOf(ts *testscript.TestScript, args []string) *ledgertest.TSA {
+	if len(args) == 1 {
+		if a, ok := authorities.Load(tower{ts, args[0]}); ok {
+			return a.(*ledgertest.TSA)
+		}
+	}
+	ts.Fatalf("name an authority that was started with tsa NAME")
+	return nil
+}
+
+// startTSA starts a time-stamp authority, sets NAME_URL to its URL, and copies its
+// root to NAME.pem: tsa NAME.
+func startTSA(t *testing.T, ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: tsa NAME")
+	}
+	a := ledgertest.NewTSA(t, args[0])
+	authorities.Store(tower{ts, args[0]}, a)
+	ts.Setenv(args[0]+"_URL", a.URL)
+	root, err := os.ReadFile(a.Roots)
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]+".pem"), root, 0o600))
+}
+
+// tsaDown has an authority answer 503, and tsaUp has it answer again: tsa-down
+// NAME.
+func tsaDown(ts *testscript.TestScript, _ bool, args []string) {
+	authorityOf(ts, args).Fail(func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusServiceUnavailable) })
+}
+
+func tsaUp(ts *testscript.TestScript, _ bool, args []string) { authorityOf(ts, args).Fail(nil) }
+
+// fill writes the variables of the script that a file names into it: fill FILE.
+func fill(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: fill FILE")
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(os.Expand(ts.ReadFile(args[0]), ts.Getenv)), 0o600))
 }

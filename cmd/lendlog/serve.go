@@ -22,7 +22,8 @@ import (
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/access"
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/console"
 	"github.com/lendlog/lendlog/ledger"
-	anchor "github.com/lendlog/lendlog/ledger/anchor/witness"
+	"github.com/lendlog/lendlog/ledger/anchor"
+	witnessing "github.com/lendlog/lendlog/ledger/anchor/witness"
 )
 
 func newServe(c *console.Console) *cobra.Command {
@@ -51,11 +52,17 @@ once a quorum has cosigned what the ledger has, so that a ledger that was rolled
 takes none; until then it only answers. --without-quorum takes events at once and
 records that with a code for the reason, such as witness-outage.
 
+With --anchors, checkpoints are anchored outside, in the contracts and by the
+time-stamp authorities that the file names (docs/anchors.md): no event waits for that,
+and none is refused because it fails. Where there are witnesses, only what they
+cosigned is anchored. "lendlog anchor status" shows how it goes.
+
 With --json, one line once it listens: {"url", "origin", "records"}. The log goes
 to standard error.`,
 		Example: `  lendlog serve --dir ledger
   lendlog serve --dir ledger --listen 127.0.0.1:9000 --log json
   lendlog serve --dir ledger --witnesses witnesses.policy
+  lendlog serve --dir ledger --anchors anchors.yaml
   lendlog serve --dir ledger --witnesses witnesses.policy --without-quorum witness-outage`,
 		Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -71,6 +78,11 @@ to standard error.`,
 			if err := o.readPolicy(); err != nil {
 				return err
 			}
+			if o.anchorsFile != "" {
+				if o.anchors, err = readAnchors(o.anchorsFile); err != nil {
+					return err
+				}
+			}
 			return serve(cmd.Context(), c, o)
 		},
 	}
@@ -83,6 +95,8 @@ to standard error.`,
 	_ = cmd.MarkFlagFilename("witnesses")
 	f.DurationVar(&o.every, "witness-every", 30*time.Second, "pause between two checkpoints that witnesses are asked for")
 	f.StringVar(&o.override, "without-quorum", "", "take events although no quorum of the witnesses has answered yet, and record it with this reason")
+	f.StringVar(&o.anchorsFile, "anchors", "", "file that says where checkpoints are anchored")
+	_ = cmd.MarkFlagFilename("anchors")
 	return cmd
 }
 
@@ -93,9 +107,12 @@ type serving struct {
 	logger      *slog.Logger
 
 	policyFile string
-	policy     *anchor.Policy // nil for no witnesses
+	policy     *witnessing.Policy // nil for no witnesses
 	every      time.Duration
 	override   string // the reason for not waiting for a quorum; "" to wait
+
+	anchorsFile string
+	anchors     *anchorsFile // nil for none
 }
 
 // reasonCode is what the schema of the record of an override takes.
@@ -117,19 +134,19 @@ func (o *serving) readPolicy() error {
 	if err != nil {
 		return err
 	}
-	if o.policy, err = anchor.ParsePolicy(b); err != nil {
+	if o.policy, err = witnessing.ParsePolicy(b); err != nil {
 		return usagef("%s: %w", o.policyFile, err)
 	}
 	return nil
 }
 
 // witnesses returns the group that is to be run beside the ledger, nil for none.
-func (o *serving) witnesses(l *ledger.Ledger) (*anchor.Group, error) {
+func (o *serving) witnesses(l *ledger.Ledger) (*witnessing.Group, error) {
 	if o.policy == nil {
 		return nil, nil
 	}
 	l.Hold(ledger.ErrUnwitnessed)
-	return anchor.New(anchor.Config{Ledger: l, Policy: o.policy, Logger: o.logger, Every: o.every})
+	return witnessing.New(witnessing.Config{Ledger: l, Policy: o.policy, Logger: o.logger, Every: o.every})
 }
 
 func newLogger(c *console.Console, format string) (*slog.Logger, error) {
@@ -190,7 +207,20 @@ func serve(ctx context.Context, c *console.Console, o serving) (err error) {
 	if err != nil {
 		return err
 	}
-	server, err := api.New(api.Config{Ledger: l, Logger: logger, Registry: registry, Remote: o.reachable, Version: version, Witnesses: witnesses, Keys: held})
+	var anchors *anchor.Group
+	if o.anchors != nil {
+		var newest func() []byte
+		if witnesses != nil {
+			newest = witnesses.Newest
+		}
+		var closing func() error
+		anchors, closing, err = o.anchors.group(l, o.dir, logger, newest)
+		defer func() { err = errors.Join(err, closing()) }()
+		if err != nil {
+			return err
+		}
+	}
+	server, err := api.New(api.Config{Ledger: l, Logger: logger, Registry: registry, Remote: o.reachable, Version: version, Witnesses: witnesses, Anchors: anchors, Keys: held})
 	if err != nil {
 		return err
 	}
@@ -239,6 +269,9 @@ func serve(ctx context.Context, c *console.Console, o serving) (err error) {
 	if witnesses != nil {
 		group.Go(func() error { return witnesses.Run(serving) })
 		group.Go(func() error { return o.wait(serving, c, l) })
+	}
+	if anchors != nil {
+		group.Go(func() error { return anchors.Run(serving) })
 	}
 	began := time.Now()
 	if err := group.Wait(); err != nil {

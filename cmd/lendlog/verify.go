@@ -11,13 +11,16 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/console"
+	"github.com/lendlog/lendlog/cmd/lendlog/internal/rpc"
 	"github.com/lendlog/lendlog/ledger/proof"
+	"github.com/lendlog/lendlog/ledger/proof/chain"
 	"github.com/lendlog/lendlog/ledger/record"
 )
 
 func newVerify(c *console.Console) *cobra.Command {
 	var trustFile, eventFile, schemaFile string
-	var against []string
+	var against, blocks []string
+	var endpoints rpc.Endpoints
 	cmd := &cobra.Command{
 		Use:   "verify --trust TRUST FILE...",
 		Short: "Verify evidence, bundles and receipts offline",
@@ -36,13 +39,20 @@ evidence is held against receipts: a record that the ledger gave a receipt for a
 leaves out of what it calls complete is proof of fraud, to anybody. The small program
 lendlog-verify gives the same verdicts and links nothing else.
 
+Where the trust file asks for anchors, somebody has to say that a chain has the block
+that an anchor is in, and finally: the trust file; or you, with --block, after looking
+it up somewhere that you believe; or JSON-RPC endpoints of the chain, with --rpc, of
+which all have to agree, or as many as --rpc-agree says. What is asked for is named in
+the report. Only --rpc uses the network.
+
 With --json, one line per file: {"file", "report": {"verdict", "checks": [{"name",
 "record", "result", "text"}], "shown": [{"record", "what", "value"}]}}.`,
 		Example: `  lendlog verify --trust trust.json record-12.evidence.json
   lendlog verify --trust trust.json --event decision.json receipts/receipt-12.json
-  lendlog verify --trust trust.json --against receipts/receipt-12.json file.evidence.json`,
+  lendlog verify --trust trust.json --against receipts/receipt-12.json file.evidence.json
+  lendlog verify --trust trust.json --rpc https://rpc.example.org --rpc https://eth.example.net record-12.evidence.json`,
 		Args: cobra.MinimumNArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			b, err := os.ReadFile(trustFile)
 			if err != nil {
 				return err
@@ -50,6 +60,17 @@ With --json, one line per file: {"file", "report": {"verdict", "checks": [{"name
 			trust, err := proof.ParseTrust(b)
 			if err != nil {
 				return usagef("%s: %w", trustFile, err)
+			}
+			for _, s := range blocks {
+				if err := trust.AddBlock(s); err != nil {
+					return usagef("--block %s: %w", s, err)
+				}
+			}
+			if err := endpoints.Check(); err != nil {
+				return usagef("--rpc: %w", err)
+			}
+			if len(endpoints.URLs) > 0 {
+				trust.Confirm = func(id uint64, b chain.Block) error { return endpoints.Confirm(cmd.Context(), id, b) }
 			}
 			var event *record.Event
 			if eventFile != "" {
@@ -93,6 +114,9 @@ With --json, one line per file: {"file", "report": {"verdict", "checks": [{"name
 	_ = cmd.MarkFlagFilename("trust", "json")
 	cmd.Flags().StringArrayVar(&against, "against", nil, "a receipt to hold evidence against; may be given several times")
 	_ = cmd.MarkFlagFilename("against", "json")
+	cmd.Flags().StringArrayVar(&blocks, "block", nil, "a block that a chain has, finally: ID:NUMBER:HASH, or with :TIME behind; may be given several times")
+	cmd.Flags().StringArrayVar(&endpoints.URLs, "rpc", nil, "JSON-RPC endpoint of a chain, to ask for blocks; may be given several times")
+	cmd.Flags().IntVar(&endpoints.Agree, "rpc-agree", 0, "how many endpoints of a chain have to agree (default all)")
 	cmd.Flags().StringVar(&eventFile, "event", "", "the event that a receipt is of, as it was submitted")
 	cmd.Flags().StringVar(&schemaFile, "schema", "", "the schema of that event, where its type does not come with lendlog")
 	return cmd

@@ -52,7 +52,10 @@ type Final struct {
 	ID     string // the same for the same anchor, of all that the target ever made
 	Head   Head
 	Anchor proof.Anchor // what proves it to others
-	Time   time.Time    // by the clock of the place where it is anchored
+	// More are further proofs of the same checkpoint, such as the stamps of other
+	// authorities.
+	More []proof.Anchor
+	Time time.Time // by the clock of the place where it is anchored
 }
 
 // A Status is how anchoring in a place goes.

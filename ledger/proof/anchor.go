@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/lendlog/lendlog/ledger/canon"
@@ -65,6 +67,7 @@ type Publisher struct {
 type BlockID struct {
 	Number uint64
 	Hash   chain.Hash
+	Time   uint64 // seconds since 1970; 0 where the policy does not say it
 }
 
 // Stamps are the authorities of a policy of which so many have to have stamped
@@ -132,6 +135,12 @@ func parseChains(o *object) (out []Chain) {
 				if b.Hash, err = chain.ParseHash(o.text("hash")); err != nil {
 					o.fail("hash", "is no hash: "+err.Error())
 				}
+				if has(o, "time") {
+					if b.Time = uint64(o.number("time")); b.Time == 0 || b.Time >= 1<<40 {
+						o.fail("time", "is not the time of a block, in seconds since 1970; leave it out where it is not known")
+					}
+				}
+				o.taken["time"] = true
 				c.Blocks = append(c.Blocks, b)
 			})
 		}
@@ -170,7 +179,11 @@ func (c Chain) document() canon.Value {
 	if len(c.Blocks) > 0 {
 		blocks := canon.Value{Kind: canon.Array}
 		for _, b := range c.Blocks {
-			blocks.Items = append(blocks.Items, canon.Map(member("number", canon.Number(int64(b.Number))), member("hash", canon.Text(b.Hash.String()))))
+			of := []canon.Member{member("number", canon.Number(int64(b.Number))), member("hash", canon.Text(b.Hash.String()))}
+			if b.Time != 0 {
+				of = append(of, member("time", canon.Number(int64(b.Time))))
+			}
+			blocks.Items = append(blocks.Items, canon.Map(of...))
 		}
 		m = append(m, member("blocks", blocks))
 	}
@@ -483,6 +496,49 @@ func (t *Trust) confirmed(c *Chain, b chain.Block) error {
 	return fmt.Errorf("look up whether %s has, and finally, block %d with the hash %s; then name it with --block %d:%d:%s, or in the trust file", c, b.Number, b.Hash, c.ID, b.Number, b.Hash)
 }
 
+// AddBlock adds a block of a chain of the policy, of which whoever verifies found
+// out that the chain has it, finally: chain id, number, hash and, where it is
+// known, the time in seconds since 1970, with colons between.
+func (t *Trust) AddBlock(s string) error {
+	parts := strings.Split(s, ":")
+	var seconds uint64
+	if len(parts) == 4 {
+		var err error
+		if seconds, err = strconv.ParseUint(parts[3], 10, 40); err != nil || seconds == 0 {
+			return errors.New("the time of a block is a number of seconds since 1970")
+		}
+		parts = parts[:3]
+	}
+	if len(parts) != 3 {
+		return errors.New("a block is written ID:NUMBER:HASH or ID:NUMBER:HASH:TIME, of which ID is that of the chain")
+	}
+	id, err := strconv.ParseUint(parts[0], 10, 53)
+	if err != nil {
+		return errors.New("the id of a chain is a number")
+	}
+	n, err := strconv.ParseUint(parts[1], 10, 53)
+	if err != nil {
+		return errors.New("the number of a block is a number")
+	}
+	hash, err := chain.ParseHash(parts[2])
+	if err != nil {
+		return fmt.Errorf("the hash of a block: %w", err)
+	}
+	named := false
+	chains := slices.Clone(t.Chains)
+	for i := range chains {
+		if c := &chains[i]; c.ID == id {
+			c.Blocks = append(slices.Clone(c.Blocks), BlockID{n, hash, seconds})
+			named = true
+		}
+	}
+	if !named {
+		return fmt.Errorf("the policy names no contract on chain %d", id)
+	}
+	t.Chains = chains
+	return nil
+}
+
 // stamp verifies a time stamp where the policy names authorities.
 func (r *Report) stamp(t *Trust, h head, i int, token []byte, out *anchored) {
 	if t.Stamps == nil {
@@ -562,6 +618,101 @@ func (r *Report) covers(t *Trust, a *anchored, record, index int64) (before time
 		}
 	}
 	return before
+}
+
+// An observed is a block of a chain of the policy that a record names. Nobody knows
+// the hash of a block before it is made, so that record and all behind it are later.
+type observed struct {
+	index int64 // of the record
+	chain *Chain
+	chain.Block
+}
+
+// observations returns the blocks that records of the file name and that are known
+// to be on a chain. Time is 0 where only the record says it.
+func (v *verifier) observations() (out []observed) {
+	for _, l := range v.links {
+		if l.Type != record.TypeChainObserved {
+			continue
+		}
+		id, _ := l.Open.Get("chain")
+		number, _ := l.Open.Get("block")
+		hash, _ := l.Open.Get("blockHash")
+		h, err := chain.ParseHash(hash.Str)
+		if err != nil || id.Kind != canon.Int || number.Kind != canon.Int || id.Int < 1 || number.Int < 0 {
+			continue
+		}
+		b := chain.Block{Number: uint64(number.Int), Hash: h}
+		c, err := v.trust.observed(uint64(id.Int), &b, l.Open)
+		switch {
+		case errors.Is(err, ErrOtherBlock):
+			v.add("time", l.index, Fail, "it names block %d of %s with the hash %s, but %v", b.Number, c, b.Hash, err)
+		case c != nil && err == nil:
+			out = append(out, observed{l.index, c, b})
+		}
+	}
+	return out
+}
+
+// observed tells on which chain of the policy a block is, nil where that is not
+// known, and sets its time where that is.
+func (t *Trust) observed(id uint64, b *chain.Block, open canon.Value) (c *Chain, err error) {
+	for i := range t.Chains {
+		if t.Chains[i].ID != id {
+			continue
+		}
+		c = &t.Chains[i]
+		for _, known := range c.Blocks {
+			switch {
+			case known.Number != b.Number:
+			case known.Hash == b.Hash:
+				b.Time = known.Time
+				return c, nil
+			default:
+				err = ErrOtherBlock
+			}
+		}
+	}
+	if c == nil || err != nil || t.Confirm == nil {
+		if err == nil {
+			c = nil
+		}
+		return c, err
+	}
+	at, _ := open.Get("at")
+	claimed, bad := time.Parse(time.RFC3339, at.Str)
+	if bad != nil || claimed.Unix() < 1 {
+		return nil, nil
+	}
+	b.Time = uint64(claimed.Unix())
+	return c, t.Confirm(id, *b)
+}
+
+// notBefore holds when a record was recorded against the latest block that one
+// before it names.
+func (v *verifier) notBefore(l link, blocks []observed) {
+	var latest, unknown *observed
+	for i := range blocks {
+		switch b := &blocks[i]; {
+		case b.index > l.index:
+		case b.Time == 0:
+			unknown = b
+		case latest == nil || b.Time > latest.Time:
+			latest = b
+		}
+	}
+	switch {
+	case latest != nil:
+		at := time.Unix(int64(latest.Time), 0)
+		clock := func(t time.Time) string { return t.UTC().Format(record.TimeLayout) }
+		if l.Recorded.Before(at.Add(-v.trust.tolerance())) {
+			v.add("time", l.index, Fail, "it says that it was recorded at %s, but record %d, which does not lie behind it, names block %d of %s, which is of %s: it was dated back", clock(l.Recorded), latest.index, latest.Number, latest.chain, clock(at))
+			return
+		}
+		v.add("time", l.index, Pass, "it was recorded after block %d of %s, of %s", latest.Number, latest.chain, clock(at))
+	case unknown != nil:
+		v.add("time", l.index, Note, "it was recorded after block %d of %s, with the hash %s, whose time the policy does not say", unknown.Number, unknown.chain, unknown.Hash)
+	}
 }
 
 // leafAnchored says whether a leaf of the file is anchored, and holds when it was

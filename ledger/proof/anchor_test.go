@@ -13,6 +13,7 @@ import (
 
 	"github.com/ethereum/go-ethereum/core/types"
 
+	"github.com/lendlog/lendlog/ledger/canon"
 	"github.com/lendlog/lendlog/ledger/proof"
 	"github.com/lendlog/lendlog/ledger/proof/chain"
 	"github.com/lendlog/lendlog/ledger/proof/chain/chaintest"
@@ -253,6 +254,8 @@ func (m *vectorMaker) withAnchors() {
 		one(e, 3, func(b *chaintest.Block) { b.Event.Time = uint64(atMinute(-4).Unix()) })
 	}).Trust = policy("trust-early-block.json", func(c *proof.Chain) { c.Blocks = []proof.BlockID{blockOf(w.t, w.block(3, -4).Proof())} })
 
+	m.withObservations()
+
 	stamps := func(verdict proof.Verdict, check, name, why string, anchors ...proof.Anchored) *vector {
 		e := w.stampedEvidence()
 		if anchors != nil {
@@ -275,6 +278,79 @@ func (m *vectorMaker) withAnchors() {
 	stamps(invalid, "stamps", "stamps-forged", "one bit of the signature is another", w.stamp(1, 3, 5, 2.5), forged)
 	stamps(invalid, "stamps", "stamps-unread", "a token cannot be read", w.stamp(1, 3, 5, 2.5), w.anchored(5, 5, proof.Anchor{Stamp: []byte("token")}))
 	stamps(invalid, "time", "time-stamped", "the record was stamped long before it is said to have been recorded", w.stamp(1, 3, 5, -4), w.stamp(2, 3, 5, -3.5))
+}
+
+// observing is a world of which a record names a block of the chain.
+func observing(t testing.TB, index int) *world {
+	return newLyingWorld(t, map[int]lie{index: func(e *record.Entry, _ []seal.Disclosure) {
+		e.Type = "org.lendlog.chain.observed.v1"
+		e.Open = canon.Map(
+			canon.Member{Name: "target", Value: canon.Text("hoodi")}, canon.Member{Name: "chain", Value: canon.Number(goldenChain)},
+			canon.Member{Name: "block", Value: canon.Number(90)}, canon.Member{Name: "blockHash", Value: canon.Text(observedHash.String())},
+			canon.Member{Name: "at", Value: canon.Text(atMinute(0.9).Format(record.TimeLayout))},
+		)
+	}})
+}
+
+var observedHash = chain.Hash(label("observed block"))
+
+// observed is evidence of that world, and observingTrust a policy that knows these
+// blocks beside that of the anchor.
+func (w *world) observed() *proof.Evidence {
+	e := w.evidence(map[int][]string{1: nil, 2: nil})
+	e.Anchored = []proof.Anchored{w.anchored(5, 5, onChain(w.block(5, 5)))}
+	return e
+}
+
+func (w *world) observingTrust(blocks ...proof.BlockID) *proof.Trust {
+	t := w.anchoredTrust(5)
+	t.Chains[0].Blocks = append(t.Chains[0].Blocks, blocks...)
+	return t
+}
+
+func (m *vectorMaker) withObservations() {
+	w := observing(m.w.t, 1)
+	at := func(minute float64) uint64 { return uint64(atMinute(minute).Unix()) }
+	add := func(verdict proof.Verdict, check, name, why string, blocks ...proof.BlockID) {
+		policy := "trust-" + name + ".json"
+		m.other[policy] = w.observingTrust(blocks...).Bytes()
+		m.add(verdict, check, name, why, policy, w.observed().Bytes())
+	}
+	add(proof.Valid, "", "valid-observed", "a record names a block, and it and the one behind it were recorded later", proof.BlockID{Number: 90, Hash: observedHash, Time: at(0.9)})
+	add(proof.Valid, "", "valid-observed-timeless", "a record names a block whose time the policy does not say", proof.BlockID{Number: 90, Hash: observedHash})
+	add(proof.Valid, "", "valid-observed-unknown", "a record names a block of which the policy does not say that the chain has it", proof.BlockID{Number: 91, Hash: observedHash, Time: at(60)})
+	behind := observing(m.w.t, 2)
+	m.other["trust-valid-observed-behind.json"] = behind.observingTrust(proof.BlockID{Number: 90, Hash: observedHash, Time: at(6.5)}).Bytes()
+	m.add(proof.Valid, "", "valid-observed-behind", "the record behind names a block, which says nothing of the one before", "trust-valid-observed-behind.json", behind.observed().Bytes())
+	signed := w.observingTrust(proof.BlockID{Number: 90, Hash: observedHash, Time: at(0.9)})
+	signed.Submitters = w.signedTrust().Submitters
+	m.other["trust-observed-signed.json"] = signed.Bytes()
+	e := w.evidence(map[int][]string{1: nil, 2: {"*"}})
+	e.Anchored = w.observed().Anchored
+	m.add(proof.Valid, "", "valid-observed-signed", "nobody but the ledger submits a record that names a block, so none has to be signed", "trust-observed-signed.json", e.Bytes())
+	add(proof.Invalid, "time", "time-observed", "a record names a block that was made long after it is said to have been recorded", proof.BlockID{Number: 90, Hash: observedHash, Time: at(8)})
+	add(proof.Invalid, "time", "time-observed-other", "a record names a block in the place of which the chain has another", proof.BlockID{Number: 90, Time: at(0.9)})
+}
+
+// Of a block that a record names the hook is asked with the time that the record
+// says, which is believed once it confirms it.
+func TestConfirmObserved(t *testing.T) {
+	w := observing(t, 1)
+	trust := w.anchoredTrust(5)
+	var asked []chain.Block
+	var err error
+	trust.Confirm = func(_ uint64, b chain.Block) error {
+		asked = append(asked, b)
+		return err
+	}
+	wantVerdict(t, proof.Verify(trust, w.observed()), proof.Valid, "", "")
+	if want := (chain.Block{Number: 90, Hash: observedHash, Time: uint64(atMinute(0.9).Unix())}); !slices.Equal(asked, []chain.Block{want}) {
+		t.Errorf("asked for %+v", asked)
+	}
+	err = errors.New("nobody answers")
+	wantVerdict(t, proof.Verify(trust, w.observed()), proof.Valid, "", "")
+	err = proof.ErrOtherBlock
+	wantVerdict(t, proof.Verify(trust, w.observed()), proof.Invalid, "time", "another block at this height")
 }
 
 // The hook is asked of blocks that the policy does not know, once each, and of

@@ -41,8 +41,8 @@ type Trust struct {
 	Chains    []Chain    // when not empty, each record has to be anchored on one
 	Stamps    *Stamps    // nil demands none
 
-	// Confirm tells whether a chain has a block, and that it is final there; nil
-	// asks nobody beyond the blocks that Chains name. Its error says why that is
+	// Confirm tells whether a chain has a block of that number, hash and time, and
+	// that it is final there; nil asks nobody beyond the blocks that Chains name. Its error says why that is
 	// not known, or is ErrOtherBlock. It is no part of a trust file.
 	Confirm func(chainID uint64, b chain.Block) error
 

@@ -112,8 +112,10 @@ func Verify(t *Trust, e *Evidence, receipts ...*Receipt) Report {
 		}
 		v.chains()
 		v.times()
+		blocks := v.observations()
 		for _, l := range v.links {
 			v.leafAnchored(l.index, l.Entry)
+			v.notBefore(l, blocks)
 		}
 		for _, index := range v.roots {
 			v.leafAnchored(index, nil)
@@ -488,9 +490,11 @@ func (v *verifier) subject(rec *Record, e *record.Entry, d disclosed) bool {
 	return true
 }
 
-// submitter verifies the submitter's own signature where the policy asks.
+// submitter verifies the submitter's own signature where the policy asks. A record
+// that names a block, which stands in evidence of others, has none: what it says is
+// held against the policy's blocks.
 func (v *verifier) submitter(rec *Record, e *record.Entry, d disclosed) {
-	if len(v.trust.Submitters) == 0 {
+	if len(v.trust.Submitters) == 0 || e.Type == record.TypeChainObserved {
 		return
 	}
 	doc, ok := d.event(e)

@@ -67,6 +67,27 @@ func (h Hash) String() string { return "0x" + hex.EncodeToString(h[:]) }
 // them.
 func ParseAddress(s string) (a Address, err error) { return a, unhex(a[:], s) }
 
+// ParseChecksummed reads an address as people write it: in lower case, or with the
+// checksum of EIP-55 in the case of its letters.
+func ParseChecksummed(s string) (Address, error) {
+	lower := strings.ToLower(s)
+	a, err := ParseAddress(lower)
+	if err == nil && !strings.HasPrefix(s, "0x") {
+		_, err = ParseAddress(s)
+	}
+	if err != nil || s == lower {
+		return a, err
+	}
+	h := keccak([]byte(lower[2:]))
+	for i, c := range []byte(s[2:]) {
+		up := h[i/2]>>(4*(1-i%2))&8 != 0
+		if c > '9' && up != (c < 'a') {
+			return Address{}, errors.New("the checksum in the case of the address' letters is wrong: a digit is another")
+		}
+	}
+	return a, nil
+}
+
 // ParseHash reads 0x and 64 hexadecimal digits in lower case.
 func ParseHash(s string) (h Hash, err error) { return h, unhex(h[:], s) }
 

@@ -390,6 +390,19 @@ func TestAddresses(t *testing.T) {
 			t.Errorf("%q is read as an address", bad)
 		}
 	}
+	checksummed := contracts.AnchorDeployment.Address.Hex()
+	for _, good := range []string{s, checksummed} {
+		if a, err := chain.ParseChecksummed(good); err != nil || a != contract {
+			t.Errorf("%s is %s: %v", good, a, err)
+		}
+	}
+	for i := range checksummed {
+		b := []byte(checksummed)
+		b[i] ^= 0x20 // the other case, if it is a letter
+		if _, err := chain.ParseChecksummed(string(b)); err == nil {
+			t.Errorf("%s is read as an address", b)
+		}
+	}
 	h, err := chain.ParseHash("0x" + fmt.Sprintf("%064x", 10))
 	if err != nil || h != (chain.Hash{31: 10}) {
 		t.Errorf("%s: %v", h, err)

@@ -382,6 +382,7 @@ function merkleRoot(leaves) {
 }
 
 const restrictedType = "org.lendlog.restricted.v1";
+const observedType = "org.lendlog.chain.observed.v1";
 const indexRootType = "org.lendlog.index-root.v1";
 const clock = /^([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})(\.[0-9]{1,9})?(?:Z|[+-]([0-9]{2}):([0-9]{2}))$/;
 
@@ -976,8 +977,10 @@ function parseChains(v) {
       return { address: unhex(o.address, "address", 20), ...sizeRange(o) };
     });
     const blocks = array("blocks" in c ? c.blocks : [], "blocks", 1024).map((b) => {
-      const o = strict(b, "a block", ["number", "hash"]);
-      return { number: integer(o.number, "number"), hash: unhex(o.hash, "hash", 32) };
+      const o = strict(b, "a block", ["number", "hash"], ["time"]);
+      const time = "time" in o ? integer(o.time, "time", 1) : undefined;
+      must(time === undefined || time < 2 ** 40, "time is not that of a block");
+      return { number: integer(o.number, "number"), hash: unhex(o.hash, "hash", 32), time };
     });
     must(publishers.length > 0 && (blocks.length > 0 || !("blocks" in c)), "publishers or blocks is empty");
     const contract = unhex(c.contract, "contract", 20);
@@ -1288,6 +1291,7 @@ class Records {
         report.attempt("anchors", i, () => this.anchored(i));
         if (leaf.type !== indexRootType) report.attempt("time", i, () => this.anchoredAfter(i, leaf.recorded));
       }
+      this.observations();
     }
     for (const c of this.claimed.values()) {
       c.holds = report.attempt("complete", null, () => this.completeness(c)) === PASS;
@@ -1389,7 +1393,7 @@ class Records {
     // Whose record it is shows without them too.
     const subject = report.attempt("subject", r.index, () => this.subject(r, leaf, shown?.values));
     if (subject === FAIL || !shown) return;
-    if (trust.submitters.length) report.attempt("submitter", r.index, () => this.submitter(leaf, shown));
+    if (trust.submitters.length && leaf.type !== observedType) report.attempt("submitter", r.index, () => this.submitter(leaf, shown));
     report.sayEntry(r.index, leaf);
     for (const [pointer, v] of shown.values) report.say(r.index, pointer, v);
   }
@@ -1498,6 +1502,32 @@ class Records {
         return `recorded between ${written(after)} and ${written(before)}, by the witnesses' clocks`;
       });
     }
+  }
+
+  // observations holds when records were recorded against the blocks that records before them name.
+  observations() {
+    const { report, trust } = this;
+    let latest;
+    for (const [i, e] of this.entries) {
+      if (e.type === observedType) {
+        let found;
+        report.attempt("time", i, () => void (found = this.observed(e.open)));
+        if (found) latest = Math.max(latest ?? 0, found);
+      }
+      if (latest === undefined) continue;
+      if (Date.parse(e.recorded) >= 1000 * latest - trust.tolerance) report.add("time", i, PASS, `it was recorded after a block of ${written(latest)}`);
+      else report.add("time", i, FAIL, `it says that it was recorded at ${e.recorded}, but names, or lies behind a record that names, a block of ${written(latest)}: it was dated back`);
+    }
+  }
+
+  // observed returns the time of the block that a record names, if the policy has both.
+  observed(said) {
+    const id = said.get("chain"), number = said.get("block"), hash = said.get("blockHash");
+    if (!/^0x[0-9a-f]{64}$/.test(typeof hash === "string" ? hash : "")) return undefined;
+    const known = this.trust.chains.filter((c) => c.id === id).flatMap((c) => c.blocks).filter((b) => b.number === number);
+    const same = known.find((b) => b.hash === hash.slice(2));
+    must(same || known.length === 0, `it names block ${number} of chain ${id} with the hash ${hash}, and the policy knows another block at this height`);
+    return same?.time;
   }
 
   completeness({ term, subject, map }) {

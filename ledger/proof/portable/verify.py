@@ -310,6 +310,7 @@ def merkle_root(leaves):
 
 RESTRICTED = "org.lendlog.restricted.v1"
 INDEX_ROOT = "org.lendlog.index-root.v1"
+OBSERVED = "org.lendlog.chain.observed.v1"
 NAME = re.compile(r"[\x21-\x7e]{1,128}")
 CLOCK = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})")
 
@@ -947,8 +948,10 @@ def parse_chains(v):
             out["publishers"].append((unhex(p["address"], "address", ADDRESS), first, last))
         require(out["publishers"], "publishers is empty")
         for b in array(c.get("blocks", []), "blocks", 1024):
-            strict(b, "a block", ("number", "hash"))
-            out["blocks"].append((integer(b["number"], "number"), unhex(b["hash"], "hash", BLOCK_HASH)))
+            strict(b, "a block", ("number", "hash"), ("time",))
+            time = integer(b["time"], "time", 1) if "time" in b else None
+            require(time is None or time < 2**40, "time is not that of a block")
+            out["blocks"].append((integer(b["number"], "number"), unhex(b["hash"], "hash", BLOCK_HASH), time))
         require("blocks" not in c or out["blocks"], "blocks is empty")
         chains.append(out)
     require(chains, "chains is empty")
@@ -1299,6 +1302,7 @@ class Records:
                 self.report.attempt("anchors", i, lambda: self.anchored(i))
                 if e["type"] != INDEX_ROOT:
                     self.report.attempt("time", i, lambda: self.anchored_after(i, e["recorded"]))
+            self.observations()
         for term, (subject, map_) in self.claimed.items():
             if self.report.attempt("complete", None, lambda: self.completeness(term, subject, map_)) == PASS:
                 self.complete.add(term)
@@ -1334,7 +1338,7 @@ class Records:
         block, by = on_chain.verify(self.trust["origin"], h)
         for c in self.trust["chains"] or []:
             if (c["id"], c["contract"]) == (on_chain.id, on_chain.contract) and any(a == by and first <= h.size <= last for a, first, last in c["publishers"]):
-                known = [hash_ for number, hash_ in c["blocks"] if number == block.number]
+                known = [hash_ for number, hash_, _ in c["blocks"] if number == block.number]
                 confirmed = block.hash in known
                 require(confirmed or not known, f"it is said to be in block {block.number} of {c['name']} with the hash 0x{block.hash.hex()}, and the policy knows another block at this height")
                 self.blocks.append((h.size, block, confirmed, c))
@@ -1393,7 +1397,7 @@ class Records:
         # Whose record it is shows without them too.
         if report.attempt("subject", index, lambda: self.subject(r, leaf, values)) == FAIL or values is None:
             return
-        if self.trust["submitters"]:
+        if self.trust["submitters"] and leaf["type"] != OBSERVED:
             report.attempt("submitter", index, lambda: self.submitter(leaf, values, schema))
         say_entry(report, index, leaf)
         for pointer, value in values.items():
@@ -1510,6 +1514,30 @@ class Records:
         if after is None:
             raise Missing("the file has no checkpoint before the record that witnesses cosigned, which would show when it was not there yet; ask for evidence with one")
         return f"recorded between {clock(after)} and {clock(before)}, by the witnesses' clocks"
+
+    def observations(self):
+        """Hold when records were recorded against the blocks that records before them name."""
+        latest = None
+        for i, e in self.entries:
+            if e["type"] == OBSERVED:
+                found = []
+                if self.report.attempt("time", i, lambda: found.append(self.observed(e["open"]))) == PASS and found[0]:
+                    latest = max(latest or 0, found[0])
+            if latest is not None:
+                early = milliseconds(e["recorded"]) < 1000 * latest - self.trust["tolerance"]
+                words = f"it says that it was recorded at {e['recorded']}, but names, or lies behind a record that names, a block of {clock(latest)}: it was dated back"
+                self.report.add("time", i, FAIL if early else PASS, words if early else f"it was recorded after a block of {clock(latest)}")
+
+    def observed(self, said):
+        """Return the time of the block that a record names, if the policy has both."""
+        block, hash_ = said.get("block"), said.get("blockHash")
+        m = BLOCK_HASH.fullmatch(hash_) if isinstance(hash_, str) else None
+        if not m or type(said.get("chain")) is not int or type(block) is not int:
+            return None
+        known = [(h, t) for c in self.trust["chains"] if c["id"] == said["chain"] for number, h, t in c["blocks"] if number == block]
+        same = [t for h, t in known if h.hex() == m[1]]
+        require(same or not known, f"it names block {block} of chain {said['chain']} with the hash {hash_}, and the policy knows another block at this height")
+        return same[0] if same else None
 
     def completeness(self, term, subject, map_):
         last = self.leaves.get(self.head.size - 1, {"type": None})

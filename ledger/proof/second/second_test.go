@@ -702,10 +702,11 @@ type chainOf struct {
 	contract   string
 	publishers []object // address, from, to
 	blocks     map[int64][]string
+	times      map[string]int64 // by hash
 }
 
 func parseChain(o object) chainOf {
-	c := chainOf{id: number(o, "id"), contract: hexadecimal(get[string](o, "contract"), 20), blocks: map[int64][]string{}}
+	c := chainOf{id: number(o, "id"), contract: hexadecimal(get[string](o, "contract"), 20), blocks: map[int64][]string{}, times: map[string]int64{}}
 	check(c.id > 0, "id of a chain")
 	delete(o, "name")
 	if has(o, "testnet") {
@@ -727,7 +728,11 @@ func parseChain(o object) chainOf {
 		for _, item := range get[[]any](o, "blocks") {
 			b := item.(object)
 			n := number(b, "number")
-			c.blocks[n] = append(c.blocks[n], hexadecimal(get[string](b, "hash"), 32))
+			hash := hexadecimal(get[string](b, "hash"), 32)
+			c.blocks[n] = append(c.blocks[n], hash)
+			if has(b, "time") {
+				c.times[hash] = number(b, "time")
+			}
 			done(b)
 		}
 	}
@@ -1079,6 +1084,28 @@ func verify(t trust, doc []byte) verified {
 			check(milliseconds(e.recorded) <= 1000*(before+t.tolerance), "anchored before")
 		}
 	}
+	for i, e := range entries {
+		if e.typ != "org.lendlog.chain.observed.v1" {
+			continue
+		}
+		for _, c := range t.chains {
+			if fmt.Sprint(e.open["chain"]) != fmt.Sprint(c.id) {
+				continue
+			}
+			block, err := strconv.ParseInt(fmt.Sprint(e.open["block"]), 10, 64)
+			hash, ok := e.open["blockHash"].(string)
+			if err != nil || !ok || !regexp.MustCompile("^0x[0-9a-f]{64}$").MatchString(hash) {
+				continue
+			}
+			known := c.blocks[block]
+			check(len(known) == 0 || slices.Contains(known, hash), "another block")
+			for j, later := range entries {
+				if at, ok := c.times[hash]; ok && len(known) > 0 && j >= i {
+					check(milliseconds(later.recorded) >= 1000*(at-t.tolerance), "before the block")
+				}
+			}
+		}
+	}
 	need(cosigned, "a quorum of witnesses")
 	need(missing == "", missing)
 	need(len(o) == 0, "unknown sections")
@@ -1202,7 +1229,7 @@ func verifyRecord(t trust, r object, file *verified, schemas map[string][]byte) 
 	if isShown {
 		missing = "the subject's proof"
 	}
-	if t.submitters != nil {
+	if t.submitters != nil && e.typ != "org.lendlog.chain.observed.v1" {
 		need(len(s.pointers) > 0 && len(values) == len(s.pointers), "all members")
 		signed(t, e, s, values)
 	}
