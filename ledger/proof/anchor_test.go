@@ -280,9 +280,9 @@ func (m *vectorMaker) withAnchors() {
 	stamps(invalid, "time", "time-stamped", "the record was stamped long before it is said to have been recorded", w.stamp(1, 3, 5, -4), w.stamp(2, 3, 5, -3.5))
 }
 
-// observing is a world of which record 1 names a block of the chain.
-func observing(t testing.TB) *world {
-	return newLyingWorld(t, map[int]lie{1: func(e *record.Entry, _ []seal.Disclosure) {
+// observing is a world of which a record names a block of the chain.
+func observing(t testing.TB, index int) *world {
+	return newLyingWorld(t, map[int]lie{index: func(e *record.Entry, _ []seal.Disclosure) {
 		e.Type = "org.lendlog.chain.observed.v1"
 		e.Open = canon.Map(
 			canon.Member{Name: "target", Value: canon.Text("hoodi")}, canon.Member{Name: "chain", Value: canon.Number(goldenChain)},
@@ -297,7 +297,7 @@ var observedHash = chain.Hash(label("observed block"))
 // observed is evidence of that world, and observingTrust a policy that knows these
 // blocks beside that of the anchor.
 func (w *world) observed() *proof.Evidence {
-	e := w.evidence(map[int][]string{1: nil, 2: shown})
+	e := w.evidence(map[int][]string{1: nil, 2: nil})
 	e.Anchored = []proof.Anchored{w.anchored(5, 5, onChain(w.block(5, 5)))}
 	return e
 }
@@ -309,7 +309,7 @@ func (w *world) observingTrust(blocks ...proof.BlockID) *proof.Trust {
 }
 
 func (m *vectorMaker) withObservations() {
-	w := observing(m.w.t)
+	w := observing(m.w.t, 1)
 	at := func(minute float64) uint64 { return uint64(atMinute(minute).Unix()) }
 	add := func(verdict proof.Verdict, check, name, why string, blocks ...proof.BlockID) {
 		policy := "trust-" + name + ".json"
@@ -319,6 +319,9 @@ func (m *vectorMaker) withObservations() {
 	add(proof.Valid, "", "valid-observed", "a record names a block, and it and the one behind it were recorded later", proof.BlockID{Number: 90, Hash: observedHash, Time: at(0.9)})
 	add(proof.Valid, "", "valid-observed-timeless", "a record names a block whose time the policy does not say", proof.BlockID{Number: 90, Hash: observedHash})
 	add(proof.Valid, "", "valid-observed-unknown", "a record names a block of which the policy does not say that the chain has it", proof.BlockID{Number: 91, Hash: observedHash, Time: at(60)})
+	behind := observing(m.w.t, 2)
+	m.other["trust-valid-observed-behind.json"] = behind.observingTrust(proof.BlockID{Number: 90, Hash: observedHash, Time: at(6.5)}).Bytes()
+	m.add(proof.Valid, "", "valid-observed-behind", "the record behind names a block, which says nothing of the one before", "trust-valid-observed-behind.json", behind.observed().Bytes())
 	signed := w.observingTrust(proof.BlockID{Number: 90, Hash: observedHash, Time: at(0.9)})
 	signed.Submitters = w.signedTrust().Submitters
 	m.other["trust-observed-signed.json"] = signed.Bytes()
@@ -332,7 +335,7 @@ func (m *vectorMaker) withObservations() {
 // Of a block that a record names the hook is asked with the time that the record
 // says, which is believed once it confirms it.
 func TestConfirmObserved(t *testing.T) {
-	w := observing(t)
+	w := observing(t, 1)
 	trust := w.anchoredTrust(5)
 	var asked []chain.Block
 	var err error

@@ -93,19 +93,24 @@ func TestNoTrieOfReceipts(t *testing.T) {
 	}
 	long := bytes.Repeat([]byte{1}, 40)
 	leaf, below := hashed([]any{[]byte{0x31}, long})
+	valued := branch(0, below[:])
+	valued[16] = below[:]
 	for name, nodes := range map[string][]any{
-		"a leaf in a branch":         {branch(0, []any{[]byte{0x31}, []byte("short")})},
-		"a list as a value":          {[]any{[]byte{0x20, 0x01}, []any{long}}},
-		"another size of a hash":     {branch(0, long)},
-		"a value of a branch":        {branch(16, long)},
-		"an extension without path":  {[]any{[]byte{0x00}, below[:]}, leaf},
-		"an empty path":              {[]any{[]byte{}, long}},
-		"a path with unused bits":    {[]any{[]byte{0x21, 0x01}, long}},
-		"a path of an unknown kind":  {[]any{[]byte{0x40, 0x01}, long}},
-		"three items":                {[]any{[]byte{0x20, 0x01}, long, ""}},
-		"a list for a path":          {[]any{[]any{}, long}},
-		"an extension to a string":   {[]any{[]byte{0x10}, long}},
-		"a branch at the path's end": {[]any{[]byte{0x00, 0x01}, below[:]}, branch(3, below[:])},
+		"a leaf in a branch":           {branch(0, []any{[]byte{0x31}, []byte("short")})},
+		"a list as a value":            {[]any{[]byte{0x20, 0x01}, []any{long}}},
+		"another size of a hash":       {branch(0, long)},
+		"a value of a branch":          {valued, leaf},
+		"an extension without path":    {[]any{[]byte{0x00}, below[:]}, []any{[]byte{0x20, 0x01}, long}},
+		"a leaf before the path ends":  {[]any{[]byte{0x30}, long}},
+		"a leaf behind the path's end": {[]any{[]byte{0x20, 0x01, 0x01}, long}},
+		"a leaf that others follow":    {[]any{[]byte{0x20, 0x01}, below[:]}, leaf},
+		"an empty path":                {[]any{[]byte{}, long}},
+		"a path with unused bits":      {[]any{[]byte{0x21, 0x01}, long}},
+		"a path of an unknown kind":    {[]any{[]byte{0x40, 0x01}, long}},
+		"three items":                  {[]any{[]byte{0x20, 0x01}, long, ""}},
+		"a list for a path":            {[]any{[]any{}, long}},
+		"an extension to a string":     {[]any{[]byte{0x10}, long}},
+		"a branch at the path's end":   {[]any{[]byte{0x00, 0x01}, below[:]}, branch(3, below[:])},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var proof [][]byte
@@ -141,6 +146,14 @@ func TestNoTrieOfReceipts(t *testing.T) {
 func FuzzRLP(f *testing.F) {
 	for _, s := range []string{"", "\x00", "\x7f", "\x80", "\x81\x80", "\x81\x7f", "\xb8\x38", "\xb8\x37", "\xb9\x00\x38", "\xc0", "\xc1\x80", "\xf8\x38", "\xf7", "\xbf\xff\xff\xff\xff\xff\xff\xff\xff", "\xc2\x80\x80\x01"} {
 		f.Add([]byte(s))
+	}
+	for _, n := range []int{55, 56, 256} { // lengths in their shortest form and in others
+		content := string(make([]byte, n))
+		for _, size := range []string{string([]byte{byte(n)}), string([]byte{0, byte(n)}), string([]byte{byte(n >> 8), byte(n)})} {
+			for _, base := range []byte{0xb7, 0xf7} {
+				f.Add([]byte(string([]byte{base + byte(len(size))}) + size + content))
+			}
+		}
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		it, rest, err := split(b)

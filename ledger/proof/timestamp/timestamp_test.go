@@ -91,6 +91,15 @@ func TestVerify(t *testing.T) {
 	if s, err := timestamp.Verify(a.Token(stamped, moment, timestamptest.Form{Accuracy: 3}), stamped, both); err != nil || !s.Time.Equal(moment.Add(3*time.Second)) {
 		t.Errorf("with an accuracy of 3 s it is of %v: %v", s.Time, err)
 	}
+	// What counts is the certificate at the time of the stamp, not now.
+	later := timestamptest.New("a", date(2029, 2031))
+	if _, err := timestamp.Verify(later.Token(stamped, time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)), stamped, both); err != nil {
+		t.Error(err)
+	}
+	past := timestamptest.New("a", date(2021, 2022))
+	if _, err := timestamp.Verify(past.Token(stamped, time.Date(2021, 7, 1, 0, 0, 0, 0, time.UTC)), stamped, both); err != nil {
+		t.Error(err)
+	}
 	if _, err := timestamp.Verify(a.Token(stamped, moment), append(stamped, 0), both); err == nil {
 		t.Error("it stamps something else")
 	}
