@@ -58,7 +58,8 @@ type Final struct {
 // A Status is how anchoring in a place goes.
 type Status struct {
 	// State is "idle", "planned", "signed", "sent", "mined" or "final": of the
-	// anchor that is under way, or of the last one.
+	// anchor that is under way, or of the last one. In "failed" an operator has to
+	// look into what the chain refused, and resume.
 	State string
 	Size  int64 // of that anchor
 	// Final is the size of the newest anchor that is final, FinalTime its time.

@@ -282,7 +282,7 @@ func newRig(t *testing.T, c *devChain, doors ...*door) *rig {
 		doors = []*door{c.door()}
 	}
 	r := &rig{t: t, chain: c, conf: Config{
-		Chain: 1337, Finality: "2", Key: Key{Env: "TEST_ANCHOR_KEY"}, Timeout: 20 * time.Second,
+		Chain: 1337, Finality: "2", Key: Key{Env: "TEST_ANCHOR_KEY"}, Timeout: 5 * time.Minute,
 		Fees: Fees{BumpBlocks: 2},
 	}, opt: Options{Name: "test", Dir: t.TempDir(), Origin: origin}}
 	for _, d := range doors {

@@ -40,7 +40,7 @@ type endpoint struct {
 	conf    *settings
 	secrets []string // parts of its address
 	client  *ethclient.Client
-	idle    func() // closes connections that nobody uses
+	http    *http.Client
 
 	// Guarded by Network.mu.
 	checked  time.Time // when it was found to be of this chain
@@ -52,21 +52,22 @@ type endpoint struct {
 func newEndpoint(conf *settings, u *url.URL) (*endpoint, error) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = 4
-	c, err := rpc.DialOptions(context.Background(), u.String(), rpc.WithHTTPClient(&http.Client{
+	client := &http.Client{
 		Transport: bounded{transport},
 		CheckRedirect: func(*http.Request, []*http.Request) error {
 			return errors.New("it redirects: name the address that it leads to")
 		},
-	}))
+	}
+	c, err := rpc.DialOptions(context.Background(), u.String(), rpc.WithHTTPClient(client))
 	if err != nil {
 		return nil, errors.New("couldn't use its address")
 	}
-	return &endpoint{name: u.Host, conf: conf, secrets: secretsOf(u), client: ethclient.NewClient(c), idle: transport.CloseIdleConnections}, nil
+	return &endpoint{name: u.Host, conf: conf, secrets: secretsOf(u), client: ethclient.NewClient(c), http: client}, nil
 }
 
 func (e *endpoint) close() {
 	e.client.Close()
-	e.idle()
+	e.http.CloseIdleConnections()
 }
 
 // bounded bounds answers.

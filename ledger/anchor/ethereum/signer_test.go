@@ -200,7 +200,7 @@ func TestWeb3Signer(t *testing.T) {
 		"a signature": {func(raw []byte) any { return hexutil.Bytes(raw[len(raw)-65:]) }, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := Config{Chain: 1337, RPC: []string{"http://127.0.0.1:1"}, Timeout: 20 * time.Second, Key: Key{
+			c := Config{Chain: 1337, RPC: []string{"http://127.0.0.1:1"}, Timeout: 5 * time.Minute, Key: Key{
 				Web3Signer: web3signer(t, x.answer).URL + "/secret-path", Address: addressOf(lender).Hex(),
 			}}
 			s, err := NewSigner(c)
