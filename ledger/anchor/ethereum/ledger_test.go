@@ -57,13 +57,20 @@ func anchoring(t *testing.T, l *ledgertest.Ledger, conf ethereum.Config, mine fu
 	return g, stop
 }
 
-// anchored makes blocks until no record waits for an anchor.
-func anchored(t *testing.T, g *anchor.Group, mine func()) {
+// anchored makes blocks until no record waits for an anchor, and all that there are
+// were recorded.
+func anchored(t *testing.T, l *ledgertest.Ledger, g *anchor.Group, mine func()) {
 	t.Helper()
 	for range 3000 {
 		mine()
 		if s := g.Status()[0]; s.Waiting.IsZero() && s.Size == s.Final {
-			return
+			archived := len(l.Anchored()) // before it is recorded
+			switch of, err := l.Timeline(t.Context(), "ledger", "anchors", 1, 1000); {
+			case err != nil && !errors.Is(err, ledger.ErrNotFound):
+				t.Fatal(err)
+			case err == nil && len(of.Records) == archived:
+				return
+			}
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
@@ -84,7 +91,7 @@ func TestLedgerIsAnchored(t *testing.T) {
 		events := ledgertest.NewEvents(1)
 		for range 3 {
 			l.Submit(events.Take(10)...)
-			anchored(t, g, mine)
+			anchored(t, l, g, mine)
 		}
 		stop()
 		isAnchored(t, l, c.Chain, conf)

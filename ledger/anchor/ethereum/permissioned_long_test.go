@@ -42,7 +42,7 @@ func TestPermissioned(t *testing.T) {
 	events := ledgertest.NewEvents(1)
 	for range 3 {
 		l.Submit(events.Take(10)...)
-		anchored(t, g, mine)
+		anchored(t, l, g, mine)
 	}
 	stop()
 	if h := c.Head(); h.BaseFee.Sign() != 0 {
