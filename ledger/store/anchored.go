@@ -8,8 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 
@@ -31,13 +29,10 @@ const maxAnchored = 4 << 20
 // which is for its reader to do. A line that was not written to its end is written
 // over, and what is no such line is passed over.
 type Anchored struct {
-	path string
-
 	mu    sync.RWMutex // guards all below
-	file  *os.File     // nil while there is none
-	lines []anchored   // in the order of the file
+	file  appended
+	lines []anchored // in the order of the file
 	kinds map[string][]int
-	end   int64 // of the last whole line in the file
 }
 
 // anchored is the place of a line in the file.
@@ -50,26 +45,19 @@ type anchored struct {
 // OpenAnchored opens the archive at path, which need not be there, nor its
 // directory.
 func OpenAnchored(path string) (*Anchored, error) {
-	a := &Anchored{path: path, kinds: map[string][]int{}}
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
-	if errors.Is(err, os.ErrNotExist) {
-		return a, nil
-	}
-	if err == nil {
-		a.file = f
-		err = a.read(f)
-	}
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("couldn't read the archive of anchors: %w; it is no part of the ledger: move it elsewhere to begin a new one", err), a.Close())
+	a := &Anchored{kinds: map[string][]int{}}
+	var err error
+	if a.file, err = openAppended(path, a.read); err != nil {
+		return nil, fmt.Errorf("couldn't read the archive of anchors: %w; it is no part of the ledger: move it elsewhere to begin a new one", err)
 	}
 	return a, nil
 }
 
-// read finds the lines of an archive.
-func (a *Anchored) read(r io.Reader) error {
+// read finds the lines of an archive, and where the last one ends.
+func (a *Anchored) read(r io.Reader) (end int64, err error) {
 	lines := bufio.NewReaderSize(r, 64<<10)
 	var line []byte
-	for at := int64(0); ; {
+	for {
 		line = line[:0]
 		n := int64(0)
 		for {
@@ -82,18 +70,17 @@ func (a *Anchored) read(r io.Reader) error {
 				break
 			}
 			if errors.Is(err, io.EOF) {
-				return nil // without its end it is no line
+				return end, nil // without its end it is no line
 			}
 			if !errors.Is(err, bufio.ErrBufferFull) {
-				return err
+				return 0, err
 			}
 		}
 		if _, of, err := parseAnchored(line[:len(line)-1]); n <= maxAnchored && err == nil {
-			of.offset = at
+			of.offset = end
 			a.add(of)
 		}
-		at += n
-		a.end = at
+		end += n
 	}
 }
 
@@ -150,43 +137,11 @@ func (a *Anchored) Append(kind string, size int64, item canon.Value) error {
 			}
 		}
 	}
-	if err := a.write(append(b, '\n')); err != nil {
+	if of.offset, err = a.file.append(append(b, '\n')); err != nil {
 		return fmt.Errorf("couldn't archive an anchor: %w", err)
 	}
-	of.offset = a.end
 	a.add(of)
-	a.end += int64(len(b)) + 1
 	return nil
-}
-
-// write writes behind the last whole line. What a write that failed left there
-// goes.
-func (a *Anchored) write(b []byte) error {
-	if a.file == nil {
-		dir := filepath.Dir(a.path)
-		err := os.Mkdir(dir, 0o700)
-		if err == nil {
-			err = SyncDir(filepath.Dir(dir))
-		}
-		if err != nil && !errors.Is(err, os.ErrExist) {
-			return err
-		}
-		f, err := os.OpenFile(a.path, os.O_RDWR|os.O_CREATE, 0o600)
-		if err == nil {
-			err = SyncDir(dir)
-		}
-		if err != nil {
-			return err
-		}
-		a.file = f
-	}
-	if err := a.file.Truncate(a.end); err != nil {
-		return err
-	}
-	if _, err := a.file.WriteAt(b, a.end); err != nil {
-		return err
-	}
-	return a.file.Sync()
 }
 
 // Count returns how many anchors there are.
@@ -212,9 +167,7 @@ func (a *Anchored) Item(i int) (canon.Value, error) {
 }
 
 func (a *Anchored) line(i int) ([]byte, error) {
-	b := make([]byte, a.lines[i].length)
-	_, err := a.file.ReadAt(b, a.lines[i].offset)
-	return b, err
+	return a.file.piece(a.lines[i].offset, a.lines[i].length)
 }
 
 // Newest returns the number of the anchor of the most records; false when there is
@@ -255,8 +208,5 @@ func (a *Anchored) After(size int64, most int) [][]int {
 func (a *Anchored) Close() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.file == nil {
-		return nil
-	}
-	return a.file.Close()
+	return a.file.close()
 }

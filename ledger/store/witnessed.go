@@ -8,8 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -39,12 +37,9 @@ const maxWitnessed = 64 << 10
 // that was not written to its end is written over, and what is no note is
 // passed over.
 type Witnessed struct {
-	path string
-
 	mu    sync.RWMutex // guards all below
-	file  *os.File     // nil while there is none
-	notes []witnessed  // sizes never fall
-	end   int64        // of the last whole note in the file
+	file  appended
+	notes []witnessed // sizes never fall
 }
 
 // witnessed is the place of a note in the file.
@@ -55,17 +50,14 @@ type witnessed struct {
 
 // OpenWitnessed opens the archive at path, which need not be there.
 func OpenWitnessed(path string) (*Witnessed, error) {
-	w := &Witnessed{path: path}
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
-	if errors.Is(err, os.ErrNotExist) {
-		return w, nil
-	}
-	if err == nil {
-		w.file = f
-		w.notes, w.end, err = readWitnessed(f)
-	}
+	w := &Witnessed{}
+	var err error
+	w.file, err = openAppended(path, func(r io.Reader) (end int64, err error) {
+		w.notes, end, err = readWitnessed(r)
+		return end, err
+	})
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("couldn't read the archive of witnessed checkpoints: %w; it is no part of the ledger: move it elsewhere to begin a new one", err), w.Close())
+		return nil, fmt.Errorf("couldn't read the archive of witnessed checkpoints: %w; it is no part of the ledger: move it elsewhere to begin a new one", err)
 	}
 	return w, nil
 }
@@ -124,34 +116,12 @@ func (w *Witnessed) Append(signed []byte) error {
 	if n := len(w.notes); n > 0 && w.notes[n-1].size > cp.Size {
 		return fmt.Errorf("couldn't archive checkpoint %d: one of %d records is there already", cp.Size, w.notes[n-1].size)
 	}
-	if err := w.write(append(bytes.Clone(signed), '\n')); err != nil {
+	offset, err := w.file.append(append(bytes.Clone(signed), '\n'))
+	if err != nil {
 		return fmt.Errorf("couldn't archive a checkpoint: %w", err)
 	}
-	w.notes = append(w.notes, witnessed{cp.Size, w.end, int32(len(signed))})
-	w.end += int64(len(signed)) + 1
+	w.notes = append(w.notes, witnessed{cp.Size, offset, int32(len(signed))})
 	return nil
-}
-
-// write writes behind the last whole note. What a write that failed left there
-// goes.
-func (w *Witnessed) write(b []byte) error {
-	if w.file == nil {
-		f, err := os.OpenFile(w.path, os.O_RDWR|os.O_CREATE, 0o600)
-		if err == nil {
-			err = SyncDir(filepath.Dir(w.path))
-		}
-		if err != nil {
-			return err
-		}
-		w.file = f
-	}
-	if err := w.file.Truncate(w.end); err != nil {
-		return err
-	}
-	if _, err := w.file.WriteAt(b, w.end); err != nil {
-		return err
-	}
-	return w.file.Sync()
 }
 
 // Count returns how many notes there are.
@@ -165,9 +135,8 @@ func (w *Witnessed) Count() int {
 func (w *Witnessed) Note(i int) ([]byte, error) {
 	w.mu.RLock()
 	defer w.mu.RUnlock()
-	n := w.notes[i]
-	b := make([]byte, n.length)
-	if _, err := w.file.ReadAt(b, n.offset); err != nil {
+	b, err := w.file.piece(w.notes[i].offset, w.notes[i].length)
+	if err != nil {
 		return nil, fmt.Errorf("couldn't read the archive of witnessed checkpoints: %w", err)
 	}
 	return b, nil
@@ -191,8 +160,5 @@ func (w *Witnessed) After(size int64) int {
 func (w *Witnessed) Close() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.file == nil {
-		return nil
-	}
-	return w.file.Close()
+	return w.file.close()
 }

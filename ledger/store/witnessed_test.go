@@ -175,18 +175,18 @@ func TestWitnessedWriteFails(t *testing.T) {
 	if err := w.Append(cosigned(7, "BBBB")); err != nil {
 		t.Fatal(err)
 	}
-	file := w.file
+	file := w.file.file
 	readOnly, err := os.Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer readOnly.Close()
-	w.file = readOnly
+	w.file.file = readOnly
 	if err := w.Append(cosigned(9, "CCCC")); err == nil {
 		t.Error("written into a file that cannot be")
 	}
-	w.file = file
-	if _, err := file.WriteAt([]byte("ledger.exam"), w.end); err != nil { // half of it
+	w.file.file = file
+	if _, err := file.WriteAt([]byte("ledger.exam"), w.file.end); err != nil { // half of it
 		t.Fatal(err)
 	}
 	holds(t, w, cosigned(7, "BBBB"))
