@@ -299,10 +299,12 @@ func printAudit(c *console.Console, r *ethereum.AuditReport) error {
 		c.Printf("\n")
 	}
 	switch {
-	case len(r.Anchors) == 0:
-		c.Printf("There are none.\n")
+	case r.Complete && len(r.Anchors) == 0:
+		c.Printf("There are none, by the contract's own commitment.\n")
 	case r.Complete:
 		c.Printf("These are all %d anchors that there are, by the contract's own commitment.\n", len(r.Anchors))
+	case len(r.Anchors) == 0:
+		c.Printf("None was shown, and the contract commits to some.\n")
 	default:
 		c.Printf("These are the newest anchors; older ones were not shown.\n")
 	}
@@ -312,7 +314,7 @@ func printAudit(c *console.Console, r *ethereum.AuditReport) error {
 	for _, f := range r.Findings {
 		c.Printf("FOUND %s: %s\n", f.Kind, f.Text)
 	}
-	if len(r.Findings) == 0 {
+	if len(r.Findings) == 0 && len(r.Anchors) > 0 {
 		c.Printf("The ledger continues each of them.\n")
 	}
 	return nil
