@@ -45,7 +45,7 @@ func (s *Server) routes() []route {
 		{get, "/v1/checkpoint", "getCheckpoint", access.Public, nil, read(s.getCheckpoint)},
 		{get, "/v1/checkpoints", "listCheckpoints", access.Public, []string{"from", "limit"}, read(s.listCheckpoints)},
 		{get, "/v1/checkpoints/newest", "newestCheckpoint", access.Public, nil, read(s.newestCheckpoint)},
-		{get, "/v1/anchors", "listAnchors", access.LogRead, nil, read(s.listAnchors)},
+		{get, "/v1/anchors", "listAnchors", access.AnchorsRead, nil, read(s.listAnchors)},
 		{get, "/v1/anchors/archive", "listArchivedAnchors", access.Public, []string{"from", "limit"}, read(s.listArchivedAnchors)},
 		{post, "/v1/anchors/now", "anchorNow", access.AnchorsManage, nil, read(s.anchorNow)},
 		{post, "/v1/anchors/resume", "resumeAnchors", access.AnchorsManage, nil, read(s.resumeAnchors)},

@@ -51,6 +51,7 @@ const (
 	TypesRead      Permission = "types:read"      // see what may be recorded
 	TypesWrite     Permission = "types:write"     // say what may be recorded
 	PeriodsClose   Permission = "periods:close"   // close periods
+	AnchorsRead    Permission = "anchors:read"    // see how anchoring goes
 	AnchorsManage  Permission = "anchors:manage"  // have a checkpoint anchored now, and say that an alarm was looked into
 	AccessManage   Permission = "access:manage"   // grant, list and revoke keys
 	MetricsRead    Permission = "metrics:read"    // see how the server does
@@ -71,6 +72,7 @@ var matrix = []struct {
 	{TypesRead, []Role{Submitter, Monitor, Auditor, Regulator, Compliance, PrivacyOfficer, Admin}},
 	{TypesWrite, []Role{Admin}},
 	{PeriodsClose, []Role{Compliance, Admin}},
+	{AnchorsRead, []Role{Monitor, Auditor, Regulator, Compliance, PrivacyOfficer, Admin}},
 	{AnchorsManage, []Role{Admin}},
 	{AccessManage, []Role{Admin}},
 	{MetricsRead, []Role{Monitor, Admin}},
