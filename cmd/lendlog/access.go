@@ -81,6 +81,9 @@ grant; with --out {"id", "role", "index", "file"}.`,
 			if terms.Expires, err = parseExpiry(expires); err != nil {
 				return err
 			}
+			if !terms.Expires.IsZero() && !terms.Expires.After(time.Now()) {
+				return usagef("--expires: %s is over", expires)
+			}
 			slices.Sort(terms.Sources)
 			terms.Sources = slices.Compact(terms.Sources)
 			if err := terms.Check(); err != nil {

@@ -228,7 +228,10 @@ With --json: {"targets": […]}, as GET /v1/anchors answers.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			target := strings.Join(args, "")
-			ctx, cancel := context.WithTimeout(cmd.Context(), wait)
+			ctx, cancel := cmd.Context(), context.CancelFunc(func() {})
+			if wait > 0 || a.server == "" {
+				ctx, cancel = context.WithTimeout(ctx, wait)
+			}
 			defer cancel()
 			var last []client.Target
 			err := a.with(cmd.Context(), c, func(cl *client.Client) (err error) {
@@ -291,6 +294,7 @@ func settled(ctx context.Context, c *console.Console, target string, ask func() 
 			return err
 		}
 		var open []string
+		hint := "it goes on when the ledger is served, or when this is called again"
 		for _, t := range all {
 			if target != "" && t.Name != target {
 				continue
@@ -301,6 +305,9 @@ func settled(ctx context.Context, c *console.Console, target string, ask func() 
 			}
 			if first || !t.Waiting.IsZero() || t.Size > t.Final {
 				open = append(open, fmt.Sprintf("%s is %s%s", labelled(t), t.State, reason(t)))
+				if len(t.Alarms) > 0 {
+					hint = "that is an alarm: see `lendlog anchor status`, and docs/anchors.md"
+				}
 			}
 		}
 		if len(open) == 0 {
@@ -308,7 +315,7 @@ func settled(ctx context.Context, c *console.Console, target string, ask func() 
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("nothing is final yet: %s; it goes on when the ledger is served, or when this is called again", strings.Join(open, ", "))
+			return fmt.Errorf("nothing is final yet: %s; %s", strings.Join(open, ", "), hint)
 		case <-time.After(250 * time.Millisecond):
 		}
 	}

@@ -108,7 +108,7 @@ With --json: {"chain", "network", "testnet", "address", "elsewhere", "already",
 				}{conf.Chain, conf.Network, conf.Testnet, chain.Address(d.Address).String(), d.Elsewhere, d.Already, chain.Hash(d.Tx).String(), d.Wei.String()})
 			}
 			if d.Already {
-				c.Printf("The contract is on %s already, at %s\n", network(conf.Chain, conf.Network, conf.Testnet), chain.Address(d.Address))
+				c.Printf("The contract was there already: on %s, at %s\n", network(conf.Chain, conf.Network, conf.Testnet), chain.Address(d.Address))
 			} else {
 				c.Printf("The contract is on %s, at %s, for %s wei\n", network(conf.Chain, conf.Network, conf.Testnet), chain.Address(d.Address), d.Wei)
 			}
@@ -183,7 +183,7 @@ With --json, the report: {"chain", "contract", "publisher", "block", "complete",
 			}
 			var audit ethereum.Audit
 			if publisher != "" {
-				by, err := chain.ParseAddress(publisher)
+				by, err := chain.ParseChecksummed(publisher)
 				if err != nil {
 					return usagef("--publisher: %w", err)
 				}
@@ -253,7 +253,7 @@ With --json, the report: {"chain", "contract", "publisher", "block", "complete",
 	f.StringVar(&server, "server", "", "URL of a server, such as http://127.0.0.1:8080")
 	f.StringVar(&trust, "trust", "", "trust file to verify the server with (default: the server's own, believed)")
 	keyFlag(cmd, &key)
-	f.StringVar(&publisher, "publisher", "", "account that anchors, 0x and 40 digits in lower case (default: that of the target's key)")
+	f.StringVar(&publisher, "publisher", "", "account that anchors, 0x and 40 hexadecimal digits (default: that of the target's key)")
 	_ = cmd.MarkFlagDirname("dir")
 	cmd.MarkFlagsMutuallyExclusive("dir", "server")
 	cmd.MarkFlagsMutuallyExclusive("dir", "trust")
@@ -300,7 +300,9 @@ func printAudit(c *console.Console, r *ethereum.AuditReport) error {
 	}
 	switch {
 	case r.Complete && len(r.Anchors) == 0:
-		c.Printf("There are none, by the contract's own commitment.\n")
+		c.Printf("There are none, by the contract's own commitment: is that the account, and the contract, with which the ledger is anchored?\n")
+	case r.Complete && len(r.Anchors) == 1:
+		c.Printf("This is the only anchor that there is, by the contract's own commitment.\n")
 	case r.Complete:
 		c.Printf("These are all %d anchors that there are, by the contract's own commitment.\n", len(r.Anchors))
 	case len(r.Anchors) == 0:
@@ -315,7 +317,7 @@ func printAudit(c *console.Console, r *ethereum.AuditReport) error {
 		c.Printf("FOUND %s: %s\n", f.Kind, f.Text)
 	}
 	if len(r.Findings) == 0 && len(r.Anchors) > 0 {
-		c.Printf("The ledger continues each of them.\n")
+		c.Printf("The ledger continues %s.\n", plural(len(r.Anchors), "it", "each of them"))
 	}
 	return nil
 }

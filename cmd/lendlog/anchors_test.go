@@ -5,6 +5,7 @@ package main
 import (
 	"bufio"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -13,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lendlog/lendlog/cmd/lendlog/internal/console"
+	"github.com/lendlog/lendlog/ledger/anchor/ethereum"
 	"github.com/lendlog/lendlog/ledger/ledgertest"
 )
 
@@ -152,6 +155,28 @@ func TestAnchorCosts(t *testing.T) {
 	} {
 		if !strings.Contains(string(page), want) {
 			t.Errorf("it does not say: %s", want)
+		}
+	}
+}
+
+// What an audit of a chain prints claims nothing of anchors that are not there.
+func TestPrintAudit(t *testing.T) {
+	two := []ethereum.AuditedAnchor{{Size: 3}, {Size: 4}}
+	for name, tt := range map[string]struct {
+		anchors     []ethereum.AuditedAnchor
+		says, never string
+	}{
+		"none": {nil, "There are none, by the contract's own commitment: is that the account", "continues"},
+		"one":  {two[:1], "This is the only anchor that there is, by the contract's own commitment.\nThe ledger continues it.\n", "all 1"},
+		"two":  {two, "These are all 2 anchors that there are, by the contract's own commitment.\nThe ledger continues each of them.\n", "only"},
+	} {
+		var out strings.Builder
+		c := console.New(strings.NewReader(""), &out, io.Discard)
+		if err := printAudit(c, &ethereum.AuditReport{Anchors: tt.anchors, Complete: true}); err != nil {
+			t.Fatal(err)
+		}
+		if got := out.String(); !strings.Contains(got, tt.says) || strings.Contains(got, tt.never) {
+			t.Errorf("%s: it says\n%s", name, got)
 		}
 	}
 }

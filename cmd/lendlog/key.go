@@ -3,8 +3,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"regexp"
 	"strings"
@@ -72,6 +74,9 @@ func openSink(name string) (*keySink, error) {
 		return &keySink{}, nil
 	}
 	f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil, usagef("--out %s is there already, and a key is never written over another: name a new file", name)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("couldn't make a file for the key: %w", err)
 	}

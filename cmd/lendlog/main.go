@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/http"
 	"os"
 	"os/signal"
 	"regexp"
@@ -22,6 +23,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/lendlog/lendlog/api/client"
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/access"
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/console"
 	"github.com/lendlog/lendlog/ledger"
@@ -136,6 +138,10 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	}
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		err = errors.New("interrupted")
+	}
+	var p *client.Problem
+	if errors.As(err, &p) && p.Status == http.StatusUnauthorized {
+		err = fmt.Errorf("%w; name the file with it with --key-file, or put it into %s", err, keyVariable)
 	}
 	fmt.Fprintf(stderr, "lendlog: %s\n", oneLine(err))
 	return code

@@ -88,6 +88,9 @@ type demands struct {
 func (d *demands) add(t *proof.Trust) (bool, error) {
 	asks := false
 	if len(d.witnesses.Keys) > 0 || d.witnesses.Quorum != 0 {
+		if len(d.witnesses.Keys) == 0 || d.witnesses.Quorum == 0 {
+			return false, errors.New("--witness and --quorum go together: say which witnesses, and how many of them have to have cosigned")
+		}
 		t.Witnesses, asks = &d.witnesses, true
 	}
 	for _, s := range d.chains {

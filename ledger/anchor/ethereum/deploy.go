@@ -146,7 +146,7 @@ func (d *Deployed) send(ctx context.Context, n *Network, s Signer, nonce uint64,
 	}
 	d.Tx = tx.Hash()
 	if err := n.Send(ctx, raw); err != nil {
-		return fmt.Errorf("no endpoint takes transaction %v: %w", d.Tx, err)
+		return fmt.Errorf("no endpoint takes transaction %v of account %v: %w", d.Tx, s.Address(), err)
 	}
 	for {
 		r, err := n.Receipt(ctx, d.Tx)

@@ -53,6 +53,7 @@ func ParsePolicy(b []byte) (*Policy, error) {
 	var rest bytes.Buffer // what torchwood reads
 	keys := map[[32]byte]string{}
 	listed := map[string]bool{}
+	asks := false // for a quorum
 	for i, line := range strings.Split(string(b), "\n") {
 		if strings.ContainsFunc(line, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
 			return fail(i, "has a control character")
@@ -95,6 +96,7 @@ func ParsePolicy(b []byte) (*Policy, error) {
 				listed[name] = true
 			}
 		case "quorum":
+			asks = true
 			if len(words) == 2 && words[1] == "none" {
 				return fail(i, "asks for no quorum; leave the policy out to do without witnesses")
 			}
@@ -106,6 +108,9 @@ func ParsePolicy(b []byte) (*Policy, error) {
 	}
 	var err error
 	if p.quorum, err = torchwood.ParsePolicy(rest.Bytes()); err != nil {
+		if !asks && len(p.Witnesses) > 0 {
+			return nil, errors.New("the witness policy asks for no quorum: end it with a line such as quorum NAME, which names a witness or a group")
+		}
 		return nil, fmt.Errorf("the witness policy can't be read: %w", err)
 	}
 	if len(p.Witnesses) == 0 {

@@ -67,7 +67,7 @@ func TestParsePolicyRefuses(t *testing.T) {
 	for _, tt := range []struct{ name, policy, want string }{
 		{"nothing", "", "no quorum"},
 		{"no witness", "quorum a.example\n", "not defined"},
-		{"no quorum", a.Line(), "no quorum"},
+		{"no quorum", a.Line(), "end it with a line such as quorum NAME"},
 		{"a quorum of none", a.Line() + "quorum none\n", "asks for no quorum"},
 		{"a witness named none", strings.Replace(a.Line(), "a.example", "none", 1) + "quorum none\n", "names a witness none"},
 		{"two quorums", good + "quorum a.example\n", "multiple quorum"},
