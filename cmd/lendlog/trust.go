@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -21,14 +22,16 @@ import (
 )
 
 func newTrust(c *console.Console) *cobra.Command {
-	var dir string
+	var dir, pinned string
 	var d demands
 	cmd := &cobra.Command{
-		Use:   "trust --dir DIR",
+		Use:   "trust {--dir DIR | --trust FILE}",
 		Short: "Print the trust file to hand to whoever verifies",
 		Long: `Print the trust file: the genesis hash and the public keys that evidence is
 verified with (lendlog-trust/1). It is public. Whoever takes it from the lender
-trusts the lender for it; see docs/auditors.md.
+trusts the lender for it; see docs/auditors.md. With --trust it is made of a trust
+file that was pinned, and no ledger is needed: so an auditor asks for more. What
+--witness and --stamp-root say then takes the place of what the file says of it.
 
 With --witness, once for each, the trust file asks that --quorum of these witnesses
 have cosigned: a fresh receipt is then INCOMPLETE until it is upgraded. The key of a
@@ -41,17 +44,27 @@ found out: else whoever verifies has to. With --stamp-root, once for each, it as
 time stamps of --stamps of the authorities under these root certificates (PEM).`,
 		Example: `  lendlog trust --dir ledger > trust.json
   lendlog trust --dir ledger --quorum 2 --witness KEY --witness KEY --witness KEY > trust.json
+  lendlog trust --trust trust.json --quorum 1 --witness KEY > asks-for-more.json
   lendlog trust --dir ledger --chain 1:0xC5712a6f61429062C84b8E3074d047E53233c1DD:0x71562b71999873DB5b286dF957af199Ec94617F7 > trust.json
   lendlog trust --dir ledger --stamps 2 --stamp-root a.pem --stamp-root b.pem > trust.json`,
 		Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			b, err := trustFile(cmd.Context(), dir)
+			var b []byte
+			var err error
+			switch {
+			case pinned != "":
+				b, err = os.ReadFile(pinned)
+			case dir != "":
+				b, err = trustFile(cmd.Context(), dir)
+			default:
+				return usagef("say of which ledger: --dir DIR, or --trust FILE, a trust file to add to")
+			}
 			if err != nil {
 				return err
 			}
 			t, err := proof.ParseTrust(b)
 			if err != nil {
-				return err
+				return usagef("%s: %w", cmp.Or(pinned, dir), err)
 			}
 			if asks, err := d.add(t); err != nil {
 				return usagef("%w", err)
@@ -65,8 +78,12 @@ time stamps of --stamps of the authorities under these root certificates (PEM).`
 			return err
 		},
 	}
-	dirFlag(cmd, &dir)
 	f := cmd.Flags()
+	f.StringVar(&dir, "dir", "", "directory of the ledger")
+	f.StringVar(&pinned, "trust", "", "trust file to add to, where there is no directory")
+	_ = cmd.MarkFlagDirname("dir")
+	_ = cmd.MarkFlagFilename("trust", "json")
+	cmd.MarkFlagsMutuallyExclusive("dir", "trust")
 	f.StringArrayVar(&d.witnesses.Keys, "witness", nil, "key of a witness to ask for, NAME+ID+KEY; may be given several times")
 	f.IntVar(&d.witnesses.Quorum, "quorum", 0, "how many of the witnesses have to have cosigned")
 	f.StringArrayVar(&d.chains, "chain", nil, "contract on a chain and a publisher to ask for, ID:CONTRACT:PUBLISHER; may be given several times")

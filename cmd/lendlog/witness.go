@@ -68,7 +68,7 @@ With --json: {"key", "policy"}.`,
 			policy := cosigner.PolicyLine(key, url)
 			c.Printf("The key of this witness:\n  %s\n", key.VerifierKey())
 			c.Printf("For the lender's file of `lendlog serve --witnesses`, above its line with quorum:\n  %s\n", policy)
-			c.Printf("For the trust file of whoever verifies:\n  lendlog trust --dir DIR --quorum N --witness %s\n", key.VerifierKey())
+			c.Printf("For the trust file of whoever verifies:\n  lendlog trust --trust TRUST --quorum N --witness %s\n", key.VerifierKey())
 			return c.Emit(struct {
 				Key    string `json:"key"`
 				Policy string `json:"policy"`
