@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/lendlog/lendlog/api/client"
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/access"
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/console"
 	"github.com/lendlog/lendlog/ledger/canon"
@@ -266,7 +268,10 @@ func (x *exporter) record(ctx context.Context, l access.Ledger, catalogue *recor
 		yield(access.Event{Number: 1, Document: event.Bytes()}, nil)
 	}
 	for out, err := range l.Submit(ctx, events, access.SubmitOptions{Proofs: true}) {
+		var p *client.Problem
 		switch {
+		case errors.As(err, &p) && p.Status == http.StatusForbidden:
+			return nil, fmt.Errorf("the export was not recorded, so its file was not kept: it takes a key that may read and record, such as one of the role compliance granted with the source of --source: %w", err)
 		case err != nil:
 			return nil, fmt.Errorf("the export was perhaps not recorded, so its file was not kept: %w", err)
 		case out.Refused != nil:

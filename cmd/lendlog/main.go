@@ -141,7 +141,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	}
 	var p *client.Problem
 	if errors.As(err, &p) && p.Status == http.StatusUnauthorized {
-		err = fmt.Errorf("%w; name the file with it with --key-file, or put it into %s", err, keyVariable)
+		err = fmt.Errorf("%w; --key-file names the file of a key, or %s holds one", err, keyVariable)
 	}
 	fmt.Fprintf(stderr, "lendlog: %s\n", oneLine(err))
 	return code
