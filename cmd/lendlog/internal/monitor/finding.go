@@ -204,6 +204,9 @@ func (m *Monitor) readme(f *Finding) string {
 	para("Ledger   %s\nServer   %s\nNoticed  %s", m.trust.Origin, m.conf.Server, stamp(m.conf.Now()))
 	para("%s", proof.Printable(f.Text))
 	para("Keep this directory as it is, and a copy elsewhere. The commands below are run in it.")
+	if m.conf.Key != "" {
+		para("The server was asked with a key. Where it demands one, an audit takes it with --key-file.")
+	}
 	para("WHAT IT SHOWS, AND HOW ANYBODY SEES IT")
 
 	var notes string // as arguments of an audit

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/monitor"
+	"github.com/lendlog/lendlog/ledger/access"
 	"github.com/lendlog/lendlog/ledger/anchor/witness"
 	"github.com/lendlog/lendlog/ledger/ledgertest"
 	"github.com/lendlog/lendlog/ledger/proof"
@@ -101,6 +102,24 @@ func TestFork(t *testing.T) {
 		// It is the same against the other history.
 		s.restart(s.ledger.Dir)
 		w.lie(monitor.Fork, "forked")
+	}
+}
+
+// Whoever follows evidence against a server that demands keys is told so, and no key.
+func TestEvidenceUnderKey(t *testing.T) {
+	s := serve(t)
+	w := watch(t, s)
+	w.conf.Key = access.NewKey().Reveal()
+	w.restart()
+	w.round()
+	other := s.branch()
+	s.record(5)
+	w.round()
+	s.restart(other)
+	s.record(20)
+	readme := string(w.lie(monitor.Fork, "forked").read("README.txt"))
+	if !strings.Contains(readme, "--key-file") || strings.Contains(readme, w.conf.Key) {
+		t.Errorf("it says\n%s", readme)
 	}
 }
 
