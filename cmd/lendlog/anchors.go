@@ -60,6 +60,9 @@ func readAnchors(path string) (*anchorsFile, error) {
 	return f, nil
 }
 
+// inType is where YAML says which type of this program has no such field.
+var inType = regexp.MustCompile(` in type \S+$`)
+
 func parseAnchors(b []byte, dir string) (*anchorsFile, error) {
 	if len(b) > maxAnchors {
 		return nil, fmt.Errorf("it has more than %d KiB", maxAnchors>>10)
@@ -67,7 +70,10 @@ func parseAnchors(b []byte, dir string) (*anchorsFile, error) {
 	d := yaml.NewDecoder(bytes.NewReader(b))
 	d.KnownFields(true)
 	var f anchorsFile
-	if err := d.Decode(&f); err != nil && !errors.Is(err, io.EOF) {
+	var mistyped *yaml.TypeError
+	if err := d.Decode(&f); errors.As(err, &mistyped) {
+		return nil, errors.New(inType.ReplaceAllString(mistyped.Errors[0], ""))
+	} else if err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
 	if err := d.Decode(new(any)); !errors.Is(err, io.EOF) {
