@@ -157,7 +157,19 @@ type running struct {
 	errs bytes.Buffer
 }
 
-var servers = map[*testscript.TestScript]*running{}
+// A table has what runs for each script, of which some run at once.
+type table struct{ of sync.Map }
+
+func (t *table) put(ts *testscript.TestScript, r *running) { t.of.Store(ts, r) }
+
+// take returns nil where nothing runs.
+func (t *table) take(ts *testscript.TestScript) *running {
+	r, _ := t.of.LoadAndDelete(ts)
+	got, _ := r.(*running)
+	return got
+}
+
+var servers, followers table
 
 // serveInBackground starts a server and sets SERVER to its URL and ADDRESS to
 // its address: serve DIR.
@@ -182,17 +194,16 @@ func serveInBackground(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	ts.Setenv("SERVER", ready.URL)
 	ts.Setenv("ADDRESS", strings.TrimPrefix(ready.URL, "http://"))
-	servers[ts] = s
+	servers.put(ts, s)
 }
 
 // stopServer sends the server of the script SIGTERM and wants exit code 0. What
 // the server logged is in the file that is named.
 func stopServer(ts *testscript.TestScript, neg bool, args []string) {
-	s := servers[ts]
+	s := servers.take(ts)
 	if neg || s == nil || len(args) > 1 {
 		ts.Fatalf("usage: terminate [FILE], after serve")
 	}
-	delete(servers, ts)
 	ts.Check(s.Process.Signal(syscall.SIGTERM))
 	if err := s.Wait(); err != nil {
 		ts.Fatalf("the server ended with %v\n%s", err, &s.errs)
@@ -204,11 +215,10 @@ func stopServer(ts *testscript.TestScript, neg bool, args []string) {
 
 // crashServer kills the server of the script: crash.
 func crashServer(ts *testscript.TestScript, neg bool, args []string) {
-	s := servers[ts]
+	s := servers.take(ts)
 	if neg || s == nil || len(args) > 0 {
 		ts.Fatalf("usage: crash, after serve")
 	}
-	delete(servers, ts)
 	ts.Check(s.Process.Kill())
 	_ = s.Wait()
 }
@@ -226,8 +236,6 @@ func freeAddress(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Setenv(name, l.Addr().String())
 	}
 }
-
-var followers = map[*testscript.TestScript]*running{}
 
 // followInBackground begins to follow the server into a file: follow FILE
 // [FLAG...].
@@ -255,7 +263,7 @@ func runInBackground(ts *testscript.TestScript, neg bool, command string, args [
 	f.Dir, f.Stdout, f.Stderr = ts.MkAbs("."), out, &f.errs
 	ts.Check(f.Start())
 	ts.Defer(func() { _ = f.Process.Kill(); _ = f.Wait() })
-	followers[ts] = f
+	followers.put(ts, f)
 }
 
 // readme runs the commands of the README of a monitor's evidence that hold a
@@ -309,11 +317,10 @@ func arrives(ts *testscript.TestScript, neg bool, args []string) {
 
 // interrupt sends the follower, or the monitor, of the script SIGINT and wants exit code 0.
 func interrupt(ts *testscript.TestScript, neg bool, args []string) {
-	f := followers[ts]
+	f := followers.take(ts)
 	if neg || f == nil || len(args) > 0 {
 		ts.Fatalf("usage: interrupt, after follow")
 	}
-	delete(followers, ts)
 	ts.Check(f.Process.Signal(os.Interrupt))
 	if err := f.Wait(); err != nil {
 		ts.Fatalf("the follower ended with %v\n%s", err, &f.errs)
