@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -268,8 +269,15 @@ func (g *Group) rest(ctx context.Context, p *place) {
 	}
 }
 
-// step does in a place what there is to do.
-func (g *Group) step(ctx context.Context, p *place) error {
+// step does in a place what there is to do. A target that panics, as the answer of
+// a stranger may make it, has failed, and takes no server down with it.
+func (g *Group) step(ctx context.Context, p *place) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			g.log.ErrorContext(ctx, "a target panicked", "target", p.Target.Name(), "stack", string(debug.Stack()))
+			err = fmt.Errorf("the program made a mistake: %v; the log says where", v)
+		}
+	}()
 	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
 	defer cancel()
 	if r, ok := p.Target.(Resumer); ok && p.resumed.Swap(false) {

@@ -225,6 +225,19 @@ func TestRun(t *testing.T) {
 	ledgertest.Check(t, l.Stopped())
 }
 
+// A target that panics has failed, and the ledger and its other places go on.
+func TestPanic(t *testing.T) {
+	l := ledgertest.New(t)
+	broken, whole := &shelf{t: t, fault: func(string) error { panic("nothing holds") }}, &shelf{t: t}
+	g := newGroup(t, l, &archive{}, anchor.Place{Target: broken}, func(c *anchor.Config) {
+		c.Places = append(c.Places, anchor.Place{Target: whole, Poll: time.Millisecond})
+	})
+	run(t, g)
+	l.Submit(ledgertest.NewEvents(1).Take(5)...)
+	until(t, "an anchor beside it", func() bool { return whole.Status().Final > 0 })
+	until(t, "a failure", func() bool { return strings.Contains(g.Status()[0].Failing, "nothing holds") })
+}
+
 // An append waits for no target, and fails because of none.
 func TestAppendsWaitForNobody(t *testing.T) {
 	for _, step := range []string{"submit", "poll", "done"} {

@@ -119,7 +119,7 @@ func use[T any](ctx context.Context, n *Network, e *endpoint, f func(context.Con
 		}
 	}
 	if err == nil {
-		out, err = f(ctx, e)
+		out, err = guarded(ctx, e, f)
 	}
 	if ctx.Err() != nil {
 		return out, ctx.Err()
@@ -129,6 +129,17 @@ func use[T any](ctx context.Context, n *Network, e *endpoint, f func(context.Con
 		err = fmt.Errorf("%s: %w", e.name, err)
 	}
 	return out, err
+}
+
+// guarded asks an endpoint. That an answer makes the client of the chain panic is
+// the endpoint's failure.
+func guarded[T any](ctx context.Context, e *endpoint, f func(context.Context, *endpoint) (T, error)) (out T, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = lie{fmt.Sprintf("gave an answer that can't be taken: %s", masked(fmt.Sprint(v), e.secrets))}
+		}
+	}()
+	return f(ctx, e)
 }
 
 // note has an endpoint rest that failed. A refusal is none: it works.

@@ -3,6 +3,7 @@
 package ethereum
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -360,6 +361,22 @@ func TestLies(t *testing.T) {
 			})
 		}
 	})
+}
+
+// An answer that the client of the chain can't take fails the endpoint, and not
+// the process.
+func TestPanickingAnswer(t *testing.T) {
+	c := newDevChain(t, ruleSets["osaka"])
+	newRig(t, c, c.door())
+	n := dial(t, networkOf(c, c.door()))
+	for _, a := range ask(t.Context(), n, func(context.Context, *endpoint) (int, error) { panic("nothing holds") }) {
+		if l := (lie{}); !errors.As(a.err, &l) || !strings.Contains(l.what, "nothing holds") {
+			t.Errorf("%v", a.err)
+		}
+	}
+	if n.Endpoints()[0].Failing == "" {
+		t.Error("the endpoint is believed to work")
+	}
 }
 
 // header is one as the chain gives it.
