@@ -5,6 +5,8 @@ package api
 import (
 	"bufio"
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -17,6 +19,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/gin-gonic/gin"
 
 	"github.com/lendlog/lendlog/api/keys"
 	"github.com/lendlog/lendlog/ledger"
@@ -466,6 +470,23 @@ func TestRevokedWhileSending(t *testing.T) {
 				t.Errorf("%d records came of it", now-before)
 			}
 		})
+	}
+}
+
+// A bundle, and whatever else takes a scan, ends with the key that asked for it.
+func TestRevokedWhileScanning(t *testing.T) {
+	g := serveGuarded(t, ledger.CreateOptions{}, nil)
+	stolen := g.grant(t, access.Terms{Role: access.Auditor})
+	c := &call{Context: &gin.Context{Request: request(t, g.url)}, key: g.keys.Find(stolen)}
+	_, err := scan(g.Server, c, "", func(ctx context.Context) (int, error) {
+		if _, err := g.keys.Revoke(t.Context(), idOf(t, stolen), ledger.Local, "stolen"); err != nil {
+			t.Error(err)
+		}
+		<-ctx.Done()
+		return 0, ctx.Err()
+	})
+	if !errors.Is(err, errExpelled) {
+		t.Errorf("it ends with %v", err)
 	}
 }
 
