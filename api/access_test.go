@@ -477,7 +477,7 @@ func TestRevokedWhileSending(t *testing.T) {
 func TestRevokedWhileScanning(t *testing.T) {
 	g := serveGuarded(t, ledger.CreateOptions{}, nil)
 	stolen := g.grant(t, access.Terms{Role: access.Auditor})
-	c := &call{Context: &gin.Context{Request: request(t, g.url)}, key: g.keys.Find(stolen)}
+	c := &call{Context: &gin.Context{Request: request(t, g.url, "Accept", "*/*")}, key: g.keys.Find(stolen)}
 	_, err := scan(g.Server, c, "", func(ctx context.Context) (int, error) {
 		if _, err := g.keys.Revoke(t.Context(), idOf(t, stolen), ledger.Local, "stolen"); err != nil {
 			t.Error(err)
