@@ -318,7 +318,7 @@ func reason(t client.Target) string {
 	if t.Degraded == "" {
 		return ""
 	}
-	return ": " + t.Degraded
+	return ": " + console.Clean(t.Degraded)
 }
 
 func newAnchorResume(c *console.Console) *cobra.Command {
