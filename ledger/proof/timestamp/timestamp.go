@@ -33,11 +33,12 @@ import (
 const MaxToken = 64 << 10
 
 // maxCertificates bounds those of a token, among which ways to a root are looked
-// for, and maxBits an RSA key, of which one that fills a token takes seconds to
-// verify with.
+// for, and maxBits and maxExponent an RSA key, of which one that fills a token
+// takes seconds to verify with.
 const (
 	maxCertificates = 10
 	maxBits         = 8192
+	maxExponent     = 1<<16 + 1
 )
 
 // ErrUnknown means that a token is of an authority that is not known, or signed in
@@ -212,7 +213,7 @@ func parse(token []byte) (*parsed, error) {
 			return nil, err
 		}
 		if !bounded(c) {
-			return nil, fmt.Errorf("%w: a key of it has more than %d bits", ErrUnknown, maxBits)
+			return nil, fmt.Errorf("%w: a key of it has more than %d bits, or an exponent above %d", ErrUnknown, maxBits, maxExponent)
 		}
 		if sd.certificates = append(sd.certificates, c); len(sd.certificates) > maxCertificates {
 			return nil, fmt.Errorf("it has more than %d certificates", maxCertificates)
@@ -415,7 +416,7 @@ func vouched(c *x509.Certificate, others, roots []*x509.Certificate, at time.Tim
 // bounded reports whether the key of a certificate can be used in a moment.
 func bounded(c *x509.Certificate) bool {
 	key, ok := c.PublicKey.(*rsa.PublicKey)
-	return !ok || key.N.BitLen() <= maxBits
+	return !ok || key.N.BitLen() <= maxBits && key.E <= maxExponent
 }
 
 func sum(h crypto.Hash, b []byte) []byte {

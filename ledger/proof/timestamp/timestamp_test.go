@@ -144,10 +144,23 @@ func TestEveryBitCounts(t *testing.T) {
 // A key that fills a token takes seconds to verify with, and a file has hundreds
 // of them: it is not tried.
 func TestHugeKeys(t *testing.T) {
-	n := new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), 1<<17), big.NewInt(1))
 	a := timestamptest.New("a")
-	signer := &rsa.PublicKey{N: n, E: 1<<31 - 1}
-	der, err := x509.CreateCertificate(nil, a.Certificate, a.Certificate, signer, a.Key)
+	for _, key := range []*rsa.PublicKey{{N: modulus(1 << 17), E: 65537}, {N: modulus(8192), E: 1<<31 - 1}} {
+		hugeKey(t, a, key)
+	}
+	if !reads(t, a, &rsa.PublicKey{N: modulus(8192), E: 65537}) {
+		t.Error("a key of 8,192 bits is not known")
+	}
+}
+
+func modulus(bits uint) *big.Int {
+	return new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), bits), big.NewInt(1))
+}
+
+// certified is a certificate of a key.
+func certified(t *testing.T, a *timestamptest.Authority, key *rsa.PublicKey) *x509.Certificate {
+	t.Helper()
+	der, err := x509.CreateCertificate(nil, a.Certificate, a.Certificate, key, a.Key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,12 +168,27 @@ func TestHugeKeys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	token := a.Token(stamped, moment, timestamptest.Form{Also: []*x509.Certificate{c}})
-	if _, err := timestamp.Verify(token, stamped, []*x509.Certificate{a.Root}); !errors.Is(err, timestamp.ErrUnknown) || !strings.Contains(err.Error(), "bits") {
-		t.Errorf("a token with a key of 131,072 bits: %v", err)
+	return c
+}
+
+// reads reports whether a token with a certificate of a key is read.
+func reads(t *testing.T, a *timestamptest.Authority, key *rsa.PublicKey) bool {
+	t.Helper()
+	token := a.Token(stamped, moment, timestamptest.Form{Also: []*x509.Certificate{certified(t, a, key)}})
+	_, err := timestamp.Verify(token, stamped, []*x509.Certificate{a.Root})
+	if err != nil && !(errors.Is(err, timestamp.ErrUnknown) && strings.Contains(err.Error(), "bits")) {
+		t.Errorf("a key of %d bits: %v", key.N.BitLen(), err)
 	}
-	if _, err := timestamp.Verify(a.Token(stamped, moment), stamped, []*x509.Certificate{c}); !errors.Is(err, timestamp.ErrUnknown) {
-		t.Errorf("a root with a key of 131,072 bits: %v", err)
+	return err == nil
+}
+
+func hugeKey(t *testing.T, a *timestamptest.Authority, key *rsa.PublicKey) {
+	t.Helper()
+	if reads(t, a, key) {
+		t.Errorf("a key of %d bits is used", key.N.BitLen())
+	}
+	if _, err := timestamp.Verify(a.Token(stamped, moment), stamped, []*x509.Certificate{certified(t, a, key)}); !errors.Is(err, timestamp.ErrUnknown) {
+		t.Errorf("a root with a key of %d bits: %v", key.N.BitLen(), err)
 	}
 }
 
