@@ -63,10 +63,12 @@ type Resumer interface {
 }
 
 // stepTimeout bounds what a target takes for one step, and maxPause how long one
-// that failed is left in peace.
+// that failed is left in peace. wakePause is the least between two steps that were
+// asked for.
 const (
 	stepTimeout = 2 * time.Minute
 	maxPause    = 5 * time.Minute
+	wakePause   = time.Second
 )
 
 // errUnwitnessed: nothing is there that may be anchored.
@@ -265,6 +267,12 @@ func (g *Group) rest(ctx context.Context, p *place) {
 	select {
 	case <-t.C:
 	case <-p.wake:
+		// Whoever asks again and again does not have others asked as often.
+		t.Reset(min(p.Poll, wakePause))
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+		}
 	case <-ctx.Done():
 	}
 }
