@@ -111,12 +111,24 @@ func (c *call) owner() string {
 	return c.key.ID
 }
 
-// covers returns an error unless events of a source may be submitted.
+// covers returns an error unless events of a source may be submitted, still.
 func (c *call) covers(ev *record.Event) error {
+	if err := c.still(); err != nil {
+		return err
+	}
 	if c.open || c.key != nil && c.key.Covers(ev.Source) {
 		return nil
 	}
 	return errSource
+}
+
+// still returns an error when the key of a call has ended since it was let in:
+// whoever sends slowly may have sent nothing but the headers before.
+func (c *call) still() error {
+	if c.key != nil && c.key.Over(time.Now()) {
+		return errKey
+	}
+	return nil
 }
 
 // parseFilter reads a filter, and narrows it to what the call may see.

@@ -5,6 +5,8 @@ package api
 import (
 	"bufio"
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -17,6 +19,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/gin-gonic/gin"
 
 	"github.com/lendlog/lendlog/api/keys"
 	"github.com/lendlog/lendlog/ledger"
@@ -283,7 +287,7 @@ func TestRestrictedNeedsPermission(t *testing.T) {
 	plain := g.receipt(g.want(g.post(typeEvent, decision(1), as(g.of[access.Submitter])...), http.StatusCreated))
 	record := fmt.Sprintf("/v1/records/%d", r.Index)
 	officer, auditor, monitor := as(g.of[access.PrivacyOfficer]), as(g.of[access.Auditor]), as(g.of[access.Monitor])
-	for _, path := range []string{record, record + "/evidence", record + "/evidence?disclose=/type", record + "/findings", "/v1/subjects/case/77", "/v1/subjects/case/none", "/v1/subjects/case/77/evidence"} {
+	for _, path := range []string{record, record + "/evidence", record + "/evidence?disclose=/type", record + "/findings", "/v1/subjects/case/77", "/v1/subjects/case/none", "/v1/subjects/case/77/evidence", "/v1/due?subject=case/77", "/v1/due?subject=case/none", "/v1/due?subject=%63ase/77"} {
 		p := g.wantProblem(g.get(path, officer...), kindForbidden)
 		if !strings.HasSuffix(p.Detail, string(access.RestrictedRead)) {
 			t.Errorf("%s: %q", path, p.Detail)
@@ -421,6 +425,69 @@ func TestGrantAndRevoke(t *testing.T) {
 	// An admin that revokes itself is out at once.
 	g.want(post("/v1/access/grants/"+idOf(t, g.of[access.Admin])+"/revoke", `{}`), http.StatusOK)
 	g.wantProblem(g.get("/v1/access/grants", admin...), kindUnauthorized)
+}
+
+// Whoever has sent only a part of a request when the key is revoked gets nothing
+// of the rest.
+func TestRevokedWhileSending(t *testing.T) {
+	g := serveGuarded(t, ledger.CreateOptions{}, nil)
+	victim := g.grant(t, access.Terms{Role: access.Auditor})
+	for name, r := range map[string]struct {
+		role              access.Role
+		path, media, body string
+	}{
+		"an event":     {access.Submitter, "/v1/records", typeEvent, decision(1)},
+		"a batch":      {access.Submitter, "/v1/records", typeBatch, "[" + decision(2) + "]"},
+		"a grant":      {access.Admin, "/v1/access/grants", typeJSON, `{"role":"admin"}`},
+		"a revocation": {access.Admin, "/v1/access/grants/" + idOf(t, victim) + "/revoke", typeJSON, `{}`},
+		"a search":     {access.Auditor, "/v1/searches", typeJSON, `{"filter":"party=party-1"}`},
+		"a period":     {access.Admin, "/v1/periods", typeJSON, `{}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			terms := access.Terms{Role: r.role}
+			if r.role == access.Submitter {
+				terms.Sources = []string{"urn:lender"}
+			}
+			stolen := g.grant(t, terms)
+			p := g.peer()
+			p.send(fmt.Sprintf("POST %s HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s", r.path, stolen, r.media, len(r.body), r.body[:1]))
+			used := func() bool {
+				return slices.ContainsFunc(g.keys.List(), func(s keys.Status) bool { return s.ID == idOf(t, stolen) && !s.Used.IsZero() })
+			}
+			for !used() { // then it was let in
+				time.Sleep(time.Millisecond)
+			}
+			if _, err := g.keys.Revoke(t.Context(), idOf(t, stolen), ledger.Local, "stolen"); err != nil {
+				t.Fatal(err)
+			}
+			before := g.ledger.Head().Size
+			p.send(r.body[1:])
+			a, ok := p.receive(http.MethodPost)
+			if !ok || a.status != http.StatusUnauthorized && !bytes.Contains(a.body, []byte("problem:unauthorized")) {
+				t.Errorf("it is answered %d: %s", a.status, a.body)
+			}
+			if now := g.ledger.Head().Size; now != before {
+				t.Errorf("%d records came of it", now-before)
+			}
+		})
+	}
+}
+
+// A bundle, and whatever else takes a scan, ends with the key that asked for it.
+func TestRevokedWhileScanning(t *testing.T) {
+	g := serveGuarded(t, ledger.CreateOptions{}, nil)
+	stolen := g.grant(t, access.Terms{Role: access.Auditor})
+	c := &call{Context: &gin.Context{Request: request(t, g.url, "Accept", "*/*")}, key: g.keys.Find(stolen)}
+	_, err := scan(g.Server, c, "", func(ctx context.Context) (int, error) {
+		if _, err := g.keys.Revoke(t.Context(), idOf(t, stolen), ledger.Local, "stolen"); err != nil {
+			t.Error(err)
+		}
+		<-ctx.Done()
+		return 0, ctx.Err()
+	})
+	if !errors.Is(err, errExpelled) {
+		t.Errorf("it ends with %v", err)
+	}
 }
 
 // A key has its requests and no more, whatever others do.

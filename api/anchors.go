@@ -13,6 +13,7 @@ import (
 
 	"github.com/lendlog/lendlog/ledger/anchor"
 	"github.com/lendlog/lendlog/ledger/canon"
+	"github.com/lendlog/lendlog/ledger/proof"
 	"github.com/lendlog/lendlog/ledger/record"
 )
 
@@ -75,10 +76,12 @@ func (s *Server) targets(c *call, status int) error {
 	}{docs})
 }
 
-// How many anchors of the archive are listed at a time.
+// How many anchors of the archive are listed at a time, and bytes of them, but for
+// the last one.
 const (
-	archivedPage = 100
-	archivedMax  = 1000
+	archivedPage  = 100
+	archivedMax   = 1000
+	archivedBytes = 1 << 20
 )
 
 // listArchivedAnchors answers GET /v1/anchors/archive with anchors as evidence
@@ -95,10 +98,15 @@ func (s *Server) listArchivedAnchors(c *call) error {
 	if limit > archivedMax {
 		return badRequest("the query parameter limit is at most %d; read on with from", archivedMax)
 	}
-	page, next := s.ledger.AnchoredPage(int(min(from, math.MaxInt32)), int(limit))
-	docs := []json.RawMessage{}
-	for _, a := range page {
-		docs = append(docs, a.Value().Bytes())
+	docs, bytes := []json.RawMessage{}, 0
+	next := int(min(from, math.MaxInt32))
+	for len(docs) < int(limit) && bytes < archivedBytes && next < s.ledger.AnchoredCount() {
+		var page []proof.Anchored
+		page, next = s.ledger.AnchoredPage(next, 1)
+		for _, a := range page {
+			docs = append(docs, a.Value().Bytes())
+			bytes += len(docs[len(docs)-1])
+		}
 	}
 	var more *int
 	if next < s.ledger.AnchoredCount() {

@@ -4,6 +4,10 @@ package api
 
 import (
 	"context"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -13,6 +17,9 @@ import (
 	"github.com/lendlog/lendlog/ledger/anchor"
 	"github.com/lendlog/lendlog/ledger/anchor/timestamp"
 	"github.com/lendlog/lendlog/ledger/ledgertest"
+	"github.com/lendlog/lendlog/ledger/proof"
+	"github.com/lendlog/lendlog/ledger/proof/timestamp/timestamptest"
+	"github.com/lendlog/lendlog/ledger/tree"
 )
 
 // stamped serves a ledger whose checkpoints two authorities stamp. The function
@@ -115,6 +122,37 @@ func TestAnchors(t *testing.T) {
 		s.wantProblem(s.anchorCall("now", body), kindUnreadable)
 	}
 	s.wantProblem(s.do(http.MethodPost, "/v1/anchors/now", strings.NewReader("{}"), "Content-Type", typeEvent), kindMediaType)
+}
+
+// A page of the archive is bounded in bytes, and the next one goes on.
+func TestArchivePageIsBounded(t *testing.T) {
+	s := serve(t, ledger.CreateOptions{}, nil)
+	head := s.ledger.Head().Note
+	text, _, _ := tree.SplitNote(head)
+	large := timestamptest.New("large", func(c *x509.Certificate) {
+		c.ExtraExtensions = append(c.ExtraExtensions, pkix.Extension{Id: asn1.ObjectIdentifier{1, 2, 3}, Value: make([]byte, 60_000)})
+	})
+	const count = 30
+	for i := range count {
+		if err := s.ledger.AddAnchored(head, proof.Anchor{Stamp: large.Token([]byte(text), time.Date(2026, 1, 1, 0, 0, i, 0, time.UTC))}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	seen, next := 0, new(int)
+	for pages := 0; next != nil; pages++ {
+		a := s.want(s.get(fmt.Sprintf("/v1/anchors/archive?limit=1000&from=%d", *next)), http.StatusOK)
+		if len(a.body) > archivedBytes+1<<17 || pages == count {
+			t.Fatalf("page %d has %d bytes", pages, len(a.body))
+		}
+		d := decode[struct {
+			Anchors []any
+			Next    *int
+		}](t, a.body)
+		seen, next = seen+len(d.Anchors), d.Next
+	}
+	if seen != count {
+		t.Errorf("%d of %d anchors are listed", seen, count)
+	}
 }
 
 // A place that is degraded is said to be, and events are taken.

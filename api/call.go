@@ -298,7 +298,7 @@ func (c *call) body(limit int64) ([]byte, error) {
 	case err != nil:
 		return nil, badRequest("the body could not be read to its end")
 	}
-	return b, nil
+	return b, c.still()
 }
 
 // json answers with a JSON document.

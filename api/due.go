@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/lendlog/lendlog/ledger"
+	"github.com/lendlog/lendlog/ledger/access"
 	"github.com/lendlog/lendlog/ledger/due"
 	"github.com/lendlog/lendlog/ledger/story"
 )
@@ -34,6 +35,12 @@ func (s *Server) getDue(c *call) error {
 		return err
 	}
 	subject, only := c.GetQuery("subject")
+	if strings.HasPrefix(subject, "case/") {
+		// Whether there is one must not show.
+		if err := c.may(access.RestrictedRead); err != nil {
+			return err
+		}
+	}
 	gate := s.gates.scans
 	if only {
 		gate = s.gates.bulk // a story can be long
@@ -121,7 +128,13 @@ func scan[T any](s *Server, c *call, instead string, do func(context.Context) (T
 	c.deadline(time.Now().Add(s.limits.scan+s.limits.answer), s.limits.answer)
 	ctx, cancel := context.WithTimeout(c.ctx(), s.limits.scan)
 	defer cancel()
+	good, release := c.good()
+	defer release()
+	defer context.AfterFunc(good, cancel)()
 	out, err := do(ctx)
+	if err != nil && good.Err() != nil {
+		err = errExpelled
+	}
 	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		err = faultf(kindTooLarge, "the ledger has more records than can be read in %s; %s", s.limits.scan, instead)
 	}

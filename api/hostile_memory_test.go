@@ -115,7 +115,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	}
 
 	// Batches and documents to verify with as many values as may be.
-	each := int64(0)
+	each := map[string]int64{}
 	for path, bodies := range map[string][]string{
 		"/v1/verify": {
 			"[" + strings.Repeat("0,", 8<<20-2) + "0]",
@@ -128,7 +128,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	} {
 		media := map[string]string{"/v1/verify": typeJSON, "/v1/records": typeBatch}[path]
 		for _, body := range bodies {
-			each = max(each, peak(func() {
+			each[path] = max(each[path], peak(func() {
 				p := s.peer()
 				go p.send(fmt.Sprintf("POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s", path, media, len(body), body))
 				resp, err := http.ReadResponse(p.lines, nil)
@@ -140,7 +140,8 @@ func TestMemoryIsBounded(t *testing.T) {
 			}))
 		}
 	}
-	account("bulk", each, defaultLimits.bulk)
+	account("bulk", each["/v1/records"], defaultLimits.bulk)
+	account("documents", each["/v1/verify"], defaultLimits.documents)
 
 	// An event with as many values; while it is read, its lists are there twice.
 	base = settled()
@@ -152,9 +153,9 @@ func TestMemoryIsBounded(t *testing.T) {
 		}
 		parsed = append(parsed, v)
 	}
-	each = 9 * (settled() - base) / 4 / int64(len(parsed))
+	one := 9 * (settled() - base) / 4 / int64(len(parsed))
 	runtime.KeepAlive(parsed)
-	account("events", each+record.MaxEvent, defaultLimits.events)
+	account("events", one+record.MaxEvent, defaultLimits.events)
 
 	// A stream full of events whose answers nobody takes. It comes last, because
 	// Badger's tables in memory grow with what it records.

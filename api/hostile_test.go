@@ -867,7 +867,7 @@ func TestBrowsersAreKeptOut(t *testing.T) {
 // When as many requests of a sort are under way as the server takes, further
 // ones are told to come again, and the others go on.
 func TestBusy(t *testing.T) {
-	s := attacked(t, func(l *limits) { l.streams, l.bulk, l.events, l.reads, l.patience = 1, 1, 1, 1, 0 })
+	s := attacked(t, func(l *limits) { l.streams, l.bulk, l.documents, l.events, l.reads, l.patience = 1, 1, 1, 1, 1, 0 })
 	send := map[string]func() answer{
 		"streams": func() answer { return s.post(typeStream, decision(1)) },
 		"bulk":    func() answer { return s.post(typeBatch, "["+decision(1)+"]") },
@@ -887,7 +887,8 @@ func TestBusy(t *testing.T) {
 		busy []string
 	}{
 		"streams": {s.gates.streams, []string{"streams"}},
-		"bulk":    {s.gates.bulk, []string{"bulk", "verify", "judged"}},
+		"bulk":    {s.gates.bulk, []string{"bulk", "judged"}},
+		"verify":  {s.gates.documents, []string{"verify"}},
 		"events":  {s.gates.events, []string{"events", "binary"}},
 		"reads":   {s.gates.reads, []string{"reads", "tiles", "search"}},
 	} {

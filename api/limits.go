@@ -21,13 +21,13 @@ type limits struct {
 	// of them on a connection serves one request only, so that clients that
 	// keep theirs idle give way.
 	conns int
-	// streams, bulk (batches, documents to verify and stories to judge), scans
-	// (of the whole ledger), events, reads and followers are the requests of
-	// each sort under way at a time, bundles those for evidence of many records,
-	// which a client may be slow to take. Further ones wait for patience and are
-	// then told to come again.
-	streams, bulk, scans, bundles, events, reads, followers int64
-	patience                                                time.Duration
+	// streams, bulk (batches and stories to judge), documents (to verify, for
+	// anybody, who must not be in the way of those with a key), scans (of the whole
+	// ledger), events, reads and followers are the requests of each sort under way
+	// at a time, bundles those for evidence of many records, which a client may be
+	// slow to take. Further ones wait for patience and are then told to come again.
+	streams, bulk, documents, scans, bundles, events, reads, followers int64
+	patience                                                           time.Duration
 
 	header    time.Duration // to send the headers of a request
 	idle      time.Duration // between the requests of a connection
@@ -40,7 +40,7 @@ type limits struct {
 }
 
 var defaultLimits = limits{
-	conns: 256, streams: 16, bulk: 2, scans: 1, bundles: 2, events: 64, reads: 32, followers: 32,
+	conns: 256, streams: 16, bulk: 2, documents: 1, scans: 1, bundles: 2, events: 64, reads: 32, followers: 32,
 	patience:  10 * time.Second,
 	header:    10 * time.Second,
 	idle:      2 * time.Minute,
@@ -57,12 +57,12 @@ var defaultLimits = limits{
 const maxHeader = 32 << 10
 
 // gates are the limits at work.
-type gates struct{ streams, bulk, scans, bundles, events, reads, followers gate }
+type gates struct{ streams, bulk, documents, scans, bundles, events, reads, followers gate }
 
 func newGates(l limits) gates {
 	gate := func(n int64) gate { return gate{semaphore.NewWeighted(n), l.patience} }
 	return gates{
-		streams: gate(l.streams), bulk: gate(l.bulk), scans: gate(l.scans), bundles: gate(l.bundles), events: gate(l.events), reads: gate(l.reads),
+		streams: gate(l.streams), bulk: gate(l.bulk), documents: gate(l.documents), scans: gate(l.scans), bundles: gate(l.bundles), events: gate(l.events), reads: gate(l.reads),
 		followers: gate(l.followers),
 	}
 }

@@ -137,6 +137,8 @@ func problemOf(err error) *problem {
 		return newProblem(kindFilter, filter.Error())
 	case errors.Is(err, keys.ErrNotFound):
 		return newProblem(kindNotFound, "there is no such grant; GET /v1/access/grants lists them")
+	case errors.Is(err, keys.ErrBy):
+		return problemOf(errKey)
 	case errors.Is(err, keys.ErrTerms):
 		return newProblem(kindUnreadable, err.Error())
 	case errors.Is(err, ledger.ErrCursor):

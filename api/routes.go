@@ -51,7 +51,7 @@ func (s *Server) routes() []route {
 		{post, "/v1/anchors/resume", "resumeAnchors", access.AnchorsManage, nil, read(s.resumeAnchors)},
 		{get, "/v1/consistency", "getConsistency", access.Public, []string{"from", "to"}, read(s.getConsistency)},
 		{get, "/v1/trust", "getTrust", access.Public, nil, read(s.getTrust)},
-		{post, "/v1/verify", "verify", access.Public, nil, s.gates.bulk.through(s.verify)},
+		{post, "/v1/verify", "verify", access.Public, nil, s.gates.documents.through(s.verify)},
 		{get, "/v1/types", "listTypes", access.TypesRead, nil, read(s.listTypes)},
 		{post, "/v1/types", "addType", access.TypesWrite, []string{"dry-run"}, s.gates.bulk.through(s.addType)},
 		{get, "/v1/types/:type", "getType", access.TypesRead, nil, read(s.getType)},

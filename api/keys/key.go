@@ -61,6 +61,9 @@ func (k *Key) Good() (good context.Context, release context.CancelFunc) {
 	return context.WithDeadline(k.revoked, k.Expires)
 }
 
+// Over reports whether the key was revoked or has expired since it was found.
+func (k *Key) Over(now time.Time) bool { return k.revoked.Err() != nil || k.Expired(now) }
+
 // A Quota is what is left of the requests of a key.
 type Quota struct {
 	Limit, Left int64         // requests in a window

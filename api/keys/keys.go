@@ -39,6 +39,8 @@ var (
 	ErrNotFound = errors.New("there is no such grant")
 	// ErrTerms: nobody is granted a key for that.
 	ErrTerms = errors.New("that can't be granted")
+	// ErrBy: the grant by which it was asked for is not accepted any more.
+	ErrBy = errors.New("the key that asks for it was revoked or has expired")
 )
 
 // Keys are the keys of one ledger. Its methods may be called concurrently.
@@ -59,6 +61,13 @@ type state struct {
 	// granted are all grants of the ledger's records. It is empty of a ledger
 	// that demands no keys.
 	granted map[string]ledger.Granted
+}
+
+// accepts reports whether something may be done by a grant of that id, or by
+// ledger.Local.
+func (s *state) accepts(id string, now time.Time) bool {
+	key := s.keys[id]
+	return id == ledger.Local || key != nil && !key.Expired(now)
 }
 
 // Open reads the grants of the ledger in dir. It refuses a file that others can
@@ -165,6 +174,9 @@ func (k *Keys) Grant(ctx context.Context, t access.Terms, grantor string) (key a
 	k.changing.Lock()
 	defer k.changing.Unlock()
 	before := k.state.Load()
+	if !before.accepts(grantor, k.now()) {
+		return access.Key{}, 0, ErrBy
+	}
 	keys := maps.Clone(before.keys)
 	if len(keys) >= access.MaxGrants {
 		maps.DeleteFunc(keys, func(_ string, key *Key) bool { return key.Expired(k.now()) })
@@ -205,6 +217,9 @@ func (k *Keys) Revoke(ctx context.Context, id, revoker, reason string) (index in
 	k.changing.Lock()
 	defer k.changing.Unlock()
 	before := k.state.Load()
+	if !before.accepts(revoker, k.now()) {
+		return 0, ErrBy
+	}
 	if _, ok := before.granted[id]; !ok {
 		return 0, ErrNotFound
 	}

@@ -105,6 +105,22 @@ func TestKeys(t *testing.T) {
 	ledgertest.Check(t, l.Stopped())
 }
 
+// A key that was revoked grants and revokes no other, however close that is.
+func TestRevokedDoesNothing(t *testing.T) {
+	k := open(t, ledgertest.New(t))
+	admin, other := k.grant(t, access.Terms{Role: access.Admin}), k.grant(t, auditor)
+	if _, _, err := k.Grant(t.Context(), auditor, admin.ID()); err != nil {
+		t.Fatal(err)
+	}
+	k.revoke(t, admin)
+	if _, _, err := k.Grant(t.Context(), auditor, admin.ID()); !errors.Is(err, ErrBy) {
+		t.Errorf("it grants a key: %v", err)
+	}
+	if _, err := k.Revoke(t.Context(), other.ID(), admin.ID(), ""); !errors.Is(err, ErrBy) || k.Find(other.Reveal()) == nil {
+		t.Errorf("it revokes a key: %v", err)
+	}
+}
+
 // A successor is granted before its predecessor is revoked, and at no moment is
 // neither good.
 func TestRotation(t *testing.T) {

@@ -194,11 +194,11 @@ func printTargets(c *console.Console, all []client.Target) error {
 	c.Table([]string{"TARGET", "KIND", "STATE", "FINAL", "WAITING"}, rows)
 	for _, t := range all {
 		for _, alarm := range t.Alarms {
-			c.Printf("\n%s: ALARM: %s\n", labelled(t), alarm)
+			c.Printf("\n%s: ALARM: %s\n", labelled(t), console.Clean(alarm))
 		}
 		for _, why := range slices.Compact([]string{t.Degraded, t.Failing}) {
 			if why != "" {
-				c.Printf("\n%s: %s\n", labelled(t), why)
+				c.Printf("\n%s: %s\n", labelled(t), console.Clean(why)) // authorities and endpoints speak in it
 			}
 		}
 	}
@@ -325,7 +325,7 @@ func reason(t client.Target) string {
 	if t.Degraded == "" {
 		return ""
 	}
-	return ": " + t.Degraded
+	return ": " + console.Clean(t.Degraded)
 }
 
 func newAnchorResume(c *console.Console) *cobra.Command {

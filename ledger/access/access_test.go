@@ -295,6 +295,7 @@ func TestCovers(t *testing.T) {
 		"urn:lender:card": true, "urn:lender:card:eu": true, "urn:lender:card/1": true, "urn:lender:card#x": true,
 		"urn:lender:cards": false, "urn:lender:car": false, "urn:lender": false, "URN:lender:card": false, " urn:lender:card": false,
 		"https://cards.bank.example/v1": true, "https://cards.bank.example?x": true, "https://cards.bank.example.evil.example": false, "https://cards.bank.example@evil.example": false,
+		"https://cards.bank.example:x@evil.example": false, "https://cards.bank.example:8080/x@y": true,
 		"urn:open:anything": true, "urn:open:": true, "urn:open": false, "": false,
 	} {
 		if got := terms.Covers(source); got != want {

@@ -87,6 +87,12 @@ func plain(s string, most int) bool {
 func (t *Terms) Covers(source string) bool {
 	for _, prefix := range t.Sources {
 		rest, ok := strings.CutPrefix(source, prefix)
+		// What stands behind a host, up to an @, would make another host of it.
+		if _, host, is := strings.Cut(prefix, "://"); is && !strings.ContainsAny(host, "/?#") {
+			if end := strings.IndexAny(rest+"/", "/?#"); strings.Contains(rest[:end], "@") {
+				continue
+			}
+		}
 		// A prefix of a part would let urn:lender:card speak for
 		// urn:lender:cards.
 		if ok && (rest == "" || strings.ContainsRune(":/?#", rune(rest[0])) || strings.ContainsRune(":/?#", rune(prefix[len(prefix)-1]))) {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -62,10 +63,12 @@ type Resumer interface {
 }
 
 // stepTimeout bounds what a target takes for one step, and maxPause how long one
-// that failed is left in peace.
+// that failed is left in peace. wakePause is the least between two steps that were
+// asked for.
 const (
 	stepTimeout = 2 * time.Minute
 	maxPause    = 5 * time.Minute
+	wakePause   = time.Second
 )
 
 // errUnwitnessed: nothing is there that may be anchored.
@@ -264,12 +267,25 @@ func (g *Group) rest(ctx context.Context, p *place) {
 	select {
 	case <-t.C:
 	case <-p.wake:
+		// Whoever asks again and again does not have others asked as often.
+		t.Reset(min(p.Poll, wakePause))
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+		}
 	case <-ctx.Done():
 	}
 }
 
-// step does in a place what there is to do.
-func (g *Group) step(ctx context.Context, p *place) error {
+// step does in a place what there is to do. A target that panics, as the answer of
+// a stranger may make it, has failed, and takes no server down with it.
+func (g *Group) step(ctx context.Context, p *place) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			g.log.ErrorContext(ctx, "a target panicked", "target", p.Target.Name(), "stack", string(debug.Stack()))
+			err = fmt.Errorf("the program made a mistake: %v; the log says where", v)
+		}
+	}()
 	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
 	defer cancel()
 	if r, ok := p.Target.(Resumer); ok && p.resumed.Swap(false) {

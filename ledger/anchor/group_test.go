@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -223,6 +224,46 @@ func TestRun(t *testing.T) {
 		t.Errorf("a new group has a ledger that rests grow from %d to %d records", size, got)
 	}
 	ledgertest.Check(t, l.Stopped())
+}
+
+// A target that panics has failed, and the ledger and its other places go on.
+func TestPanic(t *testing.T) {
+	l := ledgertest.New(t)
+	broken, whole := &shelf{t: t, fault: func(string) error { panic("nothing holds") }}, &shelf{t: t}
+	g := newGroup(t, l, &archive{}, anchor.Place{Target: broken}, func(c *anchor.Config) {
+		c.Places = append(c.Places, anchor.Place{Target: whole, Poll: time.Millisecond})
+	})
+	run(t, g)
+	l.Submit(ledgertest.NewEvents(1).Take(5)...)
+	until(t, "an anchor beside it", func() bool { return whole.Status().Final > 0 })
+	until(t, "a failure", func() bool { return strings.Contains(g.Status()[0].Failing, "nothing holds") })
+}
+
+// Whoever asks for an anchor again and again has a target that fails asked once a
+// second.
+func TestNowIsBounded(t *testing.T) {
+	l := ledgertest.New(t)
+	var polls atomic.Int64
+	g := newGroup(t, l, &archive{}, anchor.Place{Poll: time.Hour, Target: &shelf{t: t, fault: func(step string) error {
+		if step == "poll" {
+			polls.Add(1)
+		}
+		return errors.New("it is out of order")
+	}}})
+	run(t, g)
+	begun := time.Now()
+	until(t, "a second step", func() bool {
+		if err := g.Now(""); err != nil {
+			t.Error(err)
+		}
+		return polls.Load() > 1
+	})
+	if got, most := polls.Load(), 2+int64(time.Since(begun)/time.Second); got > most {
+		t.Errorf("it was asked %d times, want at most %d", got, most)
+	}
+	if took := time.Since(begun); took < time.Second {
+		t.Errorf("it was asked again after %v", took)
+	}
 }
 
 // An append waits for no target, and fails because of none.

@@ -362,7 +362,8 @@ type onChain struct {
 type stamped struct {
 	size int64
 	at   time.Time
-	by   string // the key of the root
+	by   string   // the key of the root
+	key  [32]byte // of the authority, by its hash
 }
 
 // connected verifies another checkpoint of a file, and that one of its tree and
@@ -551,7 +552,7 @@ func (r *Report) stamp(t *Trust, h head, i int, token []byte, out *anchored) {
 	case err != nil:
 		r.add("stamps", -1, Fail, "anchor %d: %v", i, err)
 	default:
-		out.stamps = append(out.stamps, stamped{h.Size, s.Time, string(t.Stamps.Roots[s.Root].RawSubjectPublicKeyInfo)})
+		out.stamps = append(out.stamps, stamped{h.Size, s.Time, string(t.Stamps.Roots[s.Root].RawSubjectPublicKeyInfo), s.Key})
 	}
 }
 
@@ -575,9 +576,19 @@ func (a *anchored) on(index int64) *onChain {
 // that cover a leaf, and how many had: among any quorum is an honest one.
 func (a *anchored) by(index int64, quorum int) (time.Time, int) {
 	first := map[string]time.Time{}
+	roots := map[[32]byte]string{}
 	for _, s := range a.stamps {
-		if at, ok := first[s.by]; s.size > index && (!ok || s.at.Before(at)) {
-			first[s.by] = s.at
+		if s.size <= index {
+			continue
+		}
+		// Who leads to several roots, by the certificates that somebody put into a
+		// token, counts for one of them.
+		if _, ok := roots[s.key]; !ok {
+			roots[s.key] = s.by
+		}
+		by := roots[s.key]
+		if at, ok := first[by]; !ok || s.at.Before(at) {
+			first[by] = s.at
 		}
 	}
 	if len(first) < quorum {

@@ -412,6 +412,18 @@ func TestStampsOfAQuorum(t *testing.T) {
 	wantVerdict(t, proof.Verify(trust, e), proof.Incomplete, "witnesses", "")
 }
 
+// One authority that two roots vouch for is one, whatever certificates its tokens
+// come with.
+func TestStampsOfOneKey(t *testing.T) {
+	w := newWorld(t)
+	e := w.evidence(map[int][]string{2: shown})
+	twice := authority(1).Token([]byte(w.text(5)), atMinute(5), timestamptest.Form{Also: []*x509.Certificate{authority(2).Vouch(authority(1))}})
+	e.Anchored = []proof.Anchored{w.stamp(1, 5, 5, 5), w.anchored(5, 5, proof.Anchor{Stamp: twice})}
+	trust := w.stampedTrust()
+	slices.Reverse(trust.Stamps.Roots)
+	wantVerdict(t, proof.Verify(trust, e), proof.Incomplete, "stamps", "1 of the 2")
+}
+
 // Bundles carry anchors of checkpoints that cover all of them.
 func TestAnchoredBundle(t *testing.T) {
 	w := newWorld(t)

@@ -250,6 +250,8 @@ func (k Key) validate(chain uint64) error {
 		return errors.New("name one of keystore, env and web3signer")
 	case (k.Keystore == "") != (k.Password == ""):
 		return errors.New("keystore and password belong together: name the file with the password")
+	case k.Env != "" && !envName.MatchString(k.Env):
+		return errors.New("env: name the variable of the environment that has the key, and not the key itself")
 	case k.Env != "" && chain == Mainnet:
 		return errors.New("env is for development: use keystore or web3signer on chain 1")
 	case (k.Web3Signer == "") != (k.Address == ""):
@@ -279,6 +281,7 @@ var (
 	hexAddress = regexp.MustCompile(`^0x[0-9a-fA-F]{40}$`)
 	hexHash    = regexp.MustCompile(`^0x[0-9a-f]{64}$`)
 	decimal    = regexp.MustCompile(`^[0-9]{1,30}$`)
+	envName    = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,62}$`)
 )
 
 // parseAddress takes an address in lower case, or with the checksum of EIP-55.

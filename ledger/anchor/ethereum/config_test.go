@@ -87,6 +87,7 @@ func TestConfigRefuses(t *testing.T) {
 		"two keys":             {"key: {", "key: {env: X, ", "one of"},
 		"no password":          {", password: password.txt", "", "password"},
 		"no account":           {"keystore: key.json, password: password.txt", "web3signer: http://s.example", "address"},
+		"a key for its name":   {"keystore: key.json, password: password.txt", "env: " + strings.Repeat("abcdef01", 8), "not the key itself"},
 		"tip over fee":         {"maxTipGwei: 0.000000001", "maxTipGwei: 13", "maxTipGwei"},
 		"negative fee":         {"maxFeeGwei: 12.5", "maxFeeGwei: -1", "maxFeeGwei"},
 		"no number":            {"maxFeeGwei: 12.5", "maxFeeGwei: .nan", "maxFeeGwei"},
@@ -102,7 +103,7 @@ func TestConfigRefuses(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := c.Validate(); err == nil || !strings.Contains(err.Error(), x.say) || strings.Contains(err.Error(), "v3/key") {
+			if err := c.Validate(); err == nil || !strings.Contains(err.Error(), x.say) || strings.Contains(err.Error(), "v3/key") || strings.Contains(err.Error(), "abcdef01") {
 				t.Errorf("%v", err)
 			}
 		})

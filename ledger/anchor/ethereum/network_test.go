@@ -3,6 +3,7 @@
 package ethereum
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -287,6 +288,34 @@ func TestLies(t *testing.T) {
 				}
 				return next()
 			}, func(n *Network) error { _, err := n.Prove(t.Context(), common.HexToHash(f.ID)); return err }},
+			"no log in a receipt": {func(method string, _ []json.RawMessage, next func() (any, error)) (any, error) {
+				out, err := next()
+				if method != "eth_getBlockReceipts" || err != nil {
+					return out, err
+				}
+				var all []map[string]json.RawMessage
+				_ = json.Unmarshal(out.(json.RawMessage), &all)
+				for _, r := range all {
+					r["logs"] = json.RawMessage("[null]")
+				}
+				return all, nil
+			}, func(n *Network) error { _, err := n.Prove(t.Context(), common.HexToHash(f.ID)); return err }},
+			"no transactions in a block": {func(method string, params []json.RawMessage, next func() (any, error)) (any, error) {
+				out, err := next()
+				if method != "eth_getBlockByHash" || err != nil || string(params[1]) != "true" {
+					return out, err
+				}
+				var b map[string]json.RawMessage
+				_ = json.Unmarshal(out.(json.RawMessage), &b)
+				b["transactions"] = json.RawMessage("[null]")
+				return b, nil
+			}, func(n *Network) error {
+				h, err := n.HeaderByHash(t.Context(), block)
+				if err == nil {
+					_, err = n.indexOf(t.Context(), h, common.HexToHash(f.ID))
+				}
+				return err
+			}},
 			"a receipt of another transaction": {func(method string, params []json.RawMessage, next func() (any, error)) (any, error) {
 				if method == "eth_getTransactionReceipt" {
 					out, err := next()
@@ -332,6 +361,22 @@ func TestLies(t *testing.T) {
 			})
 		}
 	})
+}
+
+// An answer that the client of the chain can't take fails the endpoint, and not
+// the process.
+func TestPanickingAnswer(t *testing.T) {
+	c := newDevChain(t, ruleSets["osaka"])
+	newRig(t, c, c.door())
+	n := dial(t, networkOf(c, c.door()))
+	for _, a := range ask(t.Context(), n, func(context.Context, *endpoint) (int, error) { panic("nothing holds") }) {
+		if l := (lie{}); !errors.As(a.err, &l) || !strings.Contains(l.what, "nothing holds") {
+			t.Errorf("%v", a.err)
+		}
+	}
+	if n.Endpoints()[0].Failing == "" {
+		t.Error("the endpoint is believed to work")
+	}
 }
 
 // header is one as the chain gives it.

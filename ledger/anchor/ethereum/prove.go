@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/rawdb"
@@ -82,7 +83,7 @@ func (n *Network) indexOf(ctx context.Context, h *types.Header, tx common.Hash) 
 		if err != nil {
 			return 0, err
 		}
-		if types.DeriveSha(b.Transactions(), trie.NewStackTrie(nil)) != h.TxHash {
+		if slices.Contains(b.Transactions(), nil) || types.DeriveSha(b.Transactions(), trie.NewStackTrie(nil)) != h.TxHash {
 			return 0, lie{"gave transactions that are not those of the block"}
 		}
 		for i, t := range b.Transactions() {

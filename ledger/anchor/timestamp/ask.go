@@ -91,13 +91,18 @@ func cause(err error) error {
 var parsing sync.Mutex
 
 // verify takes the token out of an answer that is one to the request.
-func (a *authority) verify(answer, text []byte, nonce *big.Int, now time.Time) (token, error) {
+func (a *authority) verify(answer, text []byte, nonce *big.Int, now time.Time) (_ token, err error) {
 	parsing.Lock()
 	defer parsing.Unlock()
+	defer func() {
+		if recover() != nil { // the library reads beyond the end of some answers
+			err = errors.New("it did not stamp: its answer can't be read")
+		}
+	}()
 	ts, err := rfc3161.ParseResponse(answer)
 	switch {
 	case err != nil:
-		return token{}, fmt.Errorf("it did not stamp: %w", err)
+		return token{}, fmt.Errorf("it did not stamp: %.200w", err)
 	case ts.Nonce == nil || ts.Nonce.Cmp(nonce) != 0:
 		return token{}, errors.New("its stamp is no answer to the request: the nonce is another one")
 	}

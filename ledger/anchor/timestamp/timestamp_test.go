@@ -191,6 +191,9 @@ func TestFaults(t *testing.T) {
 		{"nothing", "did not stamp", func(rw http.ResponseWriter, _ *http.Request) { reply(rw, nil) }},
 		{"HTML", "something else than application/timestamp-reply", func(rw http.ResponseWriter, _ *http.Request) { fmt.Fprint(rw, "<html>") }},
 		{"HTML under another name", "did not stamp", func(rw http.ResponseWriter, _ *http.Request) { reply(rw, []byte("<html>")) }},
+		{"what breaks a parser", "can't be read", func(rw http.ResponseWriter, _ *http.Request) {
+			reply(rw, []byte("0\x170\x03\x02\x01\x000\x10A\t0000000000\x010\x820"))
+		}},
 		{"too much", "more than 64 KiB", func(rw http.ResponseWriter, _ *http.Request) { reply(rw, make([]byte, 100<<10)) }},
 		{"503", "answers 503", func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusServiceUnavailable) }},
 		{"a redirect", "answers 302", func(rw http.ResponseWriter, _ *http.Request) {

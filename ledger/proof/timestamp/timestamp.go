@@ -11,6 +11,7 @@ package timestamp
 import (
 	"bytes"
 	"crypto"
+	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -32,8 +33,13 @@ import (
 const MaxToken = 64 << 10
 
 // maxCertificates bounds those of a token, among which ways to a root are looked
-// for.
-const maxCertificates = 10
+// for, and maxBits and maxExponent an RSA key, of which one that fills a token
+// takes seconds to verify with.
+const (
+	maxCertificates = 10
+	maxBits         = 8192
+	maxExponent     = 1<<16 + 1
+)
 
 // ErrUnknown means that a token is of an authority that is not known, or signed in
 // a way that is not: nothing is wrong with it, and it says nothing.
@@ -47,6 +53,9 @@ type Stamp struct {
 	// Root is the place of the first root, among those that were given, to which
 	// the authority's certificate leads.
 	Root int
+	// Key is SHA-256 of the public key of who signed, of which a token with other
+	// certificates may lead to another root.
+	Key [32]byte
 }
 
 // Verify verifies that a token stamps these bytes, and that one of the roots, each
@@ -77,7 +86,7 @@ func Verify(token, stamped []byte, roots []*x509.Certificate) (Stamp, error) {
 	}
 	a := info.Accuracy
 	at = at.Add(time.Duration(a.Seconds)*time.Second + time.Duration(a.Millis)*time.Millisecond + time.Duration(a.Micros)*time.Microsecond)
-	return Stamp{at, root}, nil
+	return Stamp{at, root, sha256.Sum256(certificate.RawSubjectPublicKeyInfo)}, nil
 }
 
 // Issuer names who issued the certificate that a token says it is signed with: the
@@ -202,6 +211,9 @@ func parse(token []byte) (*parsed, error) {
 		c, err := x509.ParseCertificate(raw.FullBytes)
 		if err != nil {
 			return nil, err
+		}
+		if !bounded(c) {
+			return nil, fmt.Errorf("%w: a key of it has more than %d bits, or an exponent above %d", ErrUnknown, maxBits, maxExponent)
 		}
 		if sd.certificates = append(sd.certificates, c); len(sd.certificates) > maxCertificates {
 			return nil, fmt.Errorf("it has more than %d certificates", maxCertificates)
@@ -383,16 +395,28 @@ func vouched(c *x509.Certificate, others, roots []*x509.Certificate, at time.Tim
 	for _, o := range others {
 		between.AddCert(o)
 	}
-	for i, root := range roots {
-		pool := x509.NewCertPool()
-		pool.AddCert(root)
-		if _, err := c.Verify(x509.VerifyOptions{
-			Roots: pool, Intermediates: between, CurrentTime: at, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageTimeStamping},
-		}); err == nil {
-			return i, nil
+	// At once, for each search may try many certificates.
+	pool := x509.NewCertPool()
+	for _, root := range roots {
+		if bounded(root) {
+			pool.AddCert(root)
 		}
 	}
-	return 0, ErrUnknown
+	ways, err := c.Verify(x509.VerifyOptions{
+		Roots: pool, Intermediates: between, CurrentTime: at, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageTimeStamping},
+	})
+	if err != nil {
+		return 0, ErrUnknown
+	}
+	return slices.IndexFunc(roots, func(root *x509.Certificate) bool {
+		return slices.ContainsFunc(ways, func(way []*x509.Certificate) bool { return way[len(way)-1].Equal(root) })
+	}), nil
+}
+
+// bounded reports whether the key of a certificate can be used in a moment.
+func bounded(c *x509.Certificate) bool {
+	key, ok := c.PublicKey.(*rsa.PublicKey)
+	return !ok || key.N.BitLen() <= maxBits && key.E <= maxExponent
 }
 
 func sum(h crypto.Hash, b []byte) []byte {

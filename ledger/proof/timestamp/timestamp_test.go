@@ -4,12 +4,14 @@ package timestamp_test
 
 import (
 	"bytes"
+	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"encoding/pem"
 	"errors"
 	"flag"
+	"math/big"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -79,7 +81,7 @@ func TestVerify(t *testing.T) {
 			}
 			s, err := timestamp.Verify(c.by.Token(stamped, moment, c.form), stamped, c.roots)
 			switch {
-			case c.want == "" && (err != nil || s != timestamp.Stamp{Time: moment, Root: 1}):
+			case c.want == "" && (err != nil || !s.Time.Equal(moment) || s.Root != 1):
 				t.Errorf("got %+v: %v", s, err)
 			case c.want == "unknown" && !errors.Is(err, timestamp.ErrUnknown):
 				t.Errorf("got %+v: %v", s, err)
@@ -136,6 +138,71 @@ func TestEveryBitCounts(t *testing.T) {
 		if free > 300 {
 			t.Errorf("%s: %d bits can be others", name, free)
 		}
+	}
+}
+
+// A key that fills a token takes seconds to verify with, and a file has hundreds
+// of them: it is not tried.
+func TestHugeKeys(t *testing.T) {
+	a := timestamptest.New("a")
+	for _, key := range []*rsa.PublicKey{{N: modulus(1 << 17), E: 65537}, {N: modulus(8192), E: 1<<31 - 1}} {
+		hugeKey(t, a, key)
+	}
+	if !reads(t, a, &rsa.PublicKey{N: modulus(8192), E: 65537}) {
+		t.Error("a key of 8,192 bits is not known")
+	}
+}
+
+func modulus(bits uint) *big.Int {
+	return new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), bits), big.NewInt(1))
+}
+
+// certified is a certificate of a key.
+func certified(t *testing.T, a *timestamptest.Authority, key *rsa.PublicKey) *x509.Certificate {
+	t.Helper()
+	der, err := x509.CreateCertificate(nil, a.Certificate, a.Certificate, key, a.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// reads reports whether a token with a certificate of a key is read.
+func reads(t *testing.T, a *timestamptest.Authority, key *rsa.PublicKey) bool {
+	t.Helper()
+	token := a.Token(stamped, moment, timestamptest.Form{Also: []*x509.Certificate{certified(t, a, key)}})
+	_, err := timestamp.Verify(token, stamped, []*x509.Certificate{a.Root})
+	if err != nil && !(errors.Is(err, timestamp.ErrUnknown) && strings.Contains(err.Error(), "bits")) {
+		t.Errorf("a key of %d bits: %v", key.N.BitLen(), err)
+	}
+	return err == nil
+}
+
+func hugeKey(t *testing.T, a *timestamptest.Authority, key *rsa.PublicKey) {
+	t.Helper()
+	if reads(t, a, key) {
+		t.Errorf("a key of %d bits is used", key.N.BitLen())
+	}
+	if _, err := timestamp.Verify(a.Token(stamped, moment), stamped, []*x509.Certificate{certified(t, a, key)}); !errors.Is(err, timestamp.ErrUnknown) {
+		t.Errorf("a root with a key of %d bits: %v", key.N.BitLen(), err)
+	}
+}
+
+// Whoever vouches for the root of another does not make two authorities of one.
+func TestVouchedTwice(t *testing.T) {
+	a, b := timestamptest.New("a"), timestamptest.New("b")
+	roots := []*x509.Certificate{b.Root, a.Root}
+	one, err := timestamp.Verify(a.Token(stamped, moment), stamped, roots)
+	if err != nil || one.Root != 1 {
+		t.Fatalf("%+v: %v", one, err)
+	}
+	two, err := timestamp.Verify(a.Token(stamped, moment, timestamptest.Form{Also: []*x509.Certificate{b.Vouch(a)}}), stamped, roots)
+	if err != nil || two.Root != 0 || two.Key != one.Key {
+		t.Errorf("%+v: %v", two, err)
 	}
 }
 

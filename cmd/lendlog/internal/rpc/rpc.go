@@ -29,6 +29,9 @@ const (
 	maxAnswer = 8 << 20
 )
 
+// client follows no redirects: an endpoint does not choose whom else to ask.
+var client = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+
 // Endpoints are asked for blocks, each of its own chain.
 type Endpoints struct {
 	URLs  []string // http or https; may hold a key, and is never shown but for its host
@@ -157,7 +160,7 @@ func call(ctx context.Context, endpoint string, result any, method string, param
 		return errors.New("the URL can't be used")
 	}
 	req.Header.Set("Content-Type", "application/json")
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
 		var of *url.Error
 		if errors.As(err, &of) {

@@ -123,3 +123,15 @@ func TestCheck(t *testing.T) {
 		}
 	}
 }
+
+// An endpoint that leads elsewhere has not answered, and nobody else is asked.
+func TestRedirects(t *testing.T) {
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("it is followed") }))
+	defer elsewhere.Close()
+	endpoint := httptest.NewServer(http.RedirectHandler(elsewhere.URL, http.StatusTemporaryRedirect))
+	defer endpoint.Close()
+	err := Endpoints{URLs: []string{endpoint.URL}}.Confirm(t.Context(), 1, chain.Block{Number: 100})
+	if err == nil || !strings.Contains(err.Error(), "307") {
+		t.Errorf("it says %v", err)
+	}
+}

@@ -54,6 +54,11 @@ func (a *Authority) sign(c, by *x509.Certificate, key crypto.PublicKey) *x509.Ce
 	return must(x509.ParseCertificate(must(x509.CreateCertificate(nil, c, by, key, a.rootKey))))
 }
 
+// Vouch returns a certificate of the root of another under that of a.
+func (a *Authority) Vouch(other *Authority) *x509.Certificate {
+	return a.sign(other.Root, a.Root, other.rootKey.Public())
+}
+
 // The purposes of a certificate (RFC 5280, section 4.2.1.12).
 var (
 	TimeStamping = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 3, 8}
@@ -83,6 +88,7 @@ type Form struct {
 	Nameless bool                  // it names none
 	Bare     bool                  // the token lacks the certificate
 	Twice    bool                  // it has two signatures
+	Also     []*x509.Certificate   // that the token has too
 }
 
 // Token stamps bytes at a time.
@@ -162,6 +168,9 @@ func (a *Authority) Token(stamped []byte, at time.Time, form ...Form) []byte {
 	var certificates []byte
 	if !f.Bare {
 		certificates = a.Certificate.Raw
+	}
+	for _, c := range f.Also {
+		certificates = append(certificates[:len(certificates):len(certificates)], c.Raw...)
 	}
 	type signedData struct {
 		Version int
