@@ -62,7 +62,7 @@ gets the same address on every chain that has the CREATE2 factory of EIP-7997;
 elsewhere it gets one of its own, which is to be written into the anchors file as
 "contract". Nobody owns the contract, and anybody may have put it there: its code is
 held against its hash. It waits until that is final, which takes some 15 minutes on a
-public chain.
+public chain. A target that is strict gets StrictAnchor, and every other one Anchor.
 
 With --json: {"chain", "network", "testnet", "address", "elsewhere", "already",
 "transaction", "wei"}.`,
@@ -85,7 +85,7 @@ With --json: {"chain", "network", "testnet", "address", "elsewhere", "already",
 				return coded{exitNetwork, err}
 			}
 			defer n.Close()
-			d, err := ethereum.Deploy(ctx, n, signer, false)
+			d, err := ethereum.Deploy(ctx, n, signer, conf.Strict)
 			if err != nil {
 				return err
 			}

@@ -30,9 +30,12 @@ type Config struct {
 	Network string `yaml:"network"`
 	// Testnet is shown wherever an anchor is: a testnet ends one day.
 	Testnet bool `yaml:"testnet"`
-	// Contract is the address of the contract, of contracts.AnchorDeployment by
-	// default; Code the Keccak-256 of its code, by default that of
-	// contracts.AnchorDeployment.
+	// Strict has the contract be a StrictAnchor, which is sent the proof that each
+	// checkpoint continues the one before, and refuses a fork.
+	Strict bool `yaml:"strict"`
+	// Contract is the address of the contract, and Code the Keccak-256 of its code:
+	// by default those of contracts.AnchorDeployment, or of
+	// contracts.StrictAnchorDeployment where Strict is set.
 	Contract string `yaml:"contract"`
 	Code     string `yaml:"code"`
 	// Block is one that tells this chain from others of the same id.
@@ -130,7 +133,11 @@ func (c Config) settings() (s settings, err error) {
 	if c.Chain == Mainnet && c.Testnet {
 		return s, errors.New("testnet: chain 1 is none")
 	}
-	s.contract, s.code = contracts.AnchorDeployment.Address, contracts.AnchorDeployment.CodeHash
+	ours, other := contracts.AnchorDeployment, contracts.StrictAnchorDeployment
+	if c.Strict {
+		ours, other = other, ours
+	}
+	s.contract, s.code = ours.Address, ours.CodeHash
 	if c.Contract != "" {
 		if s.contract, err = parseAddress(c.Contract); err != nil {
 			return s, fmt.Errorf("contract: %w", err)
@@ -141,8 +148,11 @@ func (c Config) settings() (s settings, err error) {
 			return s, fmt.Errorf("code: %w", err)
 		}
 	}
-	if strict := contracts.StrictAnchorDeployment; s.contract == strict.Address || s.code == strict.CodeHash {
-		return s, errors.New("contract: StrictAnchor wants proofs, which are not sent yet; use Anchor")
+	switch itself := s.contract == other.Address || s.code == other.CodeHash; {
+	case itself && c.Strict:
+		return s, errors.New("strict: contract or code is that of Anchor, which takes no proofs; leave out strict, or contract and code")
+	case itself:
+		return s, errors.New("contract: StrictAnchor wants proofs; add strict: true, or use Anchor")
 	}
 	switch {
 	case c.Block.Hash != "":

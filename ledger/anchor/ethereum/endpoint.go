@@ -302,8 +302,8 @@ func (e *endpoint) check(ctx context.Context) error {
 }
 
 // RevertOf returns the reason for which the contract refused a call:
-// *contracts.AnchorForked, *contracts.AnchorShrunk or
-// *contracts.AnchorEmptyTree; nil when it gave none.
+// *contracts.AnchorForked, *contracts.AnchorShrunk, *contracts.AnchorEmptyTree or
+// *contracts.StrictAnchorInconsistent; nil when it gave none.
 func RevertOf(err error) any {
 	var r *refusal
 	if !errors.As(err, &r) {
@@ -314,9 +314,11 @@ func RevertOf(err error) any {
 	if len(data) < 4 {
 		return nil
 	}
-	reason, err := contracts.NewAnchor().UnpackError(data)
-	if err != nil {
-		return nil
+	if reason, err := contracts.NewAnchor().UnpackError(data); err == nil {
+		return reason
 	}
-	return reason
+	if reason, err := contracts.NewStrictAnchor().UnpackInconsistentError(data); err == nil {
+		return reason
+	}
+	return nil
 }

@@ -42,7 +42,8 @@ type Options struct {
 
 	// ConsistencyProof of the ledger holds what the contract has against what is to
 	// be anchored, so that nothing is written over a fork. Without it only heads of
-	// one size are compared.
+	// one size are compared, and no strict contract can be used: it has to be shown
+	// these proofs.
 	ConsistencyProof func(ctx context.Context, oldSize, size int64) ([]tree.Hash, error)
 }
 
@@ -104,6 +105,9 @@ func open(c Config, o Options) (*Service, error) {
 	if s.network, err = newNetwork(c); err != nil {
 		return s, err
 	}
+	if c.Strict && o.ConsistencyProof == nil {
+		return s, errors.New("a strict contract wants consistency proofs: open it with Options.ConsistencyProof, or leave out strict")
+	}
 	if s.signer, err = NewSigner(c); err != nil {
 		return s, err
 	}
@@ -118,7 +122,7 @@ func open(c Config, o Options) (*Service, error) {
 			return s, fmt.Errorf("couldn't lock %s: %w", what, err)
 		}
 	}
-	empty := &state{Format: stateFormat, Chain: c.Chain, Contract: s.network.contract, Account: s.Address(), Origin: o.Origin, Spent: new(big.Int)}
+	empty := &state{Format: stateFormat, Chain: c.Chain, Contract: s.network.contract, Account: s.Address(), Origin: o.Origin, Strict: c.Strict, Spent: new(big.Int)}
 	b, err := os.ReadFile(s.path)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
@@ -129,8 +133,8 @@ func open(c Config, o Options) (*Service, error) {
 		if s.state, err = parseState(b); err != nil {
 			return s, fmt.Errorf("%s: %w", s.path, err)
 		}
-		if st := s.state; st.Chain != empty.Chain || st.Contract != empty.Contract || st.Account != empty.Account || st.Origin != empty.Origin {
-			return s, fmt.Errorf("%s is of chain %d, contract %v, account %v and ledger %s: give an anchor elsewhere another name", s.path, st.Chain, st.Contract, st.Account, st.Origin)
+		if st := s.state; st.Chain != empty.Chain || st.Contract != empty.Contract || st.Account != empty.Account || st.Origin != empty.Origin || st.Strict != empty.Strict {
+			return s, fmt.Errorf("%s is of chain %d, contract %v (strict: %v), account %v and ledger %s: give an anchor elsewhere another name", s.path, st.Chain, st.Contract, st.Strict, st.Account, st.Origin)
 		}
 	}
 	s.tell(nil)
@@ -371,11 +375,11 @@ func (s *Service) plan(ctx context.Context) (moved bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	there, err := s.compare(ctx, next, common.Hash(final.Hash))
+	head, proof, err := s.compare(ctx, next, common.Hash(final.Hash))
 	if err != nil {
 		return false, err
 	}
-	if there {
+	if head.Size == uint64(next.Size) {
 		at, err := s.find(ctx, next)
 		if err != nil {
 			return false, err
@@ -393,7 +397,7 @@ func (s *Service) plan(ctx context.Context) (moved bool, err error) {
 	if len(s.state.Lost) == maxLost {
 		return false, degrade("%d transactions were given up: look at the endpoints, which contradict themselves", maxLost)
 	}
-	tx, err := s.first(ctx, next, nonce)
+	tx, err := s.first(ctx, callOf(next.Checkpoint, s.network.Strict, proof), nonce)
 	if err != nil {
 		return false, err
 	}
@@ -408,18 +412,22 @@ func (s *Service) plan(ctx context.Context) (moved bool, err error) {
 	s.looked = 0
 	return true, s.save(func(st *state) {
 		st.Pending = &pending{Note: next.Note, State: stateSigned, Attempts: []attempt{{raw, latest.Number.Uint64()}}}
+		if st.Strict && head.Size > 0 {
+			st.Pending.Base = &base{int64(head.Size), head.Root}
+		}
 		st.Next = nil
 	})
 }
 
 // compare holds a checkpoint against the head that the contract has in the final
-// block. It reports whether it is there already. What the contract has that is
-// no prefix of the checkpoint is a contradiction: no transaction is sent against
-// it.
-func (s *Service) compare(ctx context.Context, next anchor.Head, final common.Hash) (there bool, err error) {
-	h, err := s.network.AgreedHead(ctx, s.Address(), originHash(s.opt.Origin), final)
+// block. It returns that head, which may be the checkpoint's own, and the proof
+// that the checkpoint continues it, where there is something to prove. What the
+// contract has that is no prefix of the checkpoint is a contradiction: no
+// transaction is sent against it.
+func (s *Service) compare(ctx context.Context, next anchor.Head, final common.Hash) (h contracts.HeadsHead, proof []tree.Hash, err error) {
+	h, err = s.network.AgreedHead(ctx, s.Address(), originHash(s.opt.Origin), final)
 	if err != nil {
-		return false, fmt.Errorf("couldn't read what is anchored: %w", err)
+		return h, nil, fmt.Errorf("couldn't read what is anchored: %w", err)
 	}
 	var size uint64 // of the newest anchor that is known here
 	if l := s.state.Last; l != nil {
@@ -433,13 +441,15 @@ func (s *Service) compare(ctx context.Context, next anchor.Head, final common.Ha
 		err = s.alarm("the contract has an anchor of %d records with the root %x by %s that was not made here: somebody else has the key, or the file %s was lost or is an old one", h.Size, h.Root, lower(s.Address()), filepath.Base(s.path))
 	}
 	if err != nil || h.Size == 0 || same {
-		return same, err
+		return h, nil, err
 	}
-	return false, s.contradiction(ctx, h, next)
+	proof, err = s.continues(ctx, h, next)
+	return h, proof, err
 }
 
-// contradiction says how a head on the chain is no prefix of a checkpoint.
-func (s *Service) contradiction(ctx context.Context, h contracts.HeadsHead, next anchor.Head) error {
+// continues returns the proof that a checkpoint continues a head on the chain, or
+// says how that is no prefix of it.
+func (s *Service) continues(ctx context.Context, h contracts.HeadsHead, next anchor.Head) (proof []tree.Hash, err error) {
 	what := ""
 	switch {
 	case h.Size > uint64(next.Size):
@@ -447,19 +457,19 @@ func (s *Service) contradiction(ctx context.Context, h contracts.HeadsHead, next
 	case h.Size == uint64(next.Size) && h.Root != next.Root:
 		what = fmt.Sprintf("the chain has an anchor of %d records with another root than the ledger's", h.Size)
 	case h.Size < uint64(next.Size) && s.opt.ConsistencyProof != nil:
-		p, err := s.opt.ConsistencyProof(ctx, int64(h.Size), next.Size)
+		proof, err = s.opt.ConsistencyProof(ctx, int64(h.Size), next.Size)
 		if err != nil {
-			return fmt.Errorf("couldn't hold what is anchored against the ledger: %w", err)
+			return nil, fmt.Errorf("couldn't hold what is anchored against the ledger: %w", err)
 		}
-		if tree.VerifyConsistency(p, int64(h.Size), next.Size, h.Root, next.Root) != nil {
+		if tree.VerifyConsistency(proof, int64(h.Size), next.Size, h.Root, next.Root) != nil {
 			what = fmt.Sprintf("the chain has an anchor of %d records that the ledger of %d doesn't continue", h.Size, next.Size)
 		}
 	}
 	if what == "" {
-		return nil
+		return proof, nil
 	}
-	err := s.alarm("%s: the ledger was rolled back or forked, or somebody else has the key", what)
-	return errors.Join(degrade("%s: the ledger was rolled back or forked, or somebody else has the key; nothing is anchored while it is so", what), err)
+	err = s.alarm("%s: the ledger was rolled back or forked, or somebody else has the key", what)
+	return nil, errors.Join(degrade("%s: the ledger was rolled back or forked, or somebody else has the key; nothing is anchored while it is so", what), err)
 }
 
 // nonce returns that of the next transaction. Another transaction of the account
@@ -495,9 +505,8 @@ func (s *Service) nonce(ctx context.Context, final common.Hash) (uint64, error) 
 	return nonce, nil
 }
 
-// first returns the first transaction that is to anchor a checkpoint, within all
-// ceilings.
-func (s *Service) first(ctx context.Context, next anchor.Head, nonce uint64) (*types.Transaction, error) {
+// first returns the first transaction that is to make a call, within all ceilings.
+func (s *Service) first(ctx context.Context, call []byte, nonce uint64) (*types.Transaction, error) {
 	n := s.network
 	price, err := n.Price(ctx)
 	if err != nil {
@@ -507,7 +516,6 @@ func (s *Service) first(ctx context.Context, next anchor.Head, nonce uint64) (*t
 	if err != nil {
 		return nil, err
 	}
-	call := callOf(next.Checkpoint)
 	estimate, err := n.Estimate(ctx, ethereum.CallMsg{From: s.Address(), To: &n.contract, Data: call})
 	if err != nil {
 		return nil, fmt.Errorf("couldn't learn how much gas is needed: %w", s.explain(err))
@@ -529,6 +537,8 @@ func (s *Service) explain(err error) error {
 		return degrade("the contract refuses the checkpoint of %d records, for it has one with another root (Forked): the ledger was forked, or somebody else has the key", r.Size)
 	case *contracts.AnchorShrunk:
 		return degrade("the contract refuses the checkpoint of %d records, for it has one of %d (Shrunk): the ledger was rolled back, or somebody else has the key", r.Size, r.Anchored)
+	case *contracts.StrictAnchorInconsistent:
+		return degrade("the contract refuses the checkpoint of %d records, for it was not proved that it continues the one of %d that it has (Inconsistent): the ledger was forked, or somebody else has the key", r.Size, r.Anchored)
 	case *contracts.AnchorEmptyTree:
 		return degrade("the contract refuses a checkpoint without records (EmptyTree)")
 	}
@@ -870,11 +880,53 @@ func costOf(p *pending, receipts types.Receipts, index uint, h *types.Header) *b
 	return new(big.Int)
 }
 
-// fail ends a transaction that the contract refused in a final block.
-func (s *Service) fail(ctx context.Context, head anchor.Head, h *types.Header, cost *big.Int) error {
+// outdated reports whether the proof of a strict call was made from another head
+// than the contract has, though nobody else anchored: the chain took that one
+// back, or, where the call was given up for a lie and then taken up again, a newer
+// one of the service's own came before. Such a refusal says nothing of the ledger.
+func (s *Service) outdated(ctx context.Context) (bool, error) {
 	p := s.state.Pending
+	if !s.state.Strict || len(p.Attempts) == 0 {
+		return false, nil
+	}
+	final, err := s.finality(ctx)
+	if err != nil {
+		return false, err
+	}
+	h, err := s.network.AgreedHead(ctx, s.Address(), originHash(s.opt.Origin), common.Hash(final.Hash))
+	if err != nil {
+		return false, fmt.Errorf("couldn't read what is anchored: %w", err)
+	}
+	var from uint64
+	if p.Base != nil {
+		from = uint64(p.Base.Size)
+	}
+	l := s.state.Last
+	return h.Size < from || h.Size > from && l != nil && h.Size == uint64(l.Size) && h.Root == l.Root, nil
+}
+
+// fail ends a transaction that the contract refused in a final block. Where its
+// proof was outdated it is planned again, and else an operator has to look into
+// it.
+func (s *Service) fail(ctx context.Context, head anchor.Head, h *types.Header, cost *big.Int) error {
+	again, err := s.outdated(ctx)
+	if err != nil {
+		return err
+	}
+	p := s.state.Pending
+	if again {
+		s.opt.Logger.WarnContext(ctx, "the chain refused an anchor whose proof was from a head that the contract has not any more; it is made again", "size", head.Size, "tx", p.Mined.Tx)
+		return s.save(func(st *state) {
+			st.settle(p, cost)
+			st.replan()
+		})
+	}
 	why := "for no reason that it gave, such as too little gas"
-	_, err := s.network.Call(ctx, ethereum.CallMsg{From: s.Address(), To: &s.network.contract, Data: callOf(head.Checkpoint)}, h.Hash())
+	call := callOf(head.Checkpoint, s.state.Strict, nil)
+	if len(p.Attempts) > 0 {
+		call = p.Attempts[0].tx().Data()
+	}
+	_, err = s.network.Call(ctx, ethereum.CallMsg{From: s.Address(), To: &s.network.contract, Data: call}, h.Hash())
 	if d := (degraded{}); errors.As(s.explain(err), &d) {
 		why = d.why
 	}

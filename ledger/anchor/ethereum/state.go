@@ -25,9 +25,10 @@ import (
 
 const (
 	stateFormat = "lendlog-anchor-ethereum/1"
-	// maxState bounds a file, maxAttempts the transactions for one nonce: from 1
-	// wei on, 160 bumps by an eighth come to 100 gwei and more.
-	maxState    = 4 << 20
+	// maxState bounds a file, in which every attempt may have a proof of 64 hashes;
+	// maxAttempts the transactions for one nonce: from 1 wei on, 160 bumps by an
+	// eighth come to 100 gwei and more.
+	maxState    = 16 << 20
 	maxAttempts = 256
 	maxAlarms   = 16
 	maxLost     = 16
@@ -59,6 +60,7 @@ type state struct {
 	Contract common.Address `json:"contract"`
 	Account  common.Address `json:"account"`
 	Origin   string         `json:"origin"`
+	Strict   bool           `json:"strict,omitempty"` // the contract takes proofs
 
 	// Next is the newest checkpoint that was submitted, a signed note, while it is
 	// to be anchored and was not signed for the chain.
@@ -95,9 +97,17 @@ type seen struct {
 // the same, for different fees.
 type pending struct {
 	Note     []byte    `json:"note"`
+	Base     *base     `json:"base,omitempty"` // of a strict call; none: the contract had no head
 	State    string    `json:"state"`
 	Attempts []attempt `json:"attempts,omitempty"` // oldest first; none: it was found on the chain
 	Mined    *mined    `json:"mined,omitempty"`
+}
+
+// A base is the head of the contract from which the proof of a strict call was
+// made.
+type base struct {
+	Size int64     `json:"size"`
+	Root tree.Hash `json:"root"`
 }
 
 type attempt struct {
@@ -171,9 +181,36 @@ func parseHead(note []byte, origin string) (anchor.Head, error) {
 
 func originHash(origin string) [32]byte { return sha256.Sum256([]byte(origin)) }
 
-// callOf is what a transaction says that anchors a checkpoint.
-func callOf(cp tree.Checkpoint) []byte {
-	return contracts.NewAnchor().PackAnchor(originHash(cp.Origin), uint64(cp.Size), cp.Root)
+// callOf is what a transaction says that anchors a checkpoint: to a strict
+// contract with the proof that it continues the head there, which is empty where
+// there is none.
+func callOf(cp tree.Checkpoint, strict bool, proof []tree.Hash) []byte {
+	if !strict {
+		return contracts.NewAnchor().PackAnchor(originHash(cp.Origin), uint64(cp.Size), cp.Root)
+	}
+	words := make([][32]byte, len(proof))
+	for i, h := range proof {
+		words[i] = h
+	}
+	return contracts.NewStrictAnchor().PackAnchor(originHash(cp.Origin), uint64(cp.Size), cp.Root, words)
+}
+
+// proofOf is the proof in a strict call. Of what is none it is something that
+// callOf does not write like it.
+func proofOf(call []byte) (proof []tree.Hash) {
+	const before = 4 + 5*32 // selector, three words, where the proof is, and how long
+	for i := before; i+32 <= len(call); i += 32 {
+		proof = append(proof, tree.Hash(call[i:]))
+	}
+	return proof
+}
+
+// proves reports whether a proof is the one that a checkpoint continues the base.
+func (b *base) proves(cp tree.Checkpoint, proof []tree.Hash) bool {
+	if b == nil {
+		return len(proof) == 0
+	}
+	return b.Size > 0 && b.Size < cp.Size && tree.VerifyConsistency(proof, b.Size, cp.Size, b.Root, cp.Root) == nil
 }
 
 func (s *state) encode() ([]byte, error) {
@@ -183,7 +220,8 @@ func (s *state) encode() ([]byte, error) {
 
 // parseState reads a state. It accepts only what encode would write, and only
 // attempts that are the account's, for this contract, all with one nonce and the
-// checkpoint that stands beside them.
+// checkpoint that stands beside them, and with one and the right proof where the
+// contract is strict.
 func parseState(b []byte) (*state, error) {
 	if len(b) > maxState {
 		return nil, fmt.Errorf("it has more than %d MiB", maxState>>20)
@@ -272,7 +310,10 @@ func (s *state) checkPending(p *pending) error {
 	if len(p.Attempts) > maxAttempts {
 		return fmt.Errorf("it has more than %d attempts", maxAttempts)
 	}
-	call, id := callOf(head.Checkpoint), new(big.Int).SetUint64(s.Chain)
+	if p.Base != nil && (!s.Strict || len(p.Attempts) == 0) {
+		return errors.New("base: only strict calls have one")
+	}
+	call, id := callOf(head.Checkpoint, false, nil), new(big.Int).SetUint64(s.Chain)
 	var nonce uint64
 	for i, a := range p.Attempts {
 		tx := new(types.Transaction)
@@ -281,6 +322,13 @@ func (s *state) checkPending(p *pending) error {
 		}
 		if i == 0 {
 			nonce = tx.Nonce()
+			if s.Strict {
+				proof := proofOf(tx.Data())
+				if !p.Base.proves(head.Checkpoint, proof) {
+					return errors.New("attempt 1: it does not prove that the checkpoint continues the base")
+				}
+				call = callOf(head.Checkpoint, true, proof)
+			}
 		}
 		from, err := types.Sender(types.LatestSignerForChainID(id), tx)
 		if err != nil || from != s.Account || tx.Type() != types.DynamicFeeTxType || tx.ChainId().Cmp(id) != 0 ||

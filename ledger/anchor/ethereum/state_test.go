@@ -25,7 +25,7 @@ var update = flag.Bool("update", false, "write the golden files anew; what a ser
 func signed(t testing.TB, size int64, change func(*types.DynamicFeeTx)) attempt {
 	t.Helper()
 	tx := &types.DynamicFeeTx{
-		ChainID: big.NewInt(1337), Nonce: 7, To: &contracts.AnchorDeployment.Address, Data: callOf(newBook(1).head(size).Checkpoint),
+		ChainID: big.NewInt(1337), Nonce: 7, To: &contracts.AnchorDeployment.Address, Data: callOf(newBook(1).head(size).Checkpoint, false, nil),
 		Gas: 90_000, GasTipCap: big.NewInt(1_000_000), GasFeeCap: big.NewInt(2_000_000_000), Value: new(big.Int),
 	}
 	if change != nil {
