@@ -267,6 +267,11 @@ func (b *book) head(size int64) anchor.Head {
 	return anchor.Head{Checkpoint: cp, Note: []byte(cp.Text() + "\n— " + origin + " AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n")}
 }
 
+func (b *book) prove(_ context.Context, from, to int64) ([]tree.Hash, error) {
+	b.root(to)
+	return consistency(b.leaves[:to], from), nil
+}
+
 // A rig is a service on a chain that can be stopped at any time.
 type rig struct {
 	t     *testing.T
@@ -301,6 +306,22 @@ func newRig(t *testing.T, c *devChain, doors ...*door) *rig {
 			t.Errorf("a transaction is sent that is not on disk: %v", err)
 		}
 	}
+	return r
+}
+
+// strict has the rig anchor a book in the strict contract, which is deployed
+// unless it is there.
+func (r *rig) strict(b *book) *rig {
+	r.t.Helper()
+	code, err := r.chain.client.CodeAt(r.t.Context(), contracts.StrictAnchorDeployment.Address, nil)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	if len(code) == 0 {
+		r.chain.transact(stranger, &contracts.Factory, contracts.Deploy(&contracts.StrictAnchorMetaData), 12_000_000)
+		r.chain.mine(1)
+	}
+	r.conf.Strict, r.opt.ConsistencyProof = true, b.prove
 	return r
 }
 

@@ -317,7 +317,7 @@ func RevertOf(err error) any {
 	if reason, err := contracts.NewAnchor().UnpackError(data); err == nil {
 		return reason
 	}
-	if reason, err := contracts.NewStrictAnchor().UnpackInconsistentError(data); err == nil {
+	if reason, err := contracts.NewStrictAnchor().UnpackError(data); err == nil {
 		return reason
 	}
 	return nil

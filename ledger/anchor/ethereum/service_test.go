@@ -4,7 +4,6 @@ package ethereum
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -118,26 +117,31 @@ func TestNewestOnly(t *testing.T) {
 // with it: nothing is sent that is not on disk, no nonce has two contents, and
 // the anchor comes.
 func TestEveryWriteFailsOnce(t *testing.T) {
-	for _, after := range []bool{false, true} {
-		for _, restart := range []bool{false, true} {
-			t.Run(fmt.Sprintf("after=%v,restart=%v", after, restart), func(t *testing.T) {
-				for n := 1; ; n++ {
-					if !failWrite(t, n, after, restart) {
-						if n < 8 {
-							t.Errorf("only %d writes", n)
+	for _, strict := range []bool{false, true} {
+		for _, after := range []bool{false, true} {
+			for _, restart := range []bool{false, true} {
+				t.Run(fmt.Sprintf("strict=%v,after=%v,restart=%v", strict, after, restart), func(t *testing.T) {
+					for n := 1; ; n++ {
+						if !failWrite(t, n, strict, after, restart) {
+							if n < 8 {
+								t.Errorf("only %d writes", n)
+							}
+							return
 						}
-						return
 					}
-				}
-			})
+				})
+			}
 		}
 	}
 }
 
-func failWrite(t *testing.T, n int, after, restart bool) (failed bool) {
+func failWrite(t *testing.T, n int, strict, after, restart bool) (failed bool) {
 	c := newDevChain(t, ruleSets["osaka"])
 	b, d := newBook(1), c.door()
 	r := newRig(t, c, d)
+	if strict {
+		r.strict(b)
+	}
 	writes := 0
 	open := func() {
 		r.open().write = func(path string, data []byte, mode os.FileMode) error {
@@ -502,10 +506,6 @@ func TestContradiction(t *testing.T) {
 		r := newRig(t, c).open()
 		r.anchored(newBook(1).head(8))
 		fork := newBook(2)
-		prove := func(_ context.Context, from, to int64) ([]tree.Hash, error) {
-			fork.root(to)
-			return consistency(fork.leaves[:to], from), nil
-		}
 		for name, x := range map[string]struct {
 			size   int64
 			proofs bool
@@ -513,7 +513,7 @@ func TestContradiction(t *testing.T) {
 			t.Run(name, func(t *testing.T) {
 				q := newRig(t, c)
 				if x.proofs {
-					q.opt.ConsistencyProof = prove
+					q.opt.ConsistencyProof = fork.prove
 				}
 				before := len(c.sent)
 				q.open().submit(fork.head(x.size))
@@ -529,10 +529,7 @@ func TestContradiction(t *testing.T) {
 		// The own history goes on.
 		own := newBook(1)
 		q := newRig(t, c)
-		q.opt.ConsistencyProof = func(_ context.Context, from, to int64) ([]tree.Hash, error) {
-			own.root(to)
-			return consistency(own.leaves[:to], from), nil
-		}
+		q.opt.ConsistencyProof = own.prove
 		q.open().anchored(own.head(12))
 	})
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/lendlog/lendlog/contracts"
+	"github.com/lendlog/lendlog/ledger/tree"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew; what a service wrote must stay readable")
@@ -42,6 +43,23 @@ func signed(t testing.TB, size int64, change func(*types.DynamicFeeTx)) attempt 
 	return attempt{raw, 100}
 }
 
+// strictly is an attempt of the lender's with a proof from a base, or without one.
+func strictly(t testing.TB, from, size int64, change func(*types.DynamicFeeTx)) attempt {
+	t.Helper()
+	b := newBook(1)
+	head := b.head(size)
+	var proof []tree.Hash
+	if from > 0 {
+		proof = consistency(b.leaves[:size], from)
+	}
+	return signed(t, size, func(tx *types.DynamicFeeTx) {
+		tx.To, tx.Data = &contracts.StrictAnchorDeployment.Address, callOf(head.Checkpoint, true, proof)
+		if change != nil {
+			change(tx)
+		}
+	})
+}
+
 // goldenStates are one of each kind.
 func goldenStates(t testing.TB) map[string]*state {
 	b := newBook(1)
@@ -58,6 +76,20 @@ func goldenStates(t testing.TB) map[string]*state {
 		tx.GasTipCap, tx.GasFeeCap = big.NewInt(1_125_000), big.NewInt(2_250_000_000)
 	})
 	bumped.Block = 105
+	strict := func(from, size int64) *state {
+		return with(func(s *state) {
+			s.Contract, s.Strict = contracts.StrictAnchorDeployment.Address, true
+			s.Pending = &pending{Note: b.head(size).Note, State: stateSent, Attempts: []attempt{
+				strictly(t, from, size, nil),
+				strictly(t, from, size, func(tx *types.DynamicFeeTx) {
+					tx.GasTipCap, tx.GasFeeCap = big.NewInt(1_125_000), big.NewInt(2_250_000_000)
+				}),
+			}}
+			if from > 0 {
+				s.Pending.Base = &base{from, b.root(from)}
+			}
+		})
+	}
 	done := &last{ID: common.Hash{9}.Hex(), Size: 5, Root: b.root(5), Time: 1_790_000_000}
 	return map[string]*state{
 		"idle":    with(func(*state) {}),
@@ -81,6 +113,8 @@ func goldenStates(t testing.TB) map[string]*state {
 		"found": with(func(s *state) {
 			s.Pending = &pending{Note: b.head(5).Note, State: stateMined, Mined: &mined{101, common.Hash{101}, common.Hash{1}, 3}}
 		}),
+		"strict":       strict(5, 9),
+		"strict-first": strict(0, 9),
 		"final": with(func(s *state) {
 			s.Last = done
 			s.Final = &final{ID: done.ID, Note: b.head(5).Note, Time: done.Time, Header: []byte("header"), Index: 3, Log: 1, Nodes: [][]byte{[]byte("root"), []byte("leaf")}}
@@ -153,15 +187,35 @@ func TestParseStateRefuses(t *testing.T) {
 		"a value": {"sent", func(s *state) {
 			s.Pending.Attempts[1] = signed(t, 5, func(x *types.DynamicFeeTx) { x.Value = big.NewInt(1) })
 		}, "attempt 2"},
-		"no transaction":           {"sent", func(s *state) { s.Pending.Attempts[1].Raw = []byte{2, 3} }, "no transaction"},
-		"lost in a block":          {"lost", func(s *state) { s.Lost[0].State, s.Lost[0].Mined = stateMined, &mined{} }, "no block"},
-		"lost without a nonce":     {"lost", func(s *state) { s.Lost[0].Attempts = nil }, "attempts"},
-		"lost twice":               {"lost", func(s *state) { s.Lost = append(s.Lost, s.Lost[0]) }, "nonce of its own"},
-		"lost and pending":         {"lost", func(s *state) { s.Pending = &s.Lost[0] }, "is lost"},
-		"too many lost":            {"lost", func(s *state) { s.Lost = slices.Repeat(s.Lost, maxLost+1) }, "more than"},
-		"final without its proof":  {"final", func(s *state) { s.Final.Nodes = nil }, "incomplete"},
-		"final that is not last":   {"final", func(s *state) { s.Last = nil }, "incomplete"},
-		"last of nothing":          {"failed", func(s *state) { s.Last.Size = 0 }, "incomplete"},
+		"no transaction":          {"sent", func(s *state) { s.Pending.Attempts[1].Raw = []byte{2, 3} }, "no transaction"},
+		"lost in a block":         {"lost", func(s *state) { s.Lost[0].State, s.Lost[0].Mined = stateMined, &mined{} }, "no block"},
+		"lost without a nonce":    {"lost", func(s *state) { s.Lost[0].Attempts = nil }, "attempts"},
+		"lost twice":              {"lost", func(s *state) { s.Lost = append(s.Lost, s.Lost[0]) }, "nonce of its own"},
+		"lost and pending":        {"lost", func(s *state) { s.Pending = &s.Lost[0] }, "is lost"},
+		"too many lost":           {"lost", func(s *state) { s.Lost = slices.Repeat(s.Lost, maxLost+1) }, "more than"},
+		"final without its proof": {"final", func(s *state) { s.Final.Nodes = nil }, "incomplete"},
+		"final that is not last":  {"final", func(s *state) { s.Last = nil }, "incomplete"},
+		"last of nothing":         {"failed", func(s *state) { s.Last.Size = 0 }, "incomplete"},
+		"base of a plain call":    {"sent", func(s *state) { s.Pending.Base = &base{3, b.root(3)} }, "only strict calls"},
+		"base of what was found":  {"strict", func(s *state) { s.Pending.State, s.Pending.Attempts, s.Pending.Mined = stateMined, nil, &mined{} }, "only strict calls"},
+		"no base":                 {"strict", func(s *state) { s.Pending.Base = nil }, "does not prove"},
+		"base of nothing":         {"strict-first", func(s *state) { s.Pending.Base = &base{} }, "does not prove"},
+		"base of another size":    {"strict", func(s *state) { s.Pending.Base.Size = 4 }, "does not prove"},
+		"base of another root":    {"strict", func(s *state) { s.Pending.Base.Root[0]++ }, "does not prove"},
+		"base of the checkpoint":  {"strict", func(s *state) { s.Pending.Base = &base{9, b.root(9)} }, "does not prove"},
+		"proof from elsewhere":    {"strict", func(s *state) { s.Pending.Attempts[0] = strictly(t, 4, 9, nil) }, "does not prove"},
+		"two proofs":              {"strict", func(s *state) { s.Pending.Attempts[1] = strictly(t, 4, 9, nil) }, "attempt 2"},
+		"strict in a plain state": {"strict-first", func(s *state) { s.Strict = false }, "attempt 1"},
+		"plain in a strict state": {"strict-first", func(s *state) {
+			s.Pending.Attempts[0].Raw = strictly(t, 0, 9, func(x *types.DynamicFeeTx) { x.Data = callOf(b.head(9).Checkpoint, false, nil) }).Raw
+		}, "attempt 1"},
+		"strict of another size": {"strict", func(s *state) { s.Pending.Note = b.head(10).Note }, "does not prove"},
+		"bytes behind the proof": {"strict", func(s *state) {
+			s.Pending.Attempts[0] = strictly(t, 5, 9, func(x *types.DynamicFeeTx) { x.Data = append(x.Data, 0) })
+		}, "attempt 1"},
+		"proof somewhere else": {"strict", func(s *state) {
+			s.Pending.Attempts[0] = strictly(t, 5, 9, func(x *types.DynamicFeeTx) { x.Data[4+4*32-1]++ })
+		}, "attempt 1"},
 		"more attempts than there": {"sent", func(s *state) { s.Pending.Attempts = slices.Repeat(s.Pending.Attempts, maxAttempts) }, "more than"},
 	} {
 		t.Run(name, func(t *testing.T) {
