@@ -81,12 +81,26 @@ func anchored(t *testing.T, l *ledgertest.Ledger, g *anchor.Group, mine func()) 
 // and proves the records under it to a stranger who knows the block; and the blocks
 // that it saw bound the time of its records from the other side.
 func TestLedgerIsAnchored(t *testing.T) {
+	ledgerIsAnchored(t, false)
+}
+
+// So it is in a strict contract, to which the ledger's own proofs are shown.
+func TestLedgerIsAnchoredStrictly(t *testing.T) {
+	ledgerIsAnchored(t, true)
+}
+
+func ledgerIsAnchored(t *testing.T, strict bool) {
 	ethtest.EachRules(t, func(t *testing.T, c *ethtest.SimulatedChain) {
-		c.Deploy(&contracts.AnchorMetaData)
+		contract := &contracts.AnchorMetaData
+		if strict {
+			contract = &contracts.StrictAnchorMetaData
+		}
+		c.Deploy(contract)
 		mine := func() { c.Mine(1) }
 		mine()
 		l := ledgertest.New(t)
 		conf := keyed(t, config(c.Chain, c.URL), "lender")
+		conf.Strict = strict
 		g, stop := anchoring(t, l, conf, mine)
 		events := ledgertest.NewEvents(1)
 		for range 3 {
@@ -143,7 +157,7 @@ func isAnchored(t *testing.T, l *ledgertest.Ledger, c *ethtest.Chain, conf ether
 	}
 	trust := l.Trust()
 	trust.Chains = []proof.Chain{{
-		ID: c.ID.Uint64(), Testnet: true, Contract: chain.Address(contracts.AnchorDeployment.Address),
+		ID: c.ID.Uint64(), Testnet: true, Contract: chain.Address(dial(t, conf).Contract()),
 		Publishers: []proof.Publisher{{Address: chain.Address(ethtest.Address(ethtest.Lender))}},
 	}}
 	trust.Confirm = func(_ uint64, b chain.Block) error {
