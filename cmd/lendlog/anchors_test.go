@@ -152,6 +152,11 @@ func TestAnchorCosts(t *testing.T) {
 	for _, want := range []string{
 		fmt.Sprintf("costs %d gas (Osaka) or %d (Amsterdam)", gas["osaka Anchor first"], gas["amsterdam Anchor first"]),
 		fmt.Sprintf("the contract %d or %d, once", gas["osaka Anchor deploy"], gas["amsterdam Anchor deploy"]),
+		fmt.Sprintf("with 11 hashes costs %d gas (Osaka) or %d (Amsterdam)", gas["osaka StrictAnchor next 11"], gas["amsterdam StrictAnchor next 11"]),
+		fmt.Sprintf("with 21 %d or %d", gas["osaka StrictAnchor next 21"], gas["amsterdam StrictAnchor next 21"]),
+		fmt.Sprintf("with 31 %d or %d", gas["osaka StrictAnchor next 31"], gas["amsterdam StrictAnchor next 31"]),
+		fmt.Sprintf("costs %d or %d, and the strict contract %d or %d, once", gas["osaka StrictAnchor first"], gas["amsterdam StrictAnchor first"],
+			gas["osaka StrictAnchor deploy"], gas["amsterdam StrictAnchor deploy"]),
 	} {
 		if !strings.Contains(string(page), want) {
 			t.Errorf("it does not say: %s", want)
