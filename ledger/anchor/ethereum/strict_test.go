@@ -139,6 +139,33 @@ func TestStrictEstimate(t *testing.T) {
 	}
 }
 
+// The reason of a refusal is asked for with the call that was refused: the proof
+// is not to blame for too little gas.
+func TestStrictOutOfGas(t *testing.T) {
+	c := newDevChain(t, ruleSets["osaka"])
+	b, d := newBook(1), c.door()
+	r := newRig(t, c, d).strict(b).open()
+	r.anchored(b.head(5))
+	d.set(func(method string, _ []json.RawMessage, next func() (any, error)) (any, error) {
+		if method == "eth_estimateGas" {
+			return "0x7800", nil
+		}
+		return next()
+	})
+	r.submit(b.head(8))
+	r.in("sent")
+	c.mine(3)
+	r.in("failed")
+	if s := r.Status(); !strings.Contains(s.Degraded, "too little gas") {
+		t.Errorf("%+v", s)
+	}
+	d.set(nil)
+	if err := r.Resume(); err != nil {
+		t.Fatal(err)
+	}
+	r.anchored(b.head(9))
+}
+
 // A bump has the proof of the first attempt, whatever the ledger proves by then.
 func TestStrictBump(t *testing.T) {
 	eachRuleSet(t, func(t *testing.T, c *devChain) {
