@@ -148,10 +148,10 @@ func (c Config) settings() (s settings, err error) {
 			return s, fmt.Errorf("code: %w", err)
 		}
 	}
-	switch itself := s.contract == other.Address || s.code == other.CodeHash; {
-	case itself && c.Strict:
+	switch wrong := s.contract == other.Address || s.code == other.CodeHash; {
+	case wrong && c.Strict:
 		return s, errors.New("strict: contract or code is that of Anchor, which takes no proofs; leave out strict, or contract and code")
-	case itself:
+	case wrong:
 		return s, errors.New("contract: StrictAnchor wants proofs; add strict: true, or use Anchor")
 	}
 	switch {
