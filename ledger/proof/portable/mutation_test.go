@@ -181,17 +181,18 @@ func respell(rng *rand.Rand, s string) string {
 func respellNote(rng *rand.Rand, s string) string {
 	lines := strings.SplitAfter(strings.TrimSuffix(s, "\n"), "\n")
 	lines[len(lines)-1] += "\n"
-	i, k := rng.IntN(len(lines)), 4+rng.IntN(len(lines)-4) // of the signatures
+	from := min(4, len(lines)-1) // the signatures, unless one line went before
+	i, k := rng.IntN(len(lines)), from+rng.IntN(len(lines)-from)
 	switch rng.IntN(6) {
 	case 0:
 		lines = slices.Delete(lines, i, i+1)
 	case 1:
 		lines = slices.Insert(lines, rng.IntN(len(lines)+1), lines[i])
 	case 2:
-		rng.Shuffle(len(lines)-4, func(a, b int) { lines[4+a], lines[4+b] = lines[4+b], lines[4+a] })
+		rng.Shuffle(len(lines)-from, func(a, b int) { lines[from+a], lines[from+b] = lines[from+b], lines[from+a] })
 	case 3: // one signs as another
 		_, sig, _ := strings.Cut(strings.TrimPrefix(lines[k], "— "), " ")
-		other, _, _ := strings.Cut(strings.TrimPrefix(lines[4+rng.IntN(len(lines)-4)], "— "), " ")
+		other, _, _ := strings.Cut(strings.TrimPrefix(lines[from+rng.IntN(len(lines)-from)], "— "), " ")
 		lines[k] = "— " + other + " " + sig
 	default:
 		line := strings.TrimSuffix(lines[k], "\n")
