@@ -55,7 +55,7 @@ func (s *Server) admit(c *call) error {
 	if c.open = !s.demandsKeys(); c.open || c.route.needs == access.Public {
 		return nil
 	}
-	if c.key = s.conf.Keys.Find(bearer(c.Request.Header)); c.key == nil {
+	if c.key = s.shown(c); c.key == nil {
 		return errKey
 	}
 	q, ok := c.key.Take(time.Now())

@@ -161,6 +161,15 @@ func (k *Keys) Find(shown string) *Key {
 	return key
 }
 
+// Get returns the key of an id, nil unless it is accepted now. Whoever asks has
+// made sure that it was shown.
+func (k *Keys) Get(id string) *Key {
+	if key := k.state.Load().keys[id]; key != nil && !key.Expired(k.now()) {
+		return key
+	}
+	return nil
+}
+
 // Grant grants a key to whoever it is handed to, by the grant of an id or
 // ledger.Local. The ledger has a record of it, and the file the grant, when Grant
 // returns. Nobody can show the key again.

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package api
+
+import (
+	"context"
+
+	"github.com/lendlog/lendlog/api/keys"
+)
+
+// insider is where a context has the key of [As].
+type insider struct{}
+
+// As returns a context for requests that are handed to Handler within this
+// process, by whoever has made sure that their sender holds a key, as the console
+// does of those who signed in. Such a request may what the key may, for as long as
+// the key is good, and shows none. No request that comes over a network has such a
+// context.
+func As(ctx context.Context, k *keys.Key) context.Context {
+	return context.WithValue(ctx, insider{}, k)
+}
+
+// shown returns the key by which a call comes, nil unless it is accepted now.
+func (s *Server) shown(c *call) *keys.Key {
+	k, ok := c.ctx().Value(insider{}).(*keys.Key)
+	switch {
+	case !ok:
+		return s.conf.Keys.Find(bearer(c.Request.Header))
+	case k == nil || s.conf.Keys.Get(k.ID) != k:
+		return nil
+	}
+	return k
+}
