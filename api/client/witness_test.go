@@ -142,6 +142,14 @@ func TestUpgradeLies(t *testing.T) {
 	trust, _, _, run := watched(t, s)
 	run()
 	c := dial(t, s, client.WithTrust(trust))
+	// One checkpoint is cosigned before the record is there, whatever the pace.
+	first, err := c.Submit(t.Context(), paid("p-0", "file/A"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.AwaitUpgrade(t.Context(), first.Receipt); err != nil {
+		t.Fatal(err)
+	}
 	result, err := c.Submit(t.Context(), paid("p-1", "file/A"))
 	if err != nil {
 		t.Fatal(err)

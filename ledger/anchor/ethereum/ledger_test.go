@@ -64,7 +64,13 @@ func anchored(t *testing.T, l *ledgertest.Ledger, g *anchor.Group, mine func()) 
 	for range 3000 {
 		mine()
 		if s := g.Status()[0]; s.Waiting.IsZero() && s.Size == s.Final {
-			archived := len(l.Anchored()) // before it is recorded
+			// An anchor is final before it is archived, and archived before it is
+			// recorded.
+			archived := l.AnchoredCount()
+			if archived == 0 || sizeOf(t, l.Anchored()[archived-1]) != s.Final {
+				time.Sleep(10 * time.Millisecond)
+				continue
+			}
 			switch of, err := l.Timeline(t.Context(), "ledger", "anchors", 1, 1000); {
 			case err != nil && !errors.Is(err, ledger.ErrNotFound):
 				t.Fatal(err)
@@ -75,6 +81,17 @@ func anchored(t *testing.T, l *ledgertest.Ledger, g *anchor.Group, mine func()) 
 		time.Sleep(10 * time.Millisecond)
 	}
 	t.Fatalf("it does not come to rest: %+v", g.Status()[0])
+}
+
+// sizeOf returns the size of the checkpoint that is anchored.
+func sizeOf(t *testing.T, a proof.Anchored) int64 {
+	t.Helper()
+	text, _, _ := tree.SplitNote(a.Checkpoint)
+	cp, err := tree.ParseCheckpoint(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cp.Size
 }
 
 // A ledger is anchored on a chain while it grows: each anchor is archived, recorded
