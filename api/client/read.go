@@ -395,11 +395,11 @@ func (c *Client) evidence(ctx context.Context, index int64, pointers []string) (
 }
 
 // isOf reports whether evidence is of one record: that one first, and behind it at
-// most those that name blocks of chains, which bound its time.
+// most those of the ledger's own that accompany others.
 func isOf(records []proof.Record, index int64) bool {
 	for _, r := range records[1:] {
 		leaf, err := record.ParseLeaf(r.Entry)
-		if err != nil || leaf.Entry == nil || leaf.Entry.Type != record.TypeChainObserved || r.Index >= index || len(r.Disclosures) > 0 {
+		if err != nil || leaf.Entry == nil || !record.Accompanies(leaf.Entry.Type) || r.Index == index || len(r.Disclosures) > 0 {
 			return false
 		}
 	}
