@@ -100,46 +100,33 @@ func (l *Ledger) appendAccess(ctx context.Context, o ownEvent) (int64, error) {
 // Granted returns all grants that the ledger has a record of, by their ids. It
 // reads open members only.
 func (l *Ledger) Granted(ctx context.Context) (map[string]Granted, error) {
-	t, err := l.timeline(ctx, accessSubject, 1, 1<<31)
-	if errors.Is(err, ErrNotFound) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
 	all := map[string]Granted{}
-	for _, p := range t.postings {
-		lf, err := l.leafAt(p.Index)
-		if errors.Is(err, ErrNotFound) {
-			err = fmt.Errorf("%w: %w", ErrDamaged, err)
-		}
-		if err == nil {
-			err = placed(p, lf)
-		}
-		if err != nil {
-			return nil, err
-		}
+	err := l.eachOf(ctx, accessSubject, func(index int64, lf leaf) error {
 		text := func(name string) string { v, _ := lf.Entry.Open.Get(name); return v.Str }
 		id := text("id")
 		switch lf.Entry.Type {
 		case record.TypeRoleGranted:
-			g := Granted{Index: p.Index, ID: id, Role: access.Role(text("role")), At: lf.Entry.Recorded}
+			g := Granted{Index: index, ID: id, Role: access.Role(text("role")), At: lf.Entry.Recorded}
 			digest, err := hex.DecodeString(text("digest"))
 			if err != nil || len(digest) != len(g.Digest) {
-				return nil, fmt.Errorf("the grant in record %d can't be read: %w", p.Index, ErrDamaged)
+				return fmt.Errorf("the grant in record %d can't be read: %w", index, ErrDamaged)
 			}
 			g.Digest = [32]byte(digest)
 			if s := text("expires"); s != "" {
 				if g.Expires, err = time.Parse(time.RFC3339, s); err != nil {
-					return nil, fmt.Errorf("the grant in record %d can't be read: %w", p.Index, ErrDamaged)
+					return fmt.Errorf("the grant in record %d can't be read: %w", index, ErrDamaged)
 				}
 			}
 			all[id] = g
 		case record.TypeRoleRevoked:
 			g := all[id] // of which the record comes before
-			g.Index, g.Revoked = p.Index, lf.Entry.Recorded
+			g.Index, g.Revoked = index, lf.Entry.Recorded
 			all[id] = g
 		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return nil, err
 	}
 	return all, nil
 }

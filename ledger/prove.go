@@ -183,9 +183,10 @@ func (l *Ledger) disclose(e *proof.Evidence, r *Record, disclose func(pointer st
 }
 
 // addOutside adds to evidence what others have of the ledger around its records, and
-// the records with which the ledger named blocks of chains before them.
+// the records with which the ledger named blocks of chains before them, and its new
+// checkpoint keys.
 func (l *Ledger) addOutside(ctx context.Context, e *proof.Evidence, under basis) error {
-	if err := errors.Join(l.addObserved(ctx, e, under), l.addWitnessed(e, under)); err != nil {
+	if err := errors.Join(l.addObserved(ctx, e, under), l.addAnnounced(ctx, e, under), l.addWitnessed(e, under)); err != nil {
 		return err
 	}
 	indexes := make([]int64, len(e.Records))
@@ -195,6 +196,25 @@ func (l *Ledger) addOutside(ctx context.Context, e *proof.Evidence, under basis)
 	var err error
 	if e.Anchored, err = l.anchorsOf(under, indexes...); err != nil {
 		return l.outOfRange(err)
+	}
+	return nil
+}
+
+// addAnnounced adds to evidence the records that announce the checkpoint keys which
+// may have signed its checkpoint. It discloses nothing of them.
+func (l *Ledger) addAnnounced(ctx context.Context, e *proof.Evidence, under basis) error {
+	for _, k := range l.KeyRecords() {
+		there := slices.ContainsFunc(e.Records, func(r proof.Record) bool { return r.Index == k.Index })
+		if k.Purpose != forCheckpoints || k.Index >= under.size || there {
+			continue
+		}
+		r, err := l.Record(ctx, k.Index)
+		if err != nil {
+			return err
+		}
+		if _, err := l.prove(e, under, r, func(string) bool { return false }); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -479,6 +479,31 @@ func (l *Ledger) timeline(ctx context.Context, subject string, from, limit int64
 	return t, errors.Join(err, ctx.Err())
 }
 
+// eachOf hands out all records of a subject of the ledger's own, in their order. Of
+// one without records it is ErrNotFound.
+func (l *Ledger) eachOf(ctx context.Context, subject string, each func(index int64, lf leaf) error) error {
+	t, err := l.timeline(ctx, subject, 1, 1<<31)
+	if err != nil {
+		return err
+	}
+	for _, p := range t.postings {
+		lf, err := l.leafAt(p.Index)
+		switch {
+		case errors.Is(err, ErrNotFound): // so that it isn't taken for the subject's
+			return fmt.Errorf("record %d is missing: %w", p.Index, ErrDamaged)
+		case err == nil:
+			err = placed(p, lf)
+		}
+		if err == nil {
+			err = each(p.Index, lf)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func cutSubject(s string) (kind, id string, ok bool) {
 	for i := range s {
 		if s[i] == '/' {

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/lendlog/lendlog/api/client"
+	"github.com/lendlog/lendlog/cmd/lendlog/internal/access"
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/console"
 	"github.com/lendlog/lendlog/ledger"
 	"github.com/lendlog/lendlog/ledger/canon"
@@ -25,7 +26,7 @@ import (
 func newAudit(c *console.Console) *cobra.Command {
 	var dir, server, trustFile, keyFile string
 	var checkpoints []string
-	o := fsck.Options{}
+	o := fsck.Options{Passphrase: access.Passphrase}
 	cmd := &cobra.Command{
 		Use:   "audit [--deep] {--dir DIR | --server URL}",
 		Short: "Audit a ledger from its bytes",
