@@ -34,10 +34,14 @@ import (
 	"github.com/lendlog/lendlog/ledger/ledgertest"
 	"github.com/lendlog/lendlog/ledger/proof"
 	"github.com/lendlog/lendlog/ledger/record"
+	"github.com/lendlog/lendlog/ledger/signer/signertest"
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"lendlog": main})
+	testscript.Main(m, map[string]func(){
+		"lendlog":     main,
+		"test-signer": func() { signertest.Main(os.Args[1:], os.Stdin, os.Stdout) },
+	})
 }
 
 // TestScripts runs the program as a person does: testdata/script holds what

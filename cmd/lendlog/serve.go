@@ -95,6 +95,8 @@ to standard error.`,
 	_ = cmd.MarkFlagFilename("witnesses")
 	f.DurationVar(&o.every, "witness-every", 30*time.Second, "pause between two checkpoints that witnesses are asked for")
 	f.StringVar(&o.override, "without-quorum", "", "take events although no quorum of the witnesses has answered yet, and record it with this reason")
+	f.StringVar(&o.passphraseFile, "passphrase-file", "", "file with the passphrase under which the keys are encrypted (default: what "+access.PassphraseVariable+" names)")
+	_ = cmd.MarkFlagFilename("passphrase-file")
 	f.StringVar(&o.anchorsFile, "anchors", "", "file that says where checkpoints are anchored")
 	_ = cmd.MarkFlagFilename("anchors")
 	return cmd
@@ -105,6 +107,8 @@ type serving struct {
 	dir, listen string
 	reachable   bool // by other machines
 	logger      *slog.Logger
+
+	passphraseFile string // "" for that of the environment
 
 	policyFile string
 	policy     *witnessing.Policy // nil for no witnesses
@@ -188,7 +192,11 @@ func serve(ctx context.Context, c *console.Console, o serving) (err error) {
 		return usagef("%w", err)
 	}
 	progress := c.Progress()
-	l, err := access.Open(ctx, o.dir, ledger.Options{Logger: logger, Progress: progress.Set})
+	options := ledger.Options{Logger: logger, Progress: progress.Set}
+	if o.passphraseFile != "" {
+		options.Passphrase = func() (string, error) { return access.ReadPassphrase(o.passphraseFile) }
+	}
+	l, err := access.Open(ctx, o.dir, options)
 	progress.Done()
 	if err != nil {
 		return err
