@@ -34,6 +34,7 @@ package client
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/http"
@@ -59,8 +60,9 @@ type Client struct {
 	firstUse  bool
 	witnessed bool // receipts are upgraded before Submit returns
 	memory    Memory
-	key       access.Key // zero for none
-	keyErr    error      // why what was given is no key
+	key       access.Key  // zero for none
+	keyErr    error       // why what was given is no key
+	tls       *tls.Config // nil for as always
 	retries   int
 	stall     time.Duration // after which a silent stream is given up
 	sleep     func(context.Context, time.Duration) error
@@ -97,6 +99,12 @@ func WithHTTPClient(h *http.Client) Option { return func(c *Client) { c.http = h
 func WithKey(key string) Option {
 	return func(c *Client) { c.key, c.keyErr = access.ParseKey(key) }
 }
+
+// WithTLS makes connections as that says: with the certificate of the client, which
+// may take the place of a key, and the roots that the server's has to come from. A
+// certificate goes over https only: else Dial fails with ErrKey. It is for the default
+// client, and not for one of [WithHTTPClient].
+func WithTLS(c *tls.Config) Option { return func(to *Client) { to.tls = c } }
 
 // WithRetries sets how many times in a row a request is tried again that
 // failed without an answer or with one that says to come back. The default is
@@ -137,12 +145,16 @@ func Dial(ctx context.Context, server string, options ...Option) (*Client, error
 	switch host := u.Hostname(); {
 	case c.keyErr != nil:
 		return nil, fmt.Errorf("%w: %w", ErrKey, c.keyErr)
+	case c.tls != nil && c.tls.Certificates != nil && u.Scheme != "https":
+		return nil, fmt.Errorf("%w: a certificate is shown over https only; name the server so", ErrKey)
 	case !c.key.IsZero() && u.Scheme != "https" && !isLoopback(host):
 		return nil, fmt.Errorf("%w: over http others could read it on its way; put TLS in front of the server and name it with https", ErrKey)
 	}
 	if c.http == nil {
+		transport := http.DefaultTransport.(*http.Transport).Clone()
+		transport.TLSClientConfig = c.tls.Clone()
 		c.http = &http.Client{
-			Transport:     http.DefaultTransport.(*http.Transport).Clone(),
+			Transport:     transport,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		}
 	}

@@ -24,7 +24,8 @@ const (
 
 func newMonitor(c *console.Console) *cobra.Command {
 	var conf monitor.Config
-	var trustFile, keyFile, command string
+	var trustFile, command string
+	var shown credentials
 	var once bool
 	cmd := &cobra.Command{
 		Use:   "monitor --server URL --trust TRUST --state DIR",
@@ -76,7 +77,10 @@ With --json, one line per round and finding: {"time", "event", "size", "grown",
 			if conf.Trust, err = os.ReadFile(trustFile); err != nil {
 				return err
 			}
-			if conf.Key, err = readKey(keyFile); err != nil {
+			if conf.Key, err = readKey(shown.key); err != nil {
+				return err
+			}
+			if conf.TLS, err = shown.tls(); err != nil {
 				return err
 			}
 			if conf.Every <= 0 {
@@ -123,7 +127,7 @@ With --json, one line per round and finding: {"time", "event", "size", "grown",
 	f := cmd.Flags()
 	f.StringVar(&conf.Server, "server", "", "URL of the server to watch, such as https://ledger.bank.example")
 	f.StringVar(&trustFile, "trust", "", "trust file, pinned outside the ledger")
-	keyFlag(cmd, &keyFile)
+	shown.flags(cmd)
 	f.StringVar(&conf.State, "state", "", "directory for what was seen, and for evidence; it is made where it is absent")
 	f.StringVar(&conf.Receipts, "receipts", "", "directory of receipts, checkpoints and evidence that the ledger has to stand by")
 	f.DurationVar(&conf.Every, "interval", time.Minute, "time between two rounds")

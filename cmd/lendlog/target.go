@@ -18,7 +18,8 @@ import (
 // target is the ledger that a command works on: of this machine, or behind a
 // server.
 type target struct {
-	dir, server, trust, key string
+	dir, server, trust string
+	credentials
 }
 
 func (t *target) flags(cmd *cobra.Command) {
@@ -26,10 +27,10 @@ func (t *target) flags(cmd *cobra.Command) {
 	f.StringVar(&t.dir, "dir", "", "directory of a ledger that no server holds")
 	f.StringVar(&t.server, "server", "", "URL of a server, such as http://127.0.0.1:8080")
 	f.StringVar(&t.trust, "trust", "", "trust file to verify the server with (default: the server's own, believed)")
-	keyFlag(cmd, &t.key)
+	t.credentials.flags(cmd)
 	_ = cmd.MarkFlagDirname("dir")
 	cmd.MarkFlagsMutuallyExclusive("dir", "server")
-	cmd.MarkFlagsMutuallyExclusive("dir", "key-file")
+	t.notWith(cmd, "dir")
 	cmd.MarkFlagsMutuallyExclusive("dir", "trust")
 }
 
@@ -49,7 +50,7 @@ func (t *target) with(ctx context.Context, c *console.Console, do func(access.Le
 func (t *target) open(ctx context.Context, c *console.Console) (access.Ledger, error) {
 	switch {
 	case t.server != "":
-		key, err := readKey(t.key)
+		shown, err := t.options()
 		if err != nil {
 			return nil, err
 		}
@@ -62,7 +63,7 @@ func (t *target) open(ctx context.Context, c *console.Console) (access.Ledger, e
 				return nil, err
 			}
 		}
-		return access.Remote(ctx, t.server, trust, key)
+		return access.Remote(ctx, t.server, trust, shown...)
 	case t.dir != "":
 		if _, _, err := ledger.Locate(t.dir); err != nil {
 			return nil, usagef("%w", err)
