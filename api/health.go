@@ -43,6 +43,11 @@ func (s *Server) readyz(c *call) error {
 			}
 		}
 	}
+	if s.conf.Warnings != nil {
+		for _, w := range s.conf.Warnings() {
+			text += w + "\n"
+		}
+	}
 	c.bytes(http.StatusOK, typeText, []byte(text))
 	return nil
 }

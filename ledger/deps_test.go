@@ -55,13 +55,13 @@ var rules = []struct {
 		"it is a provider, for tests"},
 	{module + "api/signin/oidctest", nil,
 		"it is for tests"},
-	{module + "api/keys/certtest", nil,
-		"it is for tests"},
 	{module + "ledger/proof/chain/chaintest", nil,
 		"it is for tests"},
 	{module + "ledger/proof/timestamp/timestamptest", nil,
 		"it is for tests"},
-	{"testing", []string{"ledger/ledgertest", "ledger/anchor/ethereum/ethtest", "api/signin/oidctest", "api/keys/certtest"},
+	{module + "api/certificate/certtest", nil,
+		"it is for tests"},
+	{"testing", []string{"ledger/ledgertest", "ledger/anchor/ethereum/ethtest", "api/certificate/certtest", "api/signin/oidctest"},
 		"a program must not carry the test framework"},
 }
 
@@ -69,7 +69,7 @@ var rules = []struct {
 // hostile bytes and nothing else.
 var pure = []string{
 	"ledger/canon", "ledger/tree", "ledger/mpt", "ledger/replay", "ledger/term", "ledger/record", "ledger/seal", "ledger/proof", "ledger/proof/chain", "ledger/proof/timestamp",
-	"ledger/story", "ledger/rule", "ledger/due", "ledger/stats", "ledger/reconcile", "ledger/hmda", "ledger/lifecycle", "ledger/index", "ledger/export", "ledger/access",
+	"ledger/story", "ledger/rule", "ledger/due", "ledger/stats", "ledger/reconcile", "ledger/hmda", "ledger/lifecycle", "ledger/index", "ledger/export", "ledger/access", "ledger/spelling",
 }
 
 var impure = []string{"os", "os/exec", "net", "net/http", "database/sql", "syscall"}

@@ -10,14 +10,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lendlog/lendlog/api/certificate/certtest"
 	"github.com/lendlog/lendlog/api/client"
-	"github.com/lendlog/lendlog/api/keys/certtest"
 )
 
 // A client knows a server by the roots that it is given, and comes by its certificate.
 func TestTLS(t *testing.T) {
 	s := serve(t)
-	authority := certtest.New(t)
+	authority := certtest.New(t, "authority")
 	var came []string
 	front := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if len(r.TLS.VerifiedChains) == 1 {
@@ -26,7 +26,7 @@ func TestTLS(t *testing.T) {
 		(*s.handler.Load()).ServeHTTP(w, r)
 	}))
 	front.TLS = &tls.Config{
-		Certificates: []tls.Certificate{authority.Issue(certtest.NewKey(t), "server", -time.Hour, time.Hour)},
+		Certificates: []tls.Certificate{authority.Issue(t, "server", 2*time.Hour)},
 		ClientAuth:   tls.VerifyClientCertIfGiven, ClientCAs: authority.Pool(),
 	}
 	front.StartTLS()
@@ -38,7 +38,7 @@ func TestTLS(t *testing.T) {
 	if _, err := client.Dial(t.Context(), front.URL, client.WithTLS(config)); err != nil || len(came) > 0 {
 		t.Errorf("by the root: %v, by %q", err, came)
 	}
-	config.Certificates = []tls.Certificate{authority.Issue(certtest.NewKey(t), "machine", -time.Hour, time.Hour)}
+	config.Certificates = []tls.Certificate{authority.Issue(t, "machine", 2*time.Hour)}
 	c, err := client.Dial(t.Context(), front.URL, client.WithTLS(config))
 	if err != nil || len(came) == 0 || came[0] != "machine" {
 		t.Fatalf("with a certificate: %v, by %q", err, came)

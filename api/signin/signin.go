@@ -64,16 +64,10 @@ type SignIn struct {
 // New returns a SignIn. It asks nobody for anything, so that a server starts without
 // its provider; see [SignIn.Probe].
 func New(conf Config) (*SignIn, error) {
-	issuer, err := address(theIssuer, conf.Issuer)
-	if err != nil {
-		return nil, err
-	}
-	redirect, err := address("the address to come back to", conf.Redirect)
+	issuer, redirect, err := conf.addresses()
 	switch {
 	case err != nil:
 		return nil, err
-	case conf.Client == "":
-		return nil, errors.New("people sign in by a provider that knows this server as a client: name the client's id")
 	case conf.Find == nil:
 		return nil, errors.New("couldn't let people sign in: nothing says what they were granted")
 	}
@@ -87,6 +81,24 @@ func New(conf Config) (*SignIn, error) {
 	s := &SignIn{conf: conf, log: conf.Logger, reach: reach, http: reach.client(), cookie: newCookie(redirect)}
 	_, _ = rand.Read(s.secret[:]) // never fails
 	return s, nil
+}
+
+// Check returns what is wrong with who is asked, or nil. That somebody is found it
+// doesn't ask for.
+func (c *Config) Check() error {
+	_, _, err := c.addresses()
+	return err
+}
+
+func (c *Config) addresses() (issuer, redirect *url.URL, err error) {
+	if c.Client == "" {
+		return nil, nil, errors.New("the provider has to know this server as a client: name the client's id")
+	}
+	if issuer, err = address(theIssuer, c.Issuer); err != nil {
+		return nil, nil, err
+	}
+	redirect, err = address("the address to come back to", c.Redirect)
+	return issuer, redirect, err
 }
 
 const theIssuer = "the issuer"
