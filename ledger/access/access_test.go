@@ -189,8 +189,8 @@ func lent() []Grant {
 		Grant{ID: r.ID, Hash: r.Hash, Terms: Terms{
 			Role: Regulator, Purpose: "supervision", Basis: "supervisory-request", Fields: []string{"/data/amount", "/subject"}, Expires: day.AddDate(0, 6, 0),
 		}, Used: day, Revoked: day.AddDate(0, 1, 0)},
-		Grant{ID: fixed(3).ID(), Means: ByCertificate, Certificate: [32]byte{1, 2, 3}, Terms: Terms{Role: Submitter, Sources: []string{"urn:lender"}}},
-		Grant{ID: fixed(4).ID(), Means: ByOIDC, Issuer: "https://id.bank.example", Person: "248289761001", Terms: Terms{Role: Auditor}},
+		Grant{ID: fixed(3).ID(), Hash: fixed(3).Hash(), Means: ByCertificate, Certificate: [32]byte{1, 2, 3}, Terms: Terms{Role: Submitter, Sources: []string{"urn:lender"}}},
+		Grant{ID: fixed(4).ID(), Hash: fixed(4).Hash(), Means: ByOIDC, Issuer: "https://id.bank.example", Person: "248289761001", Terms: Terms{Role: Auditor}},
 	)
 	slices.SortFunc(all, func(a, b Grant) int { return strings.Compare(a.ID, b.ID) })
 	return all
@@ -332,9 +332,10 @@ func TestGrantCheck(t *testing.T) {
 		"none that is known":    {ID: "aaaaaaaa", Means: "api-key", Hash: hash, Terms: terms},
 		"lacks what its means":  {ID: "aaaaaaaa", Terms: terms},
 		"does not call for":     {ID: "aaaaaaaa", Hash: hash, Person: "x", Terms: terms},
-		"not call for":          {ID: "aaaaaaaa", Means: ByCertificate, Hash: hash, Certificate: hash, Terms: terms},
-		"lacks what its":        {ID: "aaaaaaaa", Means: ByOIDC, Issuer: "https://id.example", Terms: terms},
-		"issuer and person are": {ID: "aaaaaaaa", Means: ByOIDC, Issuer: "https://id.example", Person: "a\nb", Terms: terms},
+		"not call for":          {ID: "aaaaaaaa", Means: ByCertificate, Hash: hash, Certificate: hash, Issuer: "https://id.example", Terms: terms},
+		"lacks what":            {ID: "aaaaaaaa", Means: ByCertificate, Certificate: hash, Terms: terms},
+		"lacks what its":        {ID: "aaaaaaaa", Hash: hash, Means: ByOIDC, Issuer: "https://id.example", Terms: terms},
+		"issuer and person are": {ID: "aaaaaaaa", Hash: hash, Means: ByOIDC, Issuer: "https://id.example", Person: "a\nb", Terms: terms},
 		"the role is one of":    {ID: "aaaaaaaa", Hash: hash},
 	} {
 		if err := g.Check(); err == nil || !strings.Contains(err.Error(), says) {

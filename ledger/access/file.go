@@ -27,7 +27,7 @@ const (
 // id, hash (64 hexadecimal digits) and role are always there, the others where
 // they have a value; expires is RFC 3339 in UTC, used a day. Grants are sorted by
 // their ids. The second format adds means, certificate (64 hexadecimal digits),
-// issuer, person, purpose, basis, fields, and revoked, a day; hash is there of keys only.
+// issuer, person, purpose, basis, fields, and revoked, a day.
 //
 // A file is of the first where it can be: programs that know no other read it.
 const (

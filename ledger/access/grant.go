@@ -23,12 +23,12 @@ const (
 // MaxPerson bounds an issuer, and its name for a person, in bytes.
 const MaxPerson = 256
 
-// A Grant is what is kept of who may come, and for what. Of Hash, Certificate,
-// and Issuer with Person it has what its means calls for, and nothing else.
+// A Grant is what is kept of who may come, and for what. Of Certificate, and Issuer
+// with Person, it has what its means calls for, and nothing else.
 type Grant struct {
 	ID          string
 	Means       string   // ByKey, ByCertificate or ByOIDC
-	Hash        [32]byte // of the key
+	Hash        [32]byte // of the key; of one that nobody has, where another means is shown
 	Certificate [32]byte // SHA-256 of the SubjectPublicKeyInfo
 	Issuer      string   // URL of the provider
 	Person      string   // the provider's sub
@@ -40,22 +40,24 @@ type Grant struct {
 // Check returns what is wrong with a grant, or nil.
 func (g *Grant) Check() error {
 	var of Grant // what the means calls for
+	lacks := g.Hash == [32]byte{}
 	switch g.Means {
 	case ByKey:
-		of.Hash = g.Hash
 	case ByCertificate:
 		of.Certificate = g.Certificate
+		lacks = lacks || of.Certificate == [32]byte{}
 	case ByOIDC:
 		of.Issuer, of.Person = g.Issuer, g.Person
+		lacks = lacks || of.Issuer == "" || of.Person == ""
 	default:
 		return errors.New("the means is none that is known")
 	}
 	switch {
 	case !ValidID(g.ID):
 		return errors.New("the id is none")
-	case of.Hash != g.Hash || of.Certificate != g.Certificate || of.Issuer != g.Issuer || of.Person != g.Person:
+	case of.Certificate != g.Certificate || of.Issuer != g.Issuer || of.Person != g.Person:
 		return errors.New("it names what its means does not call for")
-	case of.Hash == [32]byte{} && of.Certificate == [32]byte{} && (of.Issuer == "" || of.Person == ""):
+	case lacks:
 		return errors.New("it lacks what its means calls for")
 	case !plain(g.Issuer, MaxPerson) || !plain(g.Person, MaxPerson):
 		return fmt.Errorf("issuer and person are at most %d bytes of UTF-8 each, without control characters", MaxPerson)
@@ -103,6 +105,6 @@ func (g *Grant) document() canon.Value {
 }
 
 // Digest is what the ledger records of a grant: SHA-256 of its canonical JSON
-// but for the days of its last use and its end. That of a key can't be guessed,
-// because the hash of the key is in it.
+// but for the days of its last use and its end. It can't be guessed, also by whoever
+// guesses a person, because the hash of a key is in it.
 func (g *Grant) Digest() [32]byte { return sha256.Sum256(g.document().Bytes()) }
