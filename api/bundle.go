@@ -33,6 +33,9 @@ func (s *Server) postBundle(c *call) error {
 		return err
 	}
 	b, err := readBundling(body)
+	if err == nil {
+		err = c.opens(b.Pointers)
+	}
 	if err != nil {
 		return err
 	}

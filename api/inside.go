@@ -4,6 +4,7 @@ package api
 
 import (
 	"context"
+	"net/http"
 
 	"github.com/lendlog/lendlog/api/keys"
 )
@@ -20,12 +21,12 @@ func As(ctx context.Context, k *keys.Key) context.Context {
 	return context.WithValue(ctx, insider{}, k)
 }
 
-// shown returns the key by which a call comes, nil unless it is accepted now.
-func (s *Server) shown(c *call) *keys.Key {
-	k, ok := c.ctx().Value(insider{}).(*keys.Key)
+// shown returns the key by which a request comes, nil unless it is accepted now.
+func (s *Server) shown(r *http.Request) *keys.Key {
+	k, ok := r.Context().Value(insider{}).(*keys.Key)
 	switch {
 	case !ok:
-		return s.conf.Keys.Find(bearer(c.Request.Header))
+		return s.conf.Keys.Find(bearer(r.Header))
 	case k == nil || s.conf.Keys.Get(k.ID) != k:
 		return nil
 	}

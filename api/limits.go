@@ -109,6 +109,10 @@ func (g gate) through(handler func(*call) error) func(*call) error {
 	}
 }
 
+// crowded reports whether so many connections are open that each serves one request
+// only.
+func (s *Server) crowded() bool { return s.crowd.n.Load() > int64(s.limits.conns)/2 }
+
 // crowd counts open connections.
 type crowd struct{ n atomic.Int64 }
 

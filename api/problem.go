@@ -36,6 +36,7 @@ var (
 	kindForbidden    = kind{"forbidden", 403, "The key does not allow that"}
 	kindRateLimited  = kind{"rate-limited", 429, "The key has had its requests"}
 	kindConflict     = kind{"conflict", 409, "Another event was accepted under this source and id"}
+	kindTaken        = kind{"taken", 409, "It was granted before"}
 	kindErased       = kind{"erased", 410, "The record's sealed members were erased"}
 	kindTooMuch      = kind{"too-much", 422, "There is too much for one answer"}
 	kindTooLarge     = kind{"too-large", 413, "The request is too large"}
@@ -82,6 +83,7 @@ var (
 	errNoMethod = faultf(kindMethod, "the header Allow lists the methods of this path")
 	errHost     = faultf(kindWrongHost, "it listens on this machine only; name it localhost or by a loopback address, or start it with lendlog serve --allow-remote")
 	errSlow     = faultf(kindSlow, "a request has to be there within a minute, and a line of a stream within ten; send it again")
+	errClosed   = faultf(kindStopped, "the ledger is closed for now; send the same again later")
 	errStopping = faultf(kindStopped, "the server is stopping; send the same event again later or to another server")
 )
 
@@ -137,6 +139,8 @@ func problemOf(err error) *problem {
 		return newProblem(kindFilter, filter.Error())
 	case errors.Is(err, keys.ErrNotFound):
 		return newProblem(kindNotFound, "there is no such grant; GET /v1/access/grants lists them")
+	case errors.Is(err, keys.ErrTaken):
+		return newProblem(kindTaken, "there was a grant of this id before; make a new key and send its request")
 	case errors.Is(err, keys.ErrBy):
 		return problemOf(errKey)
 	case errors.Is(err, keys.ErrTerms):
@@ -145,6 +149,8 @@ func problemOf(err error) *problem {
 		return newProblem(kindBadRequest, "the query parameter cursor is not of this search and order: begin again without one")
 	case errors.Is(err, ledger.ErrNotFound):
 		return newProblem(kindNotFound, "the ledger has no such record, subject or tile")
+	case errors.Is(err, ledger.ErrScope):
+		return newProblem(kindForbidden, "that takes sealed members which this key does not open: it was granted with some fields only")
 	case errors.Is(err, ledger.ErrErased):
 		return newProblem(kindErased, "the key of a party of this record was destroyed; its entry and proofs are still there")
 	case errors.Is(err, ledger.ErrTooMany):

@@ -24,16 +24,18 @@ import (
 // and members and verifies the rest of it under the checkpoint; see
 // getRecord in openapi.yaml.
 type recordDoc struct {
-	Index      int64             `json:"index"`
-	Leaf       tree.Hash         `json:"leaf"`
-	Entry      string            `json:"entry"`
-	Parsed     json.RawMessage   `json:"parsed"`
-	Schema     []byte            `json:"schema,omitempty"`
-	Members    []memberDoc       `json:"members"`
-	Seeds      map[string][]byte `json:"seeds"`
-	Unreadable []string          `json:"unreadable"`
-	Proof      []tree.Hash       `json:"proof"`
-	Checkpoint string            `json:"checkpoint,omitempty"` // of a timeline's record, the timeline's
+	Index   int64             `json:"index"`
+	Leaf    tree.Hash         `json:"leaf"`
+	Entry   string            `json:"entry"`
+	Parsed  json.RawMessage   `json:"parsed"`
+	Schema  []byte            `json:"schema,omitempty"`
+	Members []memberDoc       `json:"members"`
+	Seeds   map[string][]byte `json:"seeds"`
+	// Disclosures are in the place of seeds where the key opens some members only.
+	Disclosures []disclosureDoc `json:"disclosures,omitempty"`
+	Unreadable  []string        `json:"unreadable"`
+	Proof       []tree.Hash     `json:"proof"`
+	Checkpoint  string          `json:"checkpoint,omitempty"` // of a timeline's record, the timeline's
 }
 
 type memberDoc struct {
@@ -69,7 +71,9 @@ func (s *Server) newRecordDoc(ctx context.Context, r *ledger.Record, size int64)
 	for group, seed := range r.Seeds {
 		d.Seeds[group] = seed[:]
 	}
-	return d, nil
+	disclosures, err := r.Disclosures()
+	d.Disclosures = newDisclosureDocs(disclosures)
+	return d, err
 }
 
 // list keeps encoding/json from writing null for a list without items.
@@ -96,7 +100,11 @@ func (s *Server) getRecord(c *call) error {
 	// A record never changes but for what is erased of it. A client may keep
 	// it, but has to ask whether it is still to be read.
 	c.Header("Cache-Control", "private, no-cache")
-	if c.unchanged(recordTag(r)) {
+	tag := recordTag(r)
+	if c.key != nil && c.key.Scoped() {
+		tag += "-" + c.key.ID // shows less of it
+	}
+	if c.unchanged(`W/"` + tag + `"`) {
 		return nil
 	}
 	head := s.ledger.Head()
@@ -108,15 +116,16 @@ func (s *Server) getRecord(c *call) error {
 	return c.json(http.StatusOK, d)
 }
 
-// recordTag is the entity tag of a record: its leaf hash, and what is erased.
-// It is weak because proofs of one record differ with the checkpoint.
+// recordTag is what the entity tag of a record is made of: its leaf hash, and what
+// is erased. The tag is weak because proofs of one record differ with the
+// checkpoint.
 func recordTag(r *ledger.Record) string {
 	leaf := tree.LeafHash(r.Entry)
 	tag := hex.EncodeToString(leaf[:])
 	for _, group := range r.Unreadable {
 		tag += "-" + group
 	}
-	return `W/"` + tag + `"`
+	return tag
 }
 
 // unchanged sets the entity tag of the answer and, where the client has it
@@ -202,6 +211,9 @@ func (s *Server) mayProve(c *call, index int64) error {
 		return nil
 	}
 	if err := c.may(access.RecordsRead); err != nil {
+		return err
+	}
+	if err := c.opens(c.disclosed()); err != nil {
 		return err
 	}
 	if c.may(access.RestrictedRead) == nil {

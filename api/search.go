@@ -124,12 +124,12 @@ func (s *Server) postSearch(c *call) error {
 	if err != nil {
 		return err
 	}
-	if err := s.ledger.CheckFilter(p.filter); err != nil {
+	if err := s.ledger.CheckFilter(c.ctx(), p.filter); err != nil {
 		return err
 	}
 	p.owner, p.used = c.owner(), time.Now()
 	path := "/v1/searches/" + s.searches.add(p)
-	c.Header("Location", path)
+	s.locate(c, path)
 	return c.json(http.StatusCreated, struct {
 		Path string `json:"path"`
 	}{path})

@@ -26,9 +26,10 @@ type telling struct {
 	size    int // bytes that they take
 }
 
-// begin reads the story up to number from, of as many records as count.
+// begin reads the story up to number from, of as many records as count. Of a story
+// of which not all is opened nothing is said: it would be false, or tell the rest.
 func (s *Server) begin(ctx context.Context, kind, id string, from, count int64) (*telling, error) {
-	if count > rule.MaxRecords {
+	if count > rule.MaxRecords || ledger.Whole(ctx) != nil {
 		return nil, nil
 	}
 	t := &telling{}

@@ -220,7 +220,7 @@ func (m *bundling) sample(w io.Writer, s proof.Sample) error {
 }
 
 func (m *bundling) found(w io.Writer, f *index.Filter) error {
-	if err := m.l.CheckFilter(f); err != nil {
+	if err := m.l.CheckFilter(m.ctx, f); err != nil {
 		return err
 	}
 	m.head.Query = &proof.Query{Filter: f.String()}

@@ -72,6 +72,9 @@ func (l *Ledger) ProveSubject(ctx context.Context, kind, id string, disclose fun
 	if !record.IsSubject(kind, id) {
 		return nil, fmt.Errorf("%w: no record can be of such a subject", ErrNotFound)
 	}
+	if !scopeOf(ctx).opens("/subject") {
+		return nil, ErrScope
+	}
 	of := l.terms.Term(kind, id)
 	m, err := l.mapped(ctx, of)
 	if err != nil {
@@ -165,14 +168,7 @@ func (l *Ledger) prove(e *proof.Evidence, under basis, r *Record, disclose func(
 // lies.
 func (l *Ledger) disclose(e *proof.Evidence, r *Record, disclose func(pointer string) bool) (disclosed []string, err error) {
 	rec := proof.Record{Index: r.Index, Entry: r.Entry}
-	if r.event != nil {
-		for _, ptr := range r.Schema.Pointers() {
-			if disclose == nil || disclose(ptr) {
-				disclosed = append(disclosed, ptr)
-			}
-		}
-	}
-	if len(disclosed) > 0 {
+	if disclosed = r.discloses(disclose); len(disclosed) > 0 {
 		if rec.Disclosures, err = proof.Disclose(r.Schema, r.disclosures(), disclosed...); err != nil {
 			return nil, err
 		}

@@ -88,6 +88,10 @@ func (l *Ledger) stories(ctx context.Context, head Head, sel Selection, places i
 		progress = func(int64, int64) {}
 	}
 	return func(yield func(*story.Story, error) bool) {
+		if err := Whole(ctx); err != nil {
+			yield(nil, err)
+			return
+		}
 		for w := (&walk{places: places}); !w.over; {
 			err := l.walk(ctx, head, sel, w, progress)
 			for err == nil && len(w.found) > 0 {
@@ -232,6 +236,9 @@ func (l *Ledger) next(ctx context.Context, w *walk, sel Selection) (*story.Story
 // Story reads the story of one subject as it lay under a head. The story has no
 // records when none is selected; an unknown subject is ErrNotFound.
 func (l *Ledger) Story(ctx context.Context, head Head, kind, id string, sel Selection) (*story.Story, error) {
+	if err := Whole(ctx); err != nil {
+		return nil, err
+	}
 	t := teller{l: l, sel: sel, subject: kind + "/" + id}
 	places, err := t.places(ctx, l.terms.Term(kind, id), head.Size)
 	if err == nil && t.read == 0 {

@@ -15,11 +15,15 @@ import (
 // the ledger, for whoever may read that.
 type Grant struct {
 	ID      string      `json:"id"`
+	Means   string      `json:"means,omitempty"` // "" for a key
 	Role    access.Role `json:"role"`
 	State   string      `json:"state"` // active, expired, revoked or lost
 	Label   string      `json:"label,omitempty"`
 	Sources []string    `json:"sources,omitempty"`
 	Rate    int64       `json:"rate,omitempty"` // requests a minute; 0 for the server's default
+	Purpose string      `json:"purpose,omitempty"`
+	Basis   string      `json:"basis,omitempty"`
+	Fields  []string    `json:"fields,omitempty"` // the sealed members that may be opened; none for all
 	Granted time.Time   `json:"granted"`
 	Expires time.Time   `json:"expires,omitzero"` // zero for never
 	Revoked time.Time   `json:"revoked,omitzero"` // zero while it is not
@@ -47,25 +51,42 @@ func (c *Client) Grants(ctx context.Context) ([]Grant, error) {
 // It is sent once: an answer that is lost takes along a key that nobody has, which
 // Grants lists and Revoke revokes.
 func (c *Client) Grant(ctx context.Context, t access.Terms) (access.Key, int64, error) {
+	text, index, err := c.grant(ctx, t, "")
+	if err != nil {
+		return access.Key{}, 0, err
+	}
+	key, err := access.ParseKey(text)
+	if err != nil {
+		return access.Key{}, 0, lie(-1, "what it granted is no key")
+	}
+	return key, index, nil
+}
+
+// GrantRequest has a key granted that somebody made and keeps to themselves, and
+// returns the index of the record of that.
+func (c *Client) GrantRequest(ctx context.Context, t access.Terms, r access.Request) (int64, error) {
+	_, index, err := c.grant(ctx, t, r.String())
+	return index, err
+}
+
+func (c *Client) grant(ctx context.Context, t access.Terms, request string) (key string, index int64, err error) {
 	body := struct {
 		Role    access.Role `json:"role"`
 		Sources []string    `json:"sources,omitempty"`
 		Label   string      `json:"label,omitempty"`
 		Expires time.Time   `json:"expires,omitzero"`
 		Rate    int64       `json:"rate,omitempty"`
-	}{t.Role, t.Sources, t.Label, t.Expires, t.Rate}
+		Purpose string      `json:"purpose,omitempty"`
+		Basis   string      `json:"basis,omitempty"`
+		Fields  []string    `json:"fields,omitempty"`
+		Request string      `json:"request,omitempty"`
+	}{t.Role, t.Sources, t.Label, t.Expires, t.Rate, t.Purpose, t.Basis, t.Fields, request}
 	var d struct {
 		Key   string `json:"key"`
 		Index int64  `json:"index"`
 	}
-	if err := c.manage(ctx, "/v1/access/grants", body, &d); err != nil {
-		return access.Key{}, 0, err
-	}
-	key, err := access.ParseKey(d.Key)
-	if err != nil {
-		return access.Key{}, 0, lie(-1, "what it granted is no key")
-	}
-	return key, d.Index, nil
+	err = c.manage(ctx, "/v1/access/grants", body, &d)
+	return d.Key, d.Index, err
 }
 
 // Revoke has a key revoked by its id, with a code for the reason unless it is "",

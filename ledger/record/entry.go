@@ -24,6 +24,7 @@ const (
 	TypePeriodClosed     = "org.lendlog.period.closed.v1"
 	TypeOverridden       = "org.lendlog.witness.overridden.v1"
 	TypeRoleGranted      = "org.lendlog.role.granted.v1"
+	TypeRoleLent         = "org.lendlog.role.granted.v2" // with a purpose, a basis or fields
 	TypeRoleRevoked      = "org.lendlog.role.revoked.v1"
 	TypeAnchorFinal      = "org.lendlog.anchor.final.v1"
 	TypeChainObserved    = "org.lendlog.chain.observed.v1"

@@ -105,6 +105,8 @@ type Ledger interface {
 	Explain(ctx context.Context, f *index.Filter) (*ledger.Explanation, error)
 	// Grant grants a key, and returns it with the index of the record of that.
 	Grant(ctx context.Context, t grants.Terms) (key grants.Key, index int64, err error)
+	// GrantRequest grants a key that somebody made and keeps to themselves.
+	GrantRequest(ctx context.Context, t grants.Terms, r grants.Request) (index int64, err error)
 	// Grants returns all grants that there ever were.
 	Grants(ctx context.Context) ([]client.Grant, error)
 	// Revoke revokes a key by its id, with a code for the reason unless it is "",
