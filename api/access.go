@@ -49,12 +49,12 @@ var errExpelled = faultf(kindUnauthorized, "the key was revoked or has expired")
 
 // admit lets a call in, or returns why not. What anybody may ask is never
 // refused here, whatever key it comes with.
-func (s *Server) admit(c *call) error {
+func (s *Server) admit(c *call) (err error) {
 	if c.open = !s.demandsKeys(); c.open || c.route.needs == access.Public {
 		return nil
 	}
-	if c.key = s.shown(c.Request); c.key == nil {
-		return errKey
+	if c.key, c.until, err = s.shown(c.Request); err != nil {
+		return err
 	}
 	q, ok := c.key.Take(time.Now())
 	reset := int64((q.Reset + time.Second - 1) / time.Second)
@@ -123,10 +123,11 @@ func (c *call) covers(ev *record.Event) error {
 	return errSource
 }
 
-// still returns an error when the key of a call has ended since it was let in:
-// whoever sends slowly may have sent nothing but the headers before.
+// still returns an error when the key of a call, or the certificate by which it came,
+// has ended since it was let in: whoever sends slowly may have sent nothing but the
+// headers before.
 func (c *call) still() error {
-	if c.key != nil && c.key.Over(time.Now()) {
+	if now := time.Now(); c.key != nil && c.key.Over(now) || !c.until.IsZero() && now.After(c.until) {
 		return errKey
 	}
 	return nil
@@ -145,12 +146,18 @@ func (c *call) parseFilter(text string) (*index.Filter, error) {
 	return f.And(others), nil
 }
 
-// good returns a context that ends when the key of the call does.
+// good returns a context that ends when the key of the call does, or the certificate
+// by which it came.
 func (c *call) good() (context.Context, context.CancelFunc) {
 	if c.key == nil {
 		return context.Background(), func() {}
 	}
-	return c.key.Good()
+	good, release := c.key.Good()
+	if c.until.IsZero() {
+		return good, release
+	}
+	good, cancel := context.WithDeadline(good, c.until)
+	return good, func() { cancel(); release() }
 }
 
 // mayOpen returns an error unless a call may see what is sealed in a record.

@@ -39,6 +39,8 @@ type call struct {
 
 	open bool      // the ledger demands no keys
 	key  *keys.Key // that the call came with; nil for none, and where none is needed
+	// until is when the certificate by which it came ends; zero for none.
+	until time.Time
 }
 
 // handle makes a route a gin handler: it is all that happens around every

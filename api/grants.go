@@ -3,6 +3,7 @@
 package api
 
 import (
+	"encoding/hex"
 	"net/http"
 	"slices"
 	"time"
@@ -20,27 +21,34 @@ var errOpen = faultf(kindForbidden, "this ledger has no keys yet; its operator g
 
 // A grantDoc is a grant as it is listed.
 type grantDoc struct {
-	ID      string     `json:"id"`
-	Means   string     `json:"means,omitempty"` // but for a key
-	Role    string     `json:"role"`
-	State   string     `json:"state"`
-	Label   string     `json:"label,omitempty"`
-	Sources []string   `json:"sources,omitempty"`
-	Rate    int64      `json:"rate,omitempty"`
-	Purpose string     `json:"purpose,omitempty"`
-	Basis   string     `json:"basis,omitempty"`
-	Fields  []string   `json:"fields,omitempty"`
-	Granted time.Time  `json:"granted"`
-	Expires *time.Time `json:"expires,omitempty"`
-	Revoked *time.Time `json:"revoked,omitempty"`
-	Used    string     `json:"used,omitempty"` // a day
-	Index   int64      `json:"index"`
+	ID    string `json:"id"`
+	Means string `json:"means,omitempty"` // but for a key
+	// Whoever comes by other means than a key.
+	Certificate string     `json:"certificate,omitempty"`
+	Issuer      string     `json:"issuer,omitempty"`
+	Person      string     `json:"person,omitempty"`
+	Role        string     `json:"role"`
+	State       string     `json:"state"`
+	Label       string     `json:"label,omitempty"`
+	Sources     []string   `json:"sources,omitempty"`
+	Rate        int64      `json:"rate,omitempty"`
+	Purpose     string     `json:"purpose,omitempty"`
+	Basis       string     `json:"basis,omitempty"`
+	Fields      []string   `json:"fields,omitempty"`
+	Granted     time.Time  `json:"granted"`
+	Expires     *time.Time `json:"expires,omitempty"`
+	Revoked     *time.Time `json:"revoked,omitempty"`
+	Used        string     `json:"used,omitempty"` // a day
+	Index       int64      `json:"index"`
 }
 
 func newGrantDoc(s keys.Status) grantDoc {
 	d := grantDoc{
-		ID: s.ID, Means: s.Means, Role: string(s.Role), State: s.State, Label: s.Row.Label, Sources: s.Row.Sources, Rate: s.Row.Rate,
+		ID: s.ID, Means: s.Means, Issuer: s.Row.Issuer, Person: s.Row.Person, Role: string(s.Role), State: s.State, Label: s.Row.Label, Sources: s.Row.Sources, Rate: s.Row.Rate,
 		Purpose: s.Purpose, Basis: s.Basis, Fields: s.Fields, Granted: s.At, Index: s.Index,
+	}
+	if s.Row.Means == access.ByCertificate {
+		d.Certificate = hex.EncodeToString(s.Row.Certificate[:])
 	}
 	if !s.Expires.IsZero() {
 		d.Expires = &s.Expires
@@ -87,7 +95,9 @@ func (s *Server) postGrant(c *call) error {
 		Key   string `json:"key,omitempty"`
 		Index int64  `json:"index"`
 	}{ID: g.ID}
-	if g.ID != "" {
+	if g.Means != access.ByKey {
+		d.ID, d.Index, err = s.conf.Keys.GrantTo(c.ctx(), g, c.owner())
+	} else if g.ID != "" {
 		d.Index, err = s.conf.Keys.Add(c.ctx(), g, c.owner())
 	} else {
 		var key access.Key
@@ -103,7 +113,7 @@ func (s *Server) postGrant(c *call) error {
 
 // readGrant reads what is to be granted. It has an id where that is of a request.
 func readGrant(v canon.Value) (g access.Grant, err error) {
-	wrong := faultf(kindUnreadable, `what a key is granted for is an object such as {"role": "submitter", "sources": ["urn:lender:origination"], "label": "origination", "expires": "2027-11-30T00:00:00Z", "rate": 6000}; purpose, basis, fields and request are the others that are known`)
+	wrong := faultf(kindUnreadable, `what a key is granted for is an object such as {"role": "submitter", "sources": ["urn:lender:origination"], "label": "origination", "expires": "2027-11-30T00:00:00Z", "rate": 6000}; purpose, basis, fields, request, certificate, issuer and person are the others that are known`)
 	for _, m := range v.Members {
 		kind := canon.String
 		switch m.Name {
@@ -125,6 +135,16 @@ func readGrant(v canon.Value) (g access.Grant, err error) {
 				return g, faultf(kindUnreadable, "/request: %v", err)
 			}
 			g.ID, g.Hash = r.ID, r.Hash
+		case "certificate":
+			pin, err := hex.DecodeString(m.Value.Str)
+			if err != nil || len(pin) != len(g.Certificate) {
+				return g, faultf(kindUnreadable, "/certificate: it is SHA-256 of a SubjectPublicKeyInfo, in 64 hexadecimal digits")
+			}
+			g.Means, g.Certificate = access.ByCertificate, [32]byte(pin)
+		case "issuer":
+			g.Means, g.Issuer = access.ByOIDC, m.Value.Str
+		case "person":
+			g.Means, g.Person = access.ByOIDC, m.Value.Str
 		case "rate":
 			kind, g.Rate = canon.Int, m.Value.Int
 		case "sources":

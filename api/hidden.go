@@ -22,14 +22,14 @@ func (s *Server) conceal(next http.Handler) http.Handler {
 	stranger.NoRoute(func(g *gin.Context) {
 		c := s.newCall(g, &route{name: "stranger", needs: access.LogRead})
 		err := error(errKey)
-		if !s.conf.Remote && !isLoopback(g.Request.Host) {
+		if !s.conf.Remote && !Loopback(g.Request.Host) {
 			err = errHost
 		}
 		s.fail(c, err)
 		s.done(c, g.Writer.Status())
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if s.shown(r) == nil {
+		if k, _, _ := s.shown(r); k == nil {
 			stranger.ServeHTTP(w, r)
 			return
 		}

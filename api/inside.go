@@ -5,6 +5,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/lendlog/lendlog/api/keys"
 )
@@ -21,14 +22,15 @@ func As(ctx context.Context, k *keys.Key) context.Context {
 	return context.WithValue(ctx, insider{}, k)
 }
 
-// shown returns the key by which a request comes, nil unless it is accepted now.
-func (s *Server) shown(r *http.Request) *keys.Key {
+// shown returns the key by which a request comes, and until when at most that lets it
+// in; or why there is none that is accepted now.
+func (s *Server) shown(r *http.Request) (k *keys.Key, until time.Time, err error) {
 	k, ok := r.Context().Value(insider{}).(*keys.Key)
 	switch {
 	case !ok:
-		return s.conf.Keys.Find(bearer(r.Header))
+		return s.presented(r)
 	case k == nil || s.conf.Keys.Get(k.ID) != k:
-		return nil
+		return nil, until, errKey
 	}
-	return k
+	return k, until, nil
 }

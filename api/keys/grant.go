@@ -16,10 +16,7 @@ import (
 // Grant grants a new key to whoever it is handed to, by the grant of an id or
 // ledger.Local. Nobody can show the key again.
 func (k *Keys) Grant(ctx context.Context, t access.Terms, grantor string) (key access.Key, index int64, err error) {
-	key = access.NewKey()
-	for k.state.Load().taken(key.ID()) {
-		key = access.NewKey()
-	}
+	key = k.fresh()
 	r := key.Request()
 	if index, err = k.Add(ctx, access.Grant{ID: r.ID, Hash: r.Hash, Terms: t}, grantor); err != nil {
 		return access.Key{}, 0, err
@@ -47,6 +44,9 @@ func (k *Keys) Add(ctx context.Context, g access.Grant, grantor string) (index i
 	if before.taken(g.ID) {
 		return 0, ErrTaken
 	}
+	if err := before.free(&g, k.now()); err != nil {
+		return 0, err
+	}
 	keys := maps.Clone(before.keys)
 	if len(keys) >= access.MaxGrants {
 		maps.DeleteFunc(keys, func(_ string, key *Key) bool { return key.Over(k.now()) })
@@ -70,6 +70,15 @@ func (k *Keys) Add(ctx context.Context, g access.Grant, grantor string) (index i
 	}
 	k.state.Store(after)
 	return index, nil
+}
+
+// fresh makes a key of an id that was never granted.
+func (k *Keys) fresh() access.Key {
+	key := access.NewKey()
+	for k.state.Load().taken(key.ID()) {
+		key = access.NewKey()
+	}
+	return key
 }
 
 // taken reports whether there was ever a grant of an id.

@@ -65,6 +65,9 @@ type state struct {
 	// granted are all grants of the ledger's records. It is empty of a ledger
 	// that demands no keys.
 	granted map[string]ledger.Granted
+
+	index   sync.Once       // makes holders
+	holders map[holder]*Key // those who come by other means than a key
 }
 
 // accepts reports whether something may be done by a grant of that id, or by

@@ -51,6 +51,7 @@ func newAccessGrant(c *console.Console) *cobra.Command {
 	var t target
 	var role, expires, request, out string
 	var terms grants.Terms
+	var to holder
 	cmd := &cobra.Command{
 		Use:   "grant --role ROLE",
 		Short: "Grant a key, which is shown once",
@@ -73,11 +74,18 @@ itself. --purpose and --basis are codes for what it is granted for, and by what 
 and stand openly in the ledger; --fields narrows what may be opened to some sealed
 members. What is granted with any of these has to expire.
 
+Instead of a key, something is granted to whoever comes by a --certificate, over TLS,
+which is known by its public key; or to a person whom an OpenID provider names, and who
+signs in to the console by it: --oidc-issuer is the provider, --oidc-subject its claim
+sub. Each has one grant at a time, and there is no key to show.
+
 With --json: {"id", "role", "index", "key"}, where "index" is the record of the
-grant; with --out {"id", "role", "index", "file"}, with --for neither of the last.`,
+grant; with --out {"id", "role", "index", "file"}, without a new key neither of the last.`,
 		Example: `  lendlog access grant --role admin --out admin.key --dir ledger
   lendlog access grant --role submitter --source urn:lender:origination --label origination \
     --expires 2027-12-31 --out origination.key --server https://ledger.bank.example --key-file admin.key
+  lendlog access grant --role submitter --source urn:lender:cards --certificate cards.pem --dir ledger
+  lendlog access grant --role auditor --oidc-issuer https://login.bank.example --oidc-subject 00u1a2b3 --dir ledger
   lendlog access grant --role regulator --for llr_k3v9q2ab_…_1b2c3d4e --purpose supervision \
     --basis supervisory-request --fields /subject,/data/amount --expires 2027-06-30 --dir ledger`,
 		Args: takes(),
@@ -99,6 +107,13 @@ grant; with --out {"id", "role", "index", "file"}, with --for neither of the las
 			terms.Fields = slices.Compact(terms.Fields)
 			if err := terms.Check(); err != nil {
 				return usagef("%w", err)
+			}
+			if to.named() {
+				g, who, err := to.grant(terms)
+				if err != nil {
+					return err
+				}
+				return t.with(ctx, c, func(l access.Ledger) error { return grantTo(ctx, c, l, g, who) })
 			}
 			if request != "" {
 				r, err := grants.ParseRequest(request)
@@ -123,6 +138,7 @@ grant; with --out {"id", "role", "index", "file"}, with --for neither of the las
 	f.StringVar(&request, "for", "", "request of a key that somebody made for themselves")
 	f.StringVar(&out, "out", "", "new file to write the key to, which only you can read (default: print it)")
 	cmd.MarkFlagsMutuallyExclusive("for", "out")
+	to.flags(cmd)
 	_ = cmd.MarkFlagRequired("role")
 	_ = cmd.RegisterFlagCompletionFunc("role", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		var names []string
@@ -203,7 +219,8 @@ or it could not be written.
 With --json, one line per grant: {"id", "role", "state", "label", "sources", "rate",
 "purpose", "basis", "fields", "granted", "expires", "revoked", "used", "index"}, where
 "state" is active, expired, revoked or lost, "used" the day of the last use, and "index"
-the last record of it; "means" is there where no key is shown to use it.`,
+the last record of it; where no key is shown, "means" is certificate or oidc, with
+"certificate" (SHA-256 of its public key), or "issuer" and "person".`,
 		Example: `  lendlog access list --dir ledger
   lendlog access list --server https://ledger.bank.example --key-file admin.key --json`,
 		Args: takes(),
@@ -224,14 +241,14 @@ the last record of it; "means" is there where no key is shown to use it.`,
 						expires = g.Expires.UTC().Format(time.RFC3339)
 					}
 					rows = append(rows, []string{
-						g.ID, string(g.Role), g.State, g.Used, expires, console.Clean(g.Label), console.Clean(strings.Join(g.Sources, " ")),
+						g.ID, string(g.Role), g.State, g.Used, expires, console.Clean(g.Label), console.Clean(strings.Join(g.Sources, " ")), console.Clean(comesBy(g)),
 					})
 				}
 				if len(all) == 0 {
 					c.Printf("The ledger never granted a key: its server is open to whoever reaches it.\n")
 					return nil
 				}
-				c.Table([]string{"ID", "ROLE", "STATE", "USED", "EXPIRES", "LABEL", "SOURCES"}, rows)
+				c.Table([]string{"ID", "ROLE", "STATE", "USED", "EXPIRES", "LABEL", "SOURCES", "BY"}, rows)
 				return nil
 			})
 		},

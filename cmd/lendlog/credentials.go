@@ -19,7 +19,7 @@ type credentials struct{ key, cert, certKey, roots string }
 func (s *credentials) flags(cmd *cobra.Command) {
 	keyFlag(cmd, &s.key)
 	f := cmd.Flags()
-	f.StringVar(&s.cert, "client-cert", "", "certificate to come by, in PEM; a ledger may grant something to it instead of a key")
+	f.StringVar(&s.cert, "client-cert", "", "certificate to come by, in PEM, to which the ledger has granted something; what LENDLOG_KEY holds is not shown then")
 	f.StringVar(&s.certKey, "client-key", "", "private key of that certificate")
 	f.StringVar(&s.roots, "ca", "", "certificates that the server's has to come from, in PEM (default: those of the system)")
 	for _, name := range []string{"client-cert", "client-key", "ca"} {
@@ -37,7 +37,7 @@ func (s *credentials) notWith(cmd *cobra.Command, flag string) {
 
 // options returns what a client is made with.
 func (s *credentials) options() (options []client.Option, err error) {
-	key, err := readKey(s.key)
+	key, err := s.readKey()
 	if err != nil {
 		return nil, err
 	}
@@ -52,6 +52,15 @@ func (s *credentials) options() (options []client.Option, err error) {
 		options = append(options, client.WithTLS(config))
 	}
 	return options, nil
+}
+
+// readKey returns the key to show, "" for none. One that the environment holds goes
+// with no certificate that was named: a server takes one of them.
+func (s *credentials) readKey() (string, error) {
+	if s.cert != "" && s.key == "" {
+		return "", nil
+	}
+	return readKey(s.key)
 }
 
 // tls returns how connections are made, nil for as always.

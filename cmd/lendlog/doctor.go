@@ -17,7 +17,8 @@ import (
 )
 
 func newDoctor(c *console.Console) *cobra.Command {
-	var dir, server, keyFile, file string
+	var dir, server, file string
+	var shown credentials
 	cmd := &cobra.Command{
 		Use:   "doctor --dir DIR [--server URL] [--config FILE]",
 		Short: "Look a ledger over, and say what to mend",
@@ -44,13 +45,13 @@ Exit code 1 says that something fails. With --json, one line per check: {"check"
 				o.Certificate = s.certificate
 			}
 			if server != "" {
-				key, err := readKey(keyFile)
+				options, err := shown.options()
 				if err != nil {
 					return err
 				}
 				o.URL = server
 				o.Server = func(ctx context.Context, trust []byte) (access.Ledger, error) {
-					return access.Remote(ctx, server, trust, key)
+					return access.Remote(ctx, server, trust, options...)
 				}
 			}
 			return tellExamined(c, doctor.Run(cmd.Context(), o))
@@ -61,7 +62,7 @@ Exit code 1 says that something fails. With --json, one line per check: {"check"
 	f.StringVar(&server, "server", "", "URL of the server of this ledger, to ask it too")
 	f.StringVar(&file, "config", "", "YAML file of the server's settings, to check them too")
 	_ = cmd.MarkFlagFilename("config", "yaml", "yml")
-	keyFlag(cmd, &keyFile)
+	shown.flags(cmd)
 	return cmd
 }
 

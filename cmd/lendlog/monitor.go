@@ -77,7 +77,7 @@ With --json, one line per round and finding: {"time", "event", "size", "grown",
 			if conf.Trust, err = os.ReadFile(trustFile); err != nil {
 				return err
 			}
-			if conf.Key, err = readKey(shown.key); err != nil {
+			if conf.Key, err = shown.readKey(); err != nil {
 				return err
 			}
 			if conf.TLS, err = shown.tls(); err != nil {

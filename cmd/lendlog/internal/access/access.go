@@ -107,6 +107,9 @@ type Ledger interface {
 	Grant(ctx context.Context, t grants.Terms) (key grants.Key, index int64, err error)
 	// GrantRequest grants a key that somebody made and keeps to themselves.
 	GrantRequest(ctx context.Context, t grants.Terms, r grants.Request) (index int64, err error)
+	// GrantTo grants something to whoever comes by the certificate, or as the person,
+	// that a grant names.
+	GrantTo(ctx context.Context, g grants.Grant) (id string, index int64, err error)
 	// Grants returns all grants that there ever were.
 	Grants(ctx context.Context) ([]client.Grant, error)
 	// Revoke revokes a key by its id, with a code for the reason unless it is "",
