@@ -53,6 +53,9 @@ type Console struct {
 	assets    *assets
 	handler   http.Handler
 
+	kept   keptSearches
+	leaves leaves
+
 	dialling sync.Mutex // guards client
 	client   *client.Client
 }
