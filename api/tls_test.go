@@ -63,14 +63,19 @@ func TestTLS(t *testing.T) {
 			s.follow("").cancel()
 		})
 	}
-	s := serveTLS(t, true, func(c *Config) { c.Remote = true })
-	for _, path := range []string{"/livez", "/nowhere"} {
-		if h := s.get(path).header.Get("Strict-Transport-Security"); h != strictTransport {
-			t.Errorf("%s answers with %q", path, h)
-		}
-	}
-	if h := serve(t, ledger.CreateOptions{}, func(c *Config) { c.Remote = true }).get("/livez").header.Get("Strict-Transport-Security"); h != "" {
-		t.Errorf("without TLS it answers with %q", h)
+}
+
+// Where others can reach the server by TLS, browsers are told to come by it only.
+func TestStrictTransport(t *testing.T) {
+	for name, want := range map[string]string{"HTTP": "", "HTTP over TLS": strictTransport, "HTTP/2": strictTransport} {
+		t.Run(name, func(t *testing.T) {
+			s := ways[name](t, func(c *Config) { c.Remote = true })
+			for _, path := range []string{"/livez", "/v1/records/nothing"} {
+				if got := s.get(path).header.Get("Strict-Transport-Security"); got != want {
+					t.Errorf("%s answers with %q", path, got)
+				}
+			}
+		})
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/console"
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/monitor"
+	"github.com/lendlog/lendlog/cmd/lendlog/internal/redact"
 )
 
 // What the command of --exec may take.
@@ -159,7 +160,8 @@ func monitorError(err error) error {
 
 // tellMonitored prints what a monitor has to say.
 func tellMonitored(c *console.Console, e monitor.Event) {
-	_ = c.Emit(e) // an error stays with the output
+	e.Text = redact.Text(e.Text) // a server's answer may be in it
+	_ = c.Emit(e)                // an error stays with the output
 	at := e.Time.Format(time.RFC3339)
 	text := console.Clean(e.Text)
 	switch e.Event {

@@ -200,7 +200,7 @@ func startServer(ts *testscript.TestScript, flags ...string) {
 		_ = s.Wait()
 		ts.Fatalf("the server doesn't start: %v\n%s", err, &s.errs)
 	}
-	ready.URL = strings.Replace(ready.URL, "//0.0.0.0:", "//127.0.0.1:", 1)
+	ready.URL = strings.Replace(ready.URL, "//[::]:", "//127.0.0.1:", 1)
 	ts.Setenv("SERVER", ready.URL)
 	ts.Setenv("ADMIN", ready.Admin)
 	_, address, _ := strings.Cut(ready.URL, "://")

@@ -57,6 +57,9 @@ var ErrOpenEnded = errors.New("the store was not closed in good order")
 // ReadHead returns the head row of a database that nobody holds and that was closed
 // in good order.
 func ReadHead(dir string) (h Head, err error) {
+	if _, err := os.Stat(filepath.Join(dir, "MANIFEST")); errors.Is(err, os.ErrNotExist) {
+		return Head{}, fmt.Errorf("%s holds no store: %w", dir, ErrDamaged)
+	}
 	db, err := open(settings(dir, slog.New(slog.DiscardHandler)).WithReadOnly(true), true)
 	switch {
 	case errors.Is(err, ErrHeld):
