@@ -12,7 +12,11 @@ import (
 
 // errTwo answers a request that comes by two grants: whose terms hold, and whom the
 // ledger names, would be for the server to choose.
-var errTwo = faultf(kindBadRequest, "the request shows a key and comes by a certificate, each of a grant of its own: send one of them")
+var errTwo = &fault{
+	kind:   kindUnauthorized,
+	detail: "the request shows a key and comes by a certificate, each of a grant of its own: send one of them",
+	header: errKey.header,
+}
 
 // errForeignPage answers what a page of another origin has a browser send, which adds
 // its certificate to whatever it sends.

@@ -105,7 +105,7 @@ func TestComeByCertificate(t *testing.T) {
 		"none":                      {nil, "/v1/stats", nil, 401},
 		"a key":                     {nil, "/v1/stats", as(key), 200},
 		"a key, and one unknown":    {[]tls.Certificate{unknown}, "/v1/stats", as(key), 200},
-		"a key and a certificate":   {[]tls.Certificate{auditor}, "/v1/stats", as(key), 400},
+		"a key and a certificate":   {[]tls.Certificate{auditor}, "/v1/stats", as(key), 401},
 		"a wrong key with it":       {[]tls.Certificate{auditor}, "/v1/stats", as(access.NewKey().Reveal()), 401},
 		"an empty key with it":      {[]tls.Certificate{auditor}, "/v1/stats", []string{"Authorization", ""}, 401},
 		"another scheme":            {[]tls.Certificate{auditor}, "/v1/stats", []string{"Authorization", "Basic eDp5"}, 401},

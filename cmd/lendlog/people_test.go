@@ -60,10 +60,10 @@ func browse(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 }
 
-// certificates writes the root of the authority to root.pem, and certificates of a
+// issueClients writes the root of the authority to root.pem, and certificates of a
 // server and of two clients of one name, as issue does. expired.pem is of the key of the
 // first client: certificates.
-func certificates(t *testing.T, ts *testscript.TestScript, neg bool, args []string) {
+func issueClients(t *testing.T, ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) > 0 {
 		ts.Fatalf("usage: certificates")
 	}
