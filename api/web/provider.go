@@ -51,6 +51,7 @@ func (v *visit) unlessRefused(err error) error {
 		return err
 	}
 	v.status = refusalStatus[refusal.Reason]
+	v.r.URL.RawQuery = "" // the page links to itself, and need not repeat a code
 	shown := refusalPage{Refusal: refusal}
 	if ofShell.MatchString(refusal.Issuer) && ofShell.MatchString(refusal.Subject) {
 		shown.Command = "lendlog access grant --role auditor --oidc-issuer '" + refusal.Issuer + "' --oidc-subject '" + refusal.Subject + "'"
