@@ -25,6 +25,7 @@ package api
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -67,6 +68,11 @@ type Config struct {
 	// Share bounds the requests under way at a time, but those of strangers to a hidden
 	// ledger, where several ledgers share the connections of a listener; 0 is no bound.
 	Share int64
+	// TLS has Serve speak it, HTTP/2 included. A client's certificate is in the TLS
+	// state of its requests, verified where the configuration says so.
+	TLS *tls.Config
+	// Warnings tells what /readyz says besides, a line for each; nil for nothing.
+	Warnings func() []string
 	// Witnesses are those that cosign the ledger's checkpoints, if there are any:
 	// /metrics shows how they do, and /log/checkpoint what they cosigned. Whoever
 	// made the group runs it.
@@ -204,7 +210,7 @@ func (s *Server) serve(ctx context.Context, ln net.Listener, handler http.Handle
 	}
 	limited := s.limits.listen(ln)
 	ended := make(chan error, 1)
-	go func() { ended <- srv.Serve(limited) }()
+	go func() { ended <- s.serveOn(srv, limited) }()
 	select {
 	case err := <-ended:
 		return fmt.Errorf("couldn't serve: %w", err)

@@ -91,8 +91,15 @@ func (s *Server) rescue(ctx context.Context, err *error, attrs ...any) {
 // guarded runs the handler of a call.
 func (s *Server) guarded(c *call) (err error) {
 	defer s.rescue(c.ctx(), &err, slog.String("route", c.route.name), slog.String("request", c.id))
-	if !s.conf.Remote && !isLoopback(c.Request.Host) {
+	if !s.conf.Remote && !Loopback(c.Request.Host) {
 		return errHost
+	}
+	if c.Request.ProtoMajor > 1 {
+		leave, err := s.gates.multiplexed.enter(c.ctx())
+		if err != nil {
+			return err
+		}
+		defer leave()
 	}
 	if err := s.admit(c); err != nil {
 		return err
@@ -110,10 +117,10 @@ func (s *Server) guarded(c *call) (err error) {
 	return c.route.handler(c)
 }
 
-// isLoopback reports whether a Host header names this machine. A web page
+// Loopback reports whether a Host header names this machine. A web page
 // whose own name is made to resolve to a loopback address would otherwise read
 // the ledger with its visitor's browser.
-func isLoopback(host string) bool {
+func Loopback(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
 	}

@@ -43,8 +43,18 @@ func (s *Server) readyz(c *call) error {
 			}
 		}
 	}
-	c.bytes(http.StatusOK, typeText, []byte(text))
+	c.bytes(http.StatusOK, typeText, []byte(text+s.warnings()))
 	return nil
+}
+
+// warnings are the lines that the configuration tells besides.
+func (s *Server) warnings() (text string) {
+	if s.conf.Warnings != nil {
+		for _, w := range s.conf.Warnings() {
+			text += w + "\n"
+		}
+	}
+	return text
 }
 
 //go:embed openapi.yaml

@@ -22,7 +22,7 @@ func (s *Server) conceal(next http.Handler) http.Handler {
 	stranger.NoRoute(func(g *gin.Context) {
 		c := s.newCall(g, &route{name: "stranger", needs: access.LogRead})
 		err := error(errKey)
-		if !s.conf.Remote && !isLoopback(g.Request.Host) {
+		if !s.conf.Remote && !Loopback(g.Request.Host) {
 			err = errHost
 		}
 		s.fail(c, err)
@@ -68,7 +68,8 @@ func NewRoot(conf Config, ready func() error) (*Nowhere, error) {
 				if why != nil {
 					return faultf(kindNotReady, "%s", why)
 				}
-				return s.livez(c)
+				c.bytes(http.StatusOK, typeText, []byte("ok\n"+s.warnings()))
+				return nil
 			}},
 		}
 	}, errNoRoute)

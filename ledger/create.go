@@ -334,3 +334,9 @@ func Locate(dir string) (origin string, paths Paths, err error) {
 	c, err := readConfig(dir)
 	return c.Origin, c.Paths, err
 }
+
+// Archives returns where the checkpoints of the ledger in dir that witnesses
+// cosigned are kept, and its anchors. Neither need be there.
+func Archives(dir string) (witnessed, anchored string) {
+	return filepath.Join(dir, witnessedFile), filepath.Join(dir, anchoredFile)
+}

@@ -47,7 +47,9 @@ var rules = []struct {
 		"it is for tests"},
 	{module + "ledger/proof/timestamp/timestamptest", nil,
 		"it is for tests"},
-	{"testing", []string{"ledger/ledgertest", "ledger/anchor/ethereum/ethtest"},
+	{module + "api/certificate/certtest", nil,
+		"it is for tests"},
+	{"testing", []string{"ledger/ledgertest", "ledger/anchor/ethereum/ethtest", "api/certificate/certtest"},
 		"a program must not carry the test framework"},
 }
 
@@ -55,7 +57,7 @@ var rules = []struct {
 // hostile bytes and nothing else.
 var pure = []string{
 	"ledger/canon", "ledger/tree", "ledger/mpt", "ledger/replay", "ledger/term", "ledger/record", "ledger/seal", "ledger/proof", "ledger/proof/chain", "ledger/proof/timestamp",
-	"ledger/story", "ledger/rule", "ledger/due", "ledger/stats", "ledger/reconcile", "ledger/hmda", "ledger/lifecycle", "ledger/index", "ledger/export", "ledger/access",
+	"ledger/story", "ledger/rule", "ledger/due", "ledger/stats", "ledger/reconcile", "ledger/hmda", "ledger/lifecycle", "ledger/index", "ledger/export", "ledger/access", "ledger/spelling",
 }
 
 var impure = []string{"os", "os/exec", "net", "net/http", "database/sql", "syscall"}

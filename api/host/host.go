@@ -16,6 +16,7 @@ package host
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -47,6 +48,9 @@ type Config struct {
 	Logger  *slog.Logger // nil discards
 	Remote  bool         // the listener can be reached from other machines
 	Version string
+	// TLS and Warnings are as of an api.Config.
+	TLS      *tls.Config
+	Warnings func() []string
 }
 
 // A Host serves several ledgers.
@@ -75,7 +79,8 @@ func New(conf Config) (*Host, error) {
 	registry := prometheus.NewRegistry()
 	h.metrics.add("", registry)
 	var err error
-	if h.root, err = api.NewRoot(api.Config{Logger: conf.Logger, Remote: conf.Remote, Version: conf.Version, Registry: registry}, h.ready); err != nil {
+	root := api.Config{Logger: conf.Logger, Remote: conf.Remote, Version: conf.Version, Registry: registry, TLS: conf.TLS, Warnings: conf.Warnings}
+	if h.root, err = api.NewRoot(root, h.ready); err != nil {
 		return nil, err
 	}
 	if h.nowhere, err = api.NewNowhere(api.Config{Logger: conf.Logger, Remote: conf.Remote, Version: conf.Version}); err != nil {

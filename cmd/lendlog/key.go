@@ -8,7 +8,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -108,10 +107,3 @@ func (s *keySink) keep(key grants.Key) error {
 	}
 	return nil
 }
-
-// keyInText finds a key, or what was meant to be one, where it does not belong.
-var keyInText = regexp.MustCompile(`ll_[0-9A-Za-z]{8}_[0-9A-Za-z_]+`)
-
-// redact takes keys out of what is printed: what is not understood is repeated to
-// whoever typed it, and may be one.
-func redact(s string) string { return keyInText.ReplaceAllString(s, "ll_…") }
