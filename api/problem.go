@@ -48,6 +48,7 @@ var (
 	kindInternal     = kind{"internal", 500, "Something went wrong in the server"}
 	kindDamaged      = kind{"damaged", 500, "The store is damaged"}
 	kindStopped      = kind{"stopped", 503, "The ledger takes no events now"}
+	kindClosed       = kind{"closed", 503, "The ledger is closed for now"}
 	kindClock        = kind{"clock", 503, "The ledger's clock is not to be trusted"}
 	kindSigner       = kind{"signer", 503, "The checkpoint could not be signed"}
 	kindNoSpace      = kind{"no-space", 507, "There is too little free space"}
@@ -83,7 +84,7 @@ var (
 	errNoMethod = faultf(kindMethod, "the header Allow lists the methods of this path")
 	errHost     = faultf(kindWrongHost, "it listens on this machine only; name it localhost or by a loopback address, or start it with lendlog serve --allow-remote")
 	errSlow     = faultf(kindSlow, "a request has to be there within a minute, and a line of a stream within ten; send it again")
-	errClosed   = faultf(kindStopped, "the ledger is closed for now; send the same again later")
+	errClosed   = faultf(kindClosed, "whoever runs the server opens it again; send the same later")
 	errStopping = faultf(kindStopped, "the server is stopping; send the same event again later or to another server")
 )
 
@@ -121,7 +122,7 @@ func problemOf(err error) *problem {
 		p := newProblem(f.kind, f.detail)
 		p.header = f.header
 		switch f.kind {
-		case kindStopped:
+		case kindStopped, kindClosed:
 			p.retryAfter = 5
 		case kindBusy:
 			p.retryAfter = 1

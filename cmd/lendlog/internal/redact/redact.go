@@ -20,7 +20,7 @@ import (
 // holds what was submitted, nor what a client chose but for its request id.
 var known = names(`
 	after ahead alarm block bytes cosigned error evidence expires file from hash
-	key kept kind limit method origin promised record records request route
+	key kept kind ledger limit method origin promised record records request route
 	since size stack status store target testnet to took tx types why witness`)
 
 func names(list string) map[string]bool {
