@@ -19,6 +19,7 @@ func TestShare(t *testing.T) {
 		narrow.patience = 10 * time.Millisecond
 		c.limits, c.Share, c.Hidden = &narrow, 1, true
 	})
+	g.client = http.DefaultClient // which does not know that any path may be answered 401
 	f := g.follow("?view=entry", as(g.of[access.Monitor])...)
 	g.wantProblem(g.get("/v1/types", as(g.of[access.Monitor])...), kindBusy)
 	g.wantProblem(g.get("/v1/trust"), kindUnauthorized)
@@ -34,9 +35,13 @@ func TestShare(t *testing.T) {
 // also of what needs no key otherwise, and answers the others as ever.
 func TestHidden(t *testing.T) {
 	g := serveGuarded(t, ledger.CreateOptions{}, func(c *Config) { c.Hidden = true })
+	g.client = http.DefaultClient
 	for _, r := range g.routes() {
-		g.wantProblem(g.ask(r), kindUnauthorized)
-		g.wantProblem(g.ask(r, as(access.NewKey().Reveal())...), kindUnauthorized)
+		for _, a := range []answer{g.ask(r), g.ask(r, as(access.NewKey().Reveal())...)} {
+			if a.status != http.StatusUnauthorized {
+				t.Errorf("%s is answered %d", r.name, a.status)
+			}
+		}
 	}
 	for _, method := range []string{http.MethodPut, http.MethodOptions, http.MethodDelete} {
 		if a := g.do(method, "/v1/records", nil); a.status != http.StatusUnauthorized || a.header.Get("Allow") != "" {

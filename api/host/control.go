@@ -13,6 +13,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -52,12 +53,12 @@ func ListenControl(path string) (net.Listener, error) {
 			return nil, fmt.Errorf("couldn't take away a socket that was left: %w", err)
 		}
 	}
+	// At no moment may others use it, so it is made as what they can't. The mask is the
+	// whole process's: a server calls this before it does anything else.
+	defer syscall.Umask(syscall.Umask(0o177))
 	ln, err := net.Listen("unix", path)
 	if err != nil {
 		return nil, fmt.Errorf("couldn't listen at %s: %w", path, err)
-	}
-	if err := os.Chmod(path, 0o600); err != nil {
-		return nil, errors.Join(fmt.Errorf("couldn't keep others from the socket: %w", err), ln.Close())
 	}
 	return ln, nil
 }
