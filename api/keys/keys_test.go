@@ -197,7 +197,7 @@ func TestFileAgainstLedger(t *testing.T) {
 		"cut":               {file[:len(file)-1], 0o600, "not as a server writes it"},
 		"empty":             {nil, 0o600, "can't be read"},
 		"for all":           {file, 0o644, "can be read by others; run chmod 600"},
-		"of a newer format": {bytes.Replace(file, []byte("access/1"), []byte("access/2"), 1), 0o600, "use the program that wrote it"},
+		"of a newer format": {bytes.Replace(file, []byte("lendlog-access/"), []byte("lendlog-access/9"), 1), 0o600, "use the program that wrote it"},
 	} {
 		if err := os.WriteFile(k.path, c.file, 0o600); err != nil {
 			t.Fatal(err)
