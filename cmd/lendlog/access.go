@@ -202,8 +202,8 @@ or it could not be written.
 
 With --json, one line per grant: {"id", "role", "state", "label", "sources", "rate",
 "purpose", "basis", "fields", "granted", "expires", "revoked", "used", "index"}, where
-"state" is active, expired, revoked or lost, "used" the day of the last use, and "index"
-the last record of it; "means" is there where no key is shown to use it.`,
+"state" is active, expired, revoked or lost, "used" the day of the last use, and
+"index" the last record of it; "means" is there where no key is shown to use it.`,
 		Example: `  lendlog access list --dir ledger
   lendlog access list --server https://ledger.bank.example --key-file admin.key --json`,
 		Args: takes(),

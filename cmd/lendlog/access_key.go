@@ -32,8 +32,8 @@ key's id and hash, which may be sent to anybody. Each lender whose ledger you ar
 read grants it with "lendlog access grant --for REQUEST", and never sees the key. It
 works at all of them; each can revoke it for itself. Keep the key to yourself.
 
-Nothing is sent anywhere. With --json: {"id", "request", "file"}, or with --out - {"id",
-"request", "key"}.`,
+Nothing is sent anywhere. With --json: {"id", "request", "file"}, or with --out -
+{"id", "request", "key"}.`,
 		Example: `  lendlog access key new --out regulator.key
   lendlog access key new --out regulator.key > request.txt`,
 		Args: takes(),

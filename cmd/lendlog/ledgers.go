@@ -18,10 +18,10 @@ func newLedgers(c *console.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "ledgers",
 		Short: "List, open and close the ledgers of a server that has several",
-		Long: `List, open and close the ledgers of a server that has several ("lendlog serve --config"
-with "ledgers"), while it runs. They are reached by the socket of serve's --control, which
-only the user who runs the server can use: there is no key for it, and no role of a
-ledger has a say in the others.`,
+		Long: `List, open and close the ledgers of a server that has several ("lendlog serve" with a
+list of "ledgers" in the file of --config), while it runs. They are reached by the
+socket of serve's --control, which only the user who runs the server can use: there is
+no key for it, and no role of a ledger has a say in the others.`,
 		Example: `  lendlog ledgers list --control /run/lendlog/control
   lendlog ledgers close lender-a --control /run/lendlog/control`,
 		Args: cobra.NoArgs,
@@ -43,8 +43,8 @@ func newLedgersList(c *console.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list --control SOCKET",
 		Short: "List the ledgers of a server",
-		Long: `List the ledgers of a server, and how they do: open; closed, because somebody closed it;
-or failed, with the reason, when it should be open and is not.
+		Long: `List the ledgers of a server, and how they do: open; closed, because somebody closed
+it; or failed, with the reason, when it should be open and is not.
 
 With --json, one line per ledger: {"name", "dir", "state", "reason"}.`,
 		Example: `  lendlog ledgers list --control /run/lendlog/control`,

@@ -60,14 +60,14 @@ time-stamp authorities that the file names (docs/anchors.md): no event waits for
 and none is refused because it fails. Where there are witnesses, only what they
 cosigned is anchored. "lendlog anchor status" shows how it goes.
 
-Several ledgers are served where the file of --config has a list of "ledgers", each below
-/ledgers/NAME/ as if it were alone, and shown only to those with a key of it, unless it is
-public. One that does not open, or stops, leaves the others alone; "lendlog ledgers" lists
-them, and closes and opens each, by the socket of --control.
+Several ledgers are served where the file of --config has a list of "ledgers", each
+below /ledgers/NAME/ as if it were alone, and shown only to those with a key of it,
+unless it is public. One that does not open, or stops, leaves the others alone;
+"lendlog ledgers" lists them, and closes and opens each, by the socket of --control.
 
-With --json, one line once it listens: {"url", "origin", "records", "admin"}, of several
-{"url", "ledgers": [{"name", "dir", "state", "reason"}], "admin"}. The log goes to standard
-error.`,
+With --json, one line once it listens: {"url", "origin", "records", "admin"}, of
+several {"url", "ledgers": [{"name", "dir", "state", "reason"}], "admin"}. The log goes
+to standard error.`,
 		Example: `  lendlog serve --dir ledger
   lendlog serve --dir ledger --listen 127.0.0.1:9000 --log json
   lendlog serve --config lendlog.yaml

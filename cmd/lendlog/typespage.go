@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/lendlog/lendlog/cmd/lendlog/internal/access"
 	"github.com/lendlog/lendlog/ledger/record"
 )
 
@@ -40,7 +39,7 @@ A member of ` + "`data`" + ` is **open**, in the clear in the log and never pers
 				b.WriteString(", ")
 			}
 			name := pageName(s)
-			fmt.Fprintf(&b, "[%s](#%s)", name, strings.NewReplacer(".", "", " ", "-").Replace(name))
+			fmt.Fprintf(&b, "[%s](#%s)", name, strings.ReplaceAll(name, ".", ""))
 		}
 		b.WriteString("\n")
 	}
@@ -58,11 +57,7 @@ A member of ` + "`data`" + ` is **open**, in the clear in the log and never pers
 
 // pageName is the short name of a type, with its version unless that is the first.
 func pageName(s *record.Schema) string {
-	name := access.ShortType(s.Type)
-	if version := strings.TrimPrefix(s.Type, "org.lendlog."+name+"."); version != "v1" {
-		name += " " + version
-	}
-	return name
+	return strings.TrimSuffix(strings.TrimPrefix(s.Type, "org.lendlog."), ".v1")
 }
 
 func writeTypeSection(b *bytes.Buffer, s *record.Schema) error {
