@@ -40,6 +40,9 @@ type recordPage struct {
 	Attributes []memberRow // of the event itself
 	Members    []memberRow // of its data
 	Unreadable []string    // key groups whose key was destroyed
+	// Beside is what the other records of the subject say of it; nil where they are
+	// too many to read.
+	Beside *timelineRow
 
 	Proof  proofPanel
 	Raw    string // the entry's exact bytes
@@ -93,6 +96,11 @@ func showRecord(v *visit) error {
 			return err
 		}
 		v.openRecord(p, r)
+		if kind, id, ok := strings.Cut(p.Subject, "/"); ok {
+			if p.Beside, err = v.beside(c, kind, id, index); err != nil {
+				return err
+			}
+		}
 	}
 	return v.render(p)
 }

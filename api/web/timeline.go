@@ -159,6 +159,25 @@ func (v *visit) tellStory(p *timelineView, t *client.Timeline, s *story.Story) e
 	return v.judge(p, s, byIndex)
 }
 
+// beside returns a record of a subject with what the others say of it, nil where
+// they are too many to read.
+func (v *visit) beside(c *client.Client, kind, id string, index int64) (*timelineRow, error) {
+	t, err := c.Timeline(v.ctx(), kind, id, 1, wholeStory)
+	if err != nil || t.Story() == nil {
+		return nil, err
+	}
+	p := &timelineView{}
+	if err := v.tellStory(p, t, t.Story()); err != nil {
+		return nil, err
+	}
+	for _, row := range p.Rows {
+		if row.Index == index {
+			return row, nil
+		}
+	}
+	return nil, nil
+}
+
 func (v *visit) row(r *client.Record, told *story.Record) *timelineRow {
 	row := &timelineRow{
 		Index: r.Index, Seq: told.Seq, Sentence: v.sentence(told, r.Schema), Title: v.labels(r.Schema).Title, At: told.Time,

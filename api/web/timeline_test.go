@@ -5,6 +5,7 @@ package web
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -28,6 +29,7 @@ func TestCorrections(t *testing.T) {
 	got := h.as(access.Auditor).get("subjects/file/A%2F1").want(t, http.StatusOK,
 		"A payment of 10.00 USD", "right is: 12.50 USD", "should not be there", "voided",
 		fmt.Sprintf("corrects record %d.", paid), "These are all 4 records that there are")
+	h.as(access.Auditor).post(fmt.Sprintf("records/%d/open", paid), url.Values{"purpose": {"x"}}).want(t, http.StatusOK, "right is: 12.50 USD")
 	beside := strings.Index(got.body, "right is: 12.50 USD")
 	if second := strings.Index(got.body, "A payment of 20.00 USD"); beside < 0 || beside > second {
 		t.Error("the correction does not stand beside what it corrects")

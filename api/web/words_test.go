@@ -4,8 +4,10 @@ package web
 
 import (
 	"html/template"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -47,6 +49,31 @@ func TestWordsMatch(t *testing.T) {
 	for name := range zh {
 		if _, ok := en[name]; !ok {
 			t.Errorf("%s is not said in English", name)
+		}
+	}
+}
+
+// Nothing is said in words that nobody asks for.
+func TestWordsAreUsed(t *testing.T) {
+	var asked strings.Builder
+	err := fs.WalkDir(templateFiles, "templates", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		b, err := templateFiles.ReadFile(name)
+		asked.Write(b)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var made []*regexp.Regexp // names that are put together
+	for _, m := range regexp.MustCompile(`\(printf "([^"]+)"`).FindAllStringSubmatch(asked.String(), -1) {
+		made = append(made, regexp.MustCompile("^"+strings.ReplaceAll(regexp.QuoteMeta(m[1]), "%s", "[^.]+")+"$"))
+	}
+	for name := range wordsOf(t, record.English) {
+		if !strings.Contains(asked.String(), `"`+name+`"`) && !slices.ContainsFunc(made, func(re *regexp.Regexp) bool { return re.MatchString(name) }) {
+			t.Errorf("no template asks for %s", name)
 		}
 	}
 }
