@@ -87,7 +87,9 @@ func (s *Sessions) Begin(w http.ResponseWriter, r *http.Request, k *keys.Key) *S
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.byToken, s.shown(r))
-	s.sweep(now)
+	if len(s.byToken) >= most {
+		s.sweep(now)
+	}
 	s.byToken[sha256.Sum256([]byte(token))] = begun
 	http.SetCookie(w, s.cookie(token, 0))
 	return begun

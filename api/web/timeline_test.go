@@ -9,7 +9,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/lendlog/lendlog/ledger"
 	"github.com/lendlog/lendlog/ledger/access"
+	"github.com/lendlog/lendlog/ledger/ledgertest"
 )
 
 // event is one of a file, at a minute of a day of 2026.
@@ -57,9 +59,12 @@ func TestJudged(t *testing.T) {
 // to be judged says so.
 func TestLongTimeline(t *testing.T) {
 	h := newHouse(t, true)
+	var events []ledgertest.Event
 	for i := range wholeStory + timelinePage + 7 {
-		h.submit(event("payment.received", "file/L", fmt.Sprint(i), i, `{"amount":{"amount":"1.00","currency":"USD"}}`))
+		text := event("payment.received", "file/L", fmt.Sprint(i), i, `{"amount":{"amount":"1.00","currency":"USD"}}`)
+		events = append(events, ledgertest.Event{Document: []byte(text), Submitter: ledger.Local})
 	}
+	h.ledger.Submit(events...)
 	b := h.as(access.Auditor)
 	seen := map[string]bool{}
 	pages := 0
