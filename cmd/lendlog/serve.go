@@ -19,6 +19,8 @@ import (
 
 	"github.com/lendlog/lendlog/api"
 	"github.com/lendlog/lendlog/api/keys"
+	"github.com/lendlog/lendlog/api/session"
+	"github.com/lendlog/lendlog/api/web"
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/access"
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/console"
 	"github.com/lendlog/lendlog/ledger"
@@ -56,6 +58,10 @@ With --anchors, checkpoints are anchored outside, in the contracts and by the
 time-stamp authorities that the file names (docs/anchors.md): no event waits for that,
 and none is refused because it fails. Where there are witnesses, only what they
 cosigned is anchored. "lendlog anchor status" shows how it goes.
+
+A browser that opens the address finds the console: search, timelines, records and
+their proofs, in English and Chinese. Of a ledger that demands keys one signs in there
+with a key; --console=false leaves it out.
 
 With --json, one line once it listens: {"url", "origin", "records"}. The log goes
 to standard error.`,
@@ -97,6 +103,7 @@ to standard error.`,
 	f.StringVar(&o.override, "without-quorum", "", "take events although no quorum of the witnesses has answered yet, and record it with this reason")
 	f.StringVar(&o.anchorsFile, "anchors", "", "file that says where checkpoints are anchored")
 	_ = cmd.MarkFlagFilename("anchors")
+	f.BoolVar(&o.console, "console", true, "serve the console for browsers at /console/")
 	return cmd
 }
 
@@ -113,6 +120,8 @@ type serving struct {
 
 	anchorsFile string
 	anchors     *anchorsFile // nil for none
+
+	console bool
 }
 
 // reasonCode is what the schema of the record of an override takes.
@@ -147,6 +156,20 @@ func (o *serving) witnesses(l *ledger.Ledger) (*witnessing.Group, error) {
 	}
 	l.Hold(ledger.ErrUnwitnessed)
 	return witnessing.New(witnessing.Config{Ledger: l, Policy: o.policy, Logger: o.logger, Every: o.every})
+}
+
+// mountConsole has the server show the console too.
+func (o *serving) mountConsole(server *api.Server, held *keys.Keys, origin string) error {
+	pages, err := web.New(web.Config{
+		API: server.Handler(), Keys: held, Origin: origin, Logger: o.logger,
+		// Who reaches it from elsewhere does so over TLS, which ends before it.
+		Sessions: session.New(session.Config{Secure: o.reachable}),
+	})
+	if err != nil {
+		return err
+	}
+	server.Mount(pages)
+	return nil
 }
 
 func newLogger(c *console.Console, format string) (*slog.Logger, error) {
@@ -223,6 +246,11 @@ func serve(ctx context.Context, c *console.Console, o serving) (err error) {
 	server, err := api.New(api.Config{Ledger: l, Logger: logger, Registry: registry, Remote: o.reachable, Version: version, Witnesses: witnesses, Anchors: anchors, Keys: held})
 	if err != nil {
 		return err
+	}
+	if o.console {
+		if err := o.mountConsole(server, held, l.Info().Origin); err != nil {
+			return err
+		}
 	}
 	listener, err := net.Listen("tcp", o.listen)
 	if err != nil {

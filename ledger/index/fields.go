@@ -24,6 +24,16 @@ func (f *Filter) Fields() []string {
 	return names
 }
 
+// Terms returns the terms of the filter one by one: each is a filter, and those of
+// all of them together are the filter.
+func (f *Filter) Terms() []string {
+	terms := make([]string, len(f.terms))
+	for i := range f.terms {
+		terms[i] = f.terms[i].String()
+	}
+	return terms
+}
+
 // Subject returns the one subject that all wanted records are of, if the filter
 // says so.
 func (f *Filter) Subject() (subject string, ok bool) {

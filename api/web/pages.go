@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package web
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/lendlog/lendlog/ledger/access"
+)
+
+// A page is one way into the console. Its template is templates/<name>.html, and
+// its words begin with its name.
+type page struct {
+	method string // "" is GET
+	path   string // below /console/, as of http.ServeMux
+	name   string
+	// needs is the permission without which the page is neither served nor shown
+	// in the navigation. What is public needs no sign-in.
+	needs access.Permission
+	nav   bool // stands in the navigation, as <name>.nav, in the order of the table
+	// handler answers, most often with visit.render, or returns why it does not.
+	handler func(*visit) error
+}
+
+// pages is the console.
+func pages() []page {
+	const post = http.MethodPost
+	return []page{
+		{path: "{$}", name: "home", needs: access.Public, handler: home},
+		{path: "signin", name: "signin", needs: access.Public, handler: signIn},
+		{method: post, path: "signin", name: "signin", needs: access.Public, handler: enter},
+		{method: post, path: "signout", name: "signout", needs: access.Public, handler: signOut},
+		{path: "records/{index}", name: "record", needs: access.LogRead, handler: showRecord},
+		{method: post, path: "records/{index}/open", name: "record", needs: access.RecordsRead, handler: openSealed},
+		{path: "records/{index}/evidence", name: "evidence", needs: access.LogRead, handler: recordEvidence},
+		{path: "subjects/{kind}/{id}", name: "timeline", needs: access.RecordsRead, handler: showSubject},
+		{path: "subjects/{kind}/{id}/evidence", name: "evidence", needs: access.RecordsRead, handler: subjectEvidence},
+		{method: post, path: "purpose", name: "purpose", needs: access.LogRead, handler: setPurpose},
+	}
+}
+
+func (p *page) pattern() string {
+	method := p.method
+	if method == "" {
+		method = http.MethodGet
+	}
+	return method + " " + root + strings.TrimPrefix(p.path, "/")
+}
