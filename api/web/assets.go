@@ -13,6 +13,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/lendlog/lendlog/ledger/proof/portable"
 )
 
 // static has what browsers load as it is: modules and pictures. style has the
@@ -43,6 +45,7 @@ func newAssets() (*assets, error) {
 		return nil, err
 	}
 	a.files[styleSheet] = sheet
+	a.files["verify.mjs"] = []byte(portable.Module)
 	err = fs.WalkDir(assetFiles, "static", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err

@@ -37,6 +37,11 @@ func pages() []page {
 		{path: "subjects/{kind}/{id}", name: "timeline", needs: access.RecordsRead, handler: showSubject},
 		{path: "subjects/{kind}/{id}/evidence", name: "evidence", needs: access.RecordsRead, handler: subjectEvidence},
 		{method: post, path: "purpose", name: "purpose", needs: access.LogRead, handler: setPurpose},
+		{path: "verify", name: "verify", needs: access.Public, nav: true, handler: verifyPage},
+		{method: post, path: "verify", name: "verify", needs: access.Public, handler: verifyPosted},
+		{path: "verify.html", name: "saved", needs: access.Public, handler: savedVerifier},
+		{path: "health", name: "health", needs: access.AnchorsRead, nav: true, handler: health},
+		{path: "checkpoints", name: "checkpoints", needs: access.Public, nav: true, handler: checkpoints},
 	}
 }
 

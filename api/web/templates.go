@@ -62,6 +62,7 @@ func (c *Console) parse() (templates, error) {
 func (c *Console) funcs(lang string, texts words) template.FuncMap {
 	return template.FuncMap{
 		"t":       texts.say, // a text: t "search.found" "n" .Count
+		"tell":    func(w wording) (string, error) { return texts.tell(lang, w) },
 		"url":     func(parts ...any) string { return c.URL(fmt.Sprint(parts...)) },
 		"subject": func(subject string) string { return c.subjectURL(subject) },
 		"asset":   func(name string) (string, error) { return c.asset(name) },
