@@ -30,11 +30,13 @@ func (c *Console) parse() (templates, error) {
 		return nil, fmt.Errorf("couldn't list the templates: %w", err)
 	}
 	all := templates{}
+	c.texts = map[string]words{}
 	for _, lang := range languages {
 		texts, err := readWords(lang)
 		if err != nil {
 			return nil, err
 		}
+		c.texts[lang] = texts
 		layout, err := template.New("layout").Funcs(c.funcs(lang, texts)).ParseFS(templateFiles, "templates/layout.html", "templates/parts/*.html")
 		if err != nil {
 			return nil, fmt.Errorf("couldn't read the layout: %w", err)

@@ -30,6 +30,7 @@ type visit struct {
 	session *session.Session // nil for who did not sign in
 	open    bool             // the ledger demands no keys: everybody may do all
 	status  int              // of the page that is rendered
+	unsaid  error            // a text that say did not find
 }
 
 // serve makes a page a handler: it is all that happens around every visit.
@@ -98,6 +99,9 @@ func (v *visit) renderAs(name string, data any) error {
 	t, ok := v.templates[v.lang][name]
 	if !ok {
 		return fmt.Errorf("couldn't render %s: there is no such template", name)
+	}
+	if v.unsaid != nil {
+		return v.unsaid
 	}
 	var b bytes.Buffer // so that no half page goes out
 	if err := t.ExecuteTemplate(&b, "layout", &view{visit: v, Name: name, Data: data}); err != nil {

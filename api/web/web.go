@@ -45,6 +45,7 @@ type Console struct {
 	log       *slog.Logger
 	sessions  *session.Sessions
 	templates templates
+	texts     map[string]words // by language
 	sentences sentences
 	assets    *assets
 	handler   http.Handler
