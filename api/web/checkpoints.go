@@ -18,6 +18,7 @@ import (
 // A checkpointsPage is what the ledger has shown to the outside.
 type checkpointsPage struct {
 	Newest        cosigned // which nobody needs to have cosigned
+	Growth        *growth  // nil where it is not known
 	Cosigned      []cosigned
 	OlderCosigned int64 // size before which there are more, 0 for none
 	Targets       []client.Target
@@ -55,6 +56,9 @@ func checkpoints(v *visit) error {
 		return err
 	}
 	page := &checkpointsPage{Newest: newCosigned(newest)}
+	if page.Growth, err = v.growth(c, newest.Size); err != nil {
+		return err
+	}
 	before, err := v.before("before")
 	if err != nil {
 		return err

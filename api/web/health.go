@@ -13,7 +13,7 @@ import (
 // The states of a sign.
 const (
 	signWell   = "good"
-	signBad    = "bad"    // it needs attention
+	signBad    = "warn"   // it needs attention
 	signNone   = "off"    // there is nothing to look at
 	signHidden = "hidden" // the visitor may not see it
 )
@@ -78,9 +78,10 @@ func (l *looking) sayOf(about, state, word string, values ...any) sign {
 
 // A healthPage says how the evidence is, in one light and in lines.
 type healthPage struct {
-	At    time.Time
-	Bad   int // lines that need attention
-	Signs []sign
+	At     time.Time
+	Bad    int // lines that need attention
+	Absent int // lines of what is not there, or hidden
+	Signs  []sign
 }
 
 // State is that of the whole.
@@ -89,6 +90,19 @@ func (p *healthPage) State() string {
 		return signBad
 	}
 	return signWell
+}
+
+// add adds lines.
+func (p *healthPage) add(signs ...sign) {
+	for _, s := range signs {
+		switch s.State {
+		case signBad:
+			p.Bad++
+		case signNone, signHidden:
+			p.Absent++
+		}
+	}
+	p.Signs = append(p.Signs, signs...)
 }
 
 // healthPurpose is for what the page looks at records, unless the visitor says
@@ -112,19 +126,14 @@ func health(v *visit) error {
 	for _, check := range healthChecks {
 		l.of = check.name
 		if !v.May(check.needs) {
-			page.Signs = append(page.Signs, sign{Of: check.name, State: signHidden, How: wording{name: "health.hidden"}})
+			page.add(sign{Of: check.name, State: signHidden, How: wording{name: "health.hidden"}})
 			continue
 		}
 		signs, err := check.look(l)
 		if err != nil {
 			return err
 		}
-		for _, s := range signs {
-			if s.State == signBad {
-				page.Bad++
-			}
-		}
-		page.Signs = append(page.Signs, signs...)
+		page.add(signs...)
 	}
 	return v.render(page)
 }

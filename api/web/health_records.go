@@ -48,7 +48,10 @@ var heartbeatWindows = []time.Duration{0, time.Hour, 6 * time.Hour, 24 * time.Ho
 func lookAtFeeds(l *looking) ([]sign, error) {
 	last := map[string]client.Found{}
 	for _, ago := range heartbeatWindows {
-		filter := "type=feed.heartbeat not capture=import recorded<=" + l.now.Add(-ago).UTC().Format(time.RFC3339)
+		filter := "type=feed.heartbeat not capture=import"
+		if ago > 0 {
+			filter += " recorded<=" + l.now.Add(-ago).UTC().Format(time.RFC3339)
+		}
 		found, err := l.find(filter, time.Time{})
 		if err != nil {
 			return nil, err

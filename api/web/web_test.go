@@ -18,6 +18,7 @@ import (
 	"github.com/lendlog/lendlog/ledger/access"
 	"github.com/lendlog/lendlog/ledger/ledgertest"
 	"github.com/lendlog/lendlog/ledger/lifecycle"
+	"github.com/lendlog/lendlog/ledger/record"
 )
 
 // A house is a ledger with a console on a real listener.
@@ -85,11 +86,17 @@ func (h *house) fill(loans int) *house {
 // submit appends an event and returns its index.
 func (h *house) submit(event string) int64 {
 	h.t.Helper()
-	r, err := h.ledger.Append(h.t.Context(), ledgertest.Event{Document: []byte(event)}.Parse(h.t, h.ledger.Catalogue()), ledger.Local)
+	r, err := h.ledger.Append(h.t.Context(), h.parse(event), ledger.Local)
 	if err != nil {
 		h.t.Fatal(err)
 	}
 	return r.Receipt.Index
+}
+
+// parse reads an event.
+func (h *house) parse(event string) *record.Event {
+	h.t.Helper()
+	return ledgertest.Event{Document: []byte(event)}.Parse(h.t, h.ledger.Catalogue())
 }
 
 // A browser keeps cookies, and goes where it is sent.
