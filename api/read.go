@@ -370,6 +370,7 @@ func (s *Server) getTrust(c *call) error {
 const (
 	maxVerify       = 16 << 20
 	maxVerifyValues = maxVerify / 32
+	maxVerifyDepth  = maxDepth + 1 // of a document, and what is around it
 )
 
 // verify answers POST /v1/verify with a report. It keeps nothing.
@@ -402,7 +403,7 @@ func (s *Server) verify(c *call) error {
 // splitVerify takes the document to verify and, if there is one, the trust
 // policy out of a body: {"evidence": …, "trust": …}, or the document itself.
 func splitVerify(body []byte) (doc []byte, trust *proof.Trust, err error) {
-	v, err := canon.Parse(body, canon.Limits{Values: maxVerifyValues})
+	v, err := canon.Parse(body, canon.Limits{Depth: maxVerifyDepth, Values: maxVerifyValues})
 	if err != nil {
 		return nil, nil, unreadable("", err)
 	}

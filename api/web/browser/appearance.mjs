@@ -16,7 +16,6 @@ export async function appearance(browser, { screens }) {
       const page = await browser.open({ colorScheme }, () => at);
       for (const screen of screens) {
         at = `${screen.name} (${lang}, ${colorScheme})`;
-        await page.setViewportSize({ width: widths[0], height: 800 });
         await visit(browser, page, inLanguage(screen, lang), at);
         for (const width of widths) {
           await page.setViewportSize({ width, height: 800 });
@@ -25,8 +24,10 @@ export async function appearance(browser, { screens }) {
           looks++;
         }
         for (const violation of await violations(page)) browser.fault(at, violation);
-        await page.setViewportSize({ width: widths[0], height: 800 });
-        for (const violation of await violations(page)) browser.fault(`${at} at ${widths[0]}`, violation);
+        if (colorScheme === "light" && lang === "en") { // other colours and words move nothing
+          await page.setViewportSize({ width: widths[0], height: 800 });
+          for (const violation of await violations(page)) browser.fault(`${at} at ${widths[0]}`, violation);
+        }
       }
       await page.context().close();
     }
