@@ -53,7 +53,7 @@ func (v *visit) growth(c *client.Client, size int64) (*growth, error) {
 	if len(points) < 2 {
 		return nil, nil
 	}
-	return v.draw(points, witnessed), nil
+	return v.drawGrowth(points, witnessed), nil
 }
 
 // appendGrown adds a point unless it is the last one again, or has no time.
@@ -88,9 +88,9 @@ func (v *visit) recordedAt(c *client.Client, index int64) (time.Time, error) {
 	return leaf.Entry.Recorded, nil
 }
 
-// draw makes a chart of points that lie apart in size: of each of as many times,
+// drawGrowth makes a chart of points that lie apart in size: of each of as many times,
 // evenly apart, the size that is known to have been reached.
-func (v *visit) draw(points []grown, witnessed bool) *growth {
+func (v *visit) drawGrowth(points []grown, witnessed bool) *growth {
 	first, last := points[0].at, points[len(points)-1].at
 	layout := "2006-01-02"
 	if last.Sub(first) < 48*time.Hour {

@@ -11,6 +11,7 @@ export async function keyboard(browser, { screens }) {
   for (const screen of screens) {
     at = `${screen.name} (keyboard)`;
     await visit(browser, page, screen, at);
+    await page.evaluate(fromTheTop);
     const all = await page.evaluate(number);
     const seen = new Set();
     for (let i = 0; i <= all; i++) {
@@ -29,12 +30,21 @@ export async function keyboard(browser, { screens }) {
       browser.fault(at, `the tab key reaches ${seen.size} of ${all}; not ${missed.join(", ")}`);
     }
     await visit(browser, page, screen, at);
+    await page.evaluate(fromTheTop);
     await page.keyboard.press("Tab");
     await page.keyboard.press("Enter");
     if (!(await page.evaluate(() => document.activeElement?.id === "main"))) browser.fault(at, "the link to the content does not lead there");
   }
   await page.context().close();
   return stops;
+}
+
+// fromTheTop runs in the page: it takes the focus to the beginning, from wherever
+// the page put it.
+function fromTheTop() {
+  document.body.tabIndex = -1;
+  document.body.focus();
+  document.body.removeAttribute("tabindex");
 }
 
 // number runs in the page: it numbers what the tab key should reach.
