@@ -137,7 +137,7 @@ func screens(t *testing.T, l *ledger) (all []screen) {
 }
 
 // pictured are the screens that there are pictures of.
-var pictured = []string{"search", "subject", "record", "verify", "health", "checkpoints", "reports", "due", "signin"}
+var pictured = []string{"search", "timeline", "record", "verify", "health", "checkpoints", "reports", "due", "findings", "examination", "admin", "signin"}
 
 func pictures(all []screen) (out []picture) {
 	for _, s := range all {

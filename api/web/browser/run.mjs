@@ -22,12 +22,15 @@ import { verifying } from "./verifying.mjs";
 
 const plan = JSON.parse(readFileSync(process.argv[2], "utf8"));
 const browser = await Browser.start(plan);
-const counts = {};
 try {
-  for (const part of [appearance, keyboard, noscript, verifying, pictures]) {
+  for (const part of [keyboard, noscript, verifying, appearance, pictures]) {
     const began = Date.now();
-    counts[part.name] = await part(browser, plan);
-    console.log(`done: ${part.name}, ${counts[part.name]} in ${((Date.now() - began) / 1000).toFixed(1)} s`);
+    try {
+      const count = await part(browser, plan);
+      console.log(`done: ${part.name}, ${count} in ${((Date.now() - began) / 1000).toFixed(1)} s`);
+    } catch (e) {
+      browser.fault(part.name, `cannot go on: ${e.message}`);
+    }
   }
 } finally {
   await browser.close();
