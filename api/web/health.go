@@ -26,6 +26,13 @@ type sign struct {
 	State  string
 	How    wording
 	Remedy wording // zero where nothing is to be done
+	Record int64   // that the words name; 0, which none does, for none
+}
+
+// of returns the sign with the record that its words name.
+func (s sign) of(index int64) sign {
+	s.Record = index
+	return s
 }
 
 // A healthCheck is one thing that is looked at, with the permission without which

@@ -115,7 +115,7 @@ func lookAtReconciliations(l *looking) ([]sign, error) {
 		if outcome.Str != "balanced" {
 			state, word = signBad, "breaks"
 		}
-		signs = append(signs, l.sayOf(f.Event.Subject, state, word, "index", f.Index, "ago", l.since(f.Event.At)))
+		signs = append(signs, l.sayOf(f.Event.Subject, state, word, "index", f.Index, "ago", l.since(f.Event.At)).of(f.Index))
 	}
 	return signs, nil
 }
@@ -138,7 +138,7 @@ func (l *looking) lately(typ string) ([]sign, error) {
 	if len(found) == 0 {
 		return []sign{l.say(signWell, "none")}, nil
 	}
-	return []sign{l.say(signBad, "some", "n", len(found), "index", found[0].Index, "ago", l.since(found[0].Leaf.Entry.Recorded))}, nil
+	return []sign{l.say(signBad, "some", "n", len(found), "index", found[0].Index, "ago", l.since(found[0].Leaf.Entry.Recorded)).of(found[0].Index)}, nil
 }
 
 // lookAtFindings says whether findings of audits and authorities wait for longer
@@ -151,7 +151,7 @@ func lookAtFindings(l *looking) ([]sign, error) {
 	if len(found) == 0 {
 		return []sign{l.say(signWell, "none")}, nil
 	}
-	return []sign{l.say(signBad, "some", "n", len(found), "index", found[0].Index)}, nil
+	return []sign{l.say(signBad, "some", "n", len(found), "index", found[0].Index).of(found[0].Index)}, nil
 }
 
 // lookAtKeys says which keys end soon, and which are lost.

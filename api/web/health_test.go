@@ -50,6 +50,7 @@ func reconciled(subject, outcome string, at time.Time) string {
 func TestHealth(t *testing.T) {
 	h := newHouse(t, true)
 	now := time.Now()
+	var broken int64 // the last of these
 	for _, event := range []string{
 		payment("p-1"),
 		heartbeat("a", now.Add(-3*time.Hour), 0), heartbeat("a", now, 0), // it came back
@@ -58,13 +59,16 @@ func TestHealth(t *testing.T) {
 		reconciled("portfolio/a", "breaks", now.Add(-2*time.Hour)), reconciled("portfolio/a", "balanced", now),
 		reconciled("portfolio/b", "balanced", now.Add(-2*time.Hour)), reconciled("portfolio/b", "breaks", now),
 	} {
-		h.submit(event)
+		broken = h.submit(event)
 	}
 	var conflict *ledger.ConflictError
 	if _, err := h.ledger.Append(t.Context(), h.parse(strings.Replace(payment("p-1"), "10.00", "11.00", 1)), ledger.Local); !errors.As(err, &conflict) {
 		t.Fatalf("another event under the same identity is answered %v", err)
 	}
 	page := h.as(access.Compliance).get("health").want(t, http.StatusOK, "4 things need attention")
+	if !strings.Contains(page.body, fmt.Sprintf(`<a href="/console/records/%d">`, broken)) {
+		t.Error("the reconciliation that found differences is not linked")
+	}
 	want := map[string]string{
 		"Taking events": "good", "Newest record": "good", "Witnesses": "off", "Anchors": "off",
 		"Feeds urn:lender:a": "good", "Feeds urn:lender:b": "warn", "Feeds urn:lender:c": "warn",
