@@ -59,17 +59,17 @@ With --json, one line per file: {"file", "report": {"verdict", "checks": [{"name
   lendlog verify --trust trust.json --rpc https://rpc.example.org --rpc https://eth.example.net record-12.evidence.json
   lendlog verify --page verify.html`,
 		Args: func(cmd *cobra.Command, args []string) error {
-			if page != "" {
+			switch {
+			case page != "":
 				return takes()(cmd, args)
+			case trustFile == "":
+				return errors.New("--trust is required")
 			}
 			return cobra.MinimumNArgs(1)(cmd, args)
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			switch {
-			case page != "":
+			if page != "" {
 				return writePage(c, page)
-			case trustFile == "":
-				return usagef("--trust is required")
 			}
 			b, err := os.ReadFile(trustFile)
 			if err != nil {

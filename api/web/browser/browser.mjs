@@ -8,6 +8,8 @@ const flags = [
   "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ];
 
+const patience = 120_000; // ms that a page may take on a busy machine
+
 // A Browser opens pages that are watched: what they report, load and ask for.
 export class Browser {
   faults = 0;
@@ -33,6 +35,7 @@ export class Browser {
   // signIn returns the cookies of whoever shows a key.
   async signIn(key) {
     const context = await this.chromium.newContext();
+    context.setDefaultTimeout(patience);
     const page = await context.newPage();
     await page.goto(this.address("/console/signin"));
     await page.fill("input[name=key]", key);
@@ -46,6 +49,7 @@ export class Browser {
   // reports is a fault, named by where().
   async open(options, where) {
     const context = await this.chromium.newContext({ reducedMotion: "reduce", ...options });
+    context.setDefaultTimeout(patience);
     const page = await context.newPage();
     page.requests = [];
     page.on("request", (r) => {
