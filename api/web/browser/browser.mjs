@@ -56,7 +56,10 @@ export class Browser {
       page.requests.push(r.url());
       if (!/^(data|blob|file):/.test(r.url()) && new URL(r.url()).origin !== new URL(this.plan.url).origin) this.fault(where(), `asks another place: ${r.url()}`);
     });
-    page.on("requestfailed", (r) => this.fault(where(), `could not load ${r.url()}: ${r.failure()?.errorText}`));
+    page.on("requestfailed", (r) => {
+      const why = r.failure()?.errorText;
+      if (why !== "net::ERR_ABORTED") this.fault(where(), `could not load ${r.url()}: ${why}`); // aborted: the visitor went on
+    });
     page.on("pageerror", (e) => this.fault(where(), `a script failed: ${e.message}`));
     // Chromium reports what a policy forbids as an error of the console.
     page.on("console", (m) => {
