@@ -28,7 +28,7 @@ type grown struct {
 }
 
 // growth looks at sizes that lie evenly apart: when witnesses cosigned them, or,
-// where none has cosigned anything, when the last record of each was recorded.
+// where none has cosigned enough, when the last record of each was recorded.
 func (v *visit) growth(c *client.Client, size int64) (*growth, error) {
 	var points []grown
 	for k := int64(1); k <= growthPoints; k++ {
@@ -40,8 +40,9 @@ func (v *visit) growth(c *client.Client, size int64) (*growth, error) {
 			points = appendGrown(points, grown{newCosigned(list[0]).At(), list[0].Size})
 		}
 	}
-	witnessed := len(points) > 0
+	witnessed := len(points) > 1
 	if !witnessed && v.May(access.LogRead) {
+		points = nil
 		for k := int64(1); k <= growthPoints; k++ {
 			p, err := v.recordedBefore(c, size*k/growthPoints)
 			if err != nil {
