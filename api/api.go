@@ -41,6 +41,9 @@ import (
 	"github.com/lendlog/lendlog/ledger/access"
 	"github.com/lendlog/lendlog/ledger/anchor"
 	"github.com/lendlog/lendlog/ledger/anchor/witness"
+	"github.com/lendlog/lendlog/ledger/due"
+	"github.com/lendlog/lendlog/ledger/rule"
+	"github.com/lendlog/lendlog/ledger/stats"
 )
 
 // Config says what to serve, and how.
@@ -73,15 +76,17 @@ type Config struct {
 
 // A Server serves one ledger. Its Handler may be used without Serve.
 type Server struct {
-	conf    Config
-	ledger  *ledger.Ledger
-	log     *slog.Logger
-	metrics *metrics
-	engine  *gin.Engine
-	limits  limits
-	gates   gates
-	crowd   crowd
-	stats   statistics
+	conf     Config
+	ledger   *ledger.Ledger
+	log      *slog.Logger
+	metrics  *metrics
+	engine   *gin.Engine
+	limits   limits
+	gates    gates
+	crowd    crowd
+	stats    shelf[*stats.Collector]
+	due      shelf[*due.Report]
+	findings shelf[*rule.Survey]
 
 	searches searches
 

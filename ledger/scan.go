@@ -21,6 +21,15 @@ import (
 // are, and what is sealed of decisions and loans. progress, when not nil, is
 // told how much of each of its walks is done.
 func (l *Ledger) Statistics(ctx context.Context, head Head, progress func(done, total int64)) (*stats.Report, error) {
+	c, err := l.Count(ctx, head, progress)
+	if err != nil {
+		return nil, err
+	}
+	return l.Report(c, stats.Scope{})
+}
+
+// Count reads the whole ledger as it lay under a head for its statistics.
+func (l *Ledger) Count(ctx context.Context, head Head, progress func(done, total int64)) (*stats.Collector, error) {
 	c := stats.New(head.Recorded)
 	for lf, err := range l.Leaves(ctx, head, progress) {
 		if err != nil {
@@ -34,11 +43,17 @@ func (l *Ledger) Statistics(ctx context.Context, head Head, progress func(done, 
 		}
 		c.Story(s)
 	}
+	return c, nil
+}
+
+// Report returns what was counted within a scope, and what the ledger takes on
+// disk now.
+func (l *Ledger) Report(c *stats.Collector, scope stats.Scope) (*stats.Report, error) {
 	store, mirror, err := l.OnDisk()
 	if err != nil {
 		return nil, err
 	}
-	r := c.Report()
+	r := c.Report(scope)
 	r.OnDisk(store, mirror)
 	return r, nil
 }

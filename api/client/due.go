@@ -36,7 +36,7 @@ func (c *Client) Due(ctx context.Context, q due.Query, subject string) (*Due, er
 	if subject != "" {
 		return c.dueOf(ctx, q, subject)
 	}
-	floor := c.Newest()
+	floor := c.recentFloor(ctx)
 	r := request{method: http.MethodGet, path: "/v1/due?" + dueValues(q).Encode(), accept: typeJSON, timeout: scanTimeout}
 	_, b, err := c.do(ctx, r, maxLarge)
 	if err != nil {

@@ -194,6 +194,7 @@ func (c *Client) send(ctx context.Context, r request, body io.Reader) (*http.Res
 		req.Header.Set("Authorization", "Bearer "+c.key.Reveal())
 	}
 	req.Header.Set("Accept", r.accept)
+	askRecent(ctx, req.Header)
 	req.Header.Set("Accept-Encoding", "identity") // a compressing proxy would hold lines back
 	resp, err := c.http.Do(req)
 	if err != nil {

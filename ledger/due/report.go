@@ -33,6 +33,9 @@ type Report struct {
 	Zone string    `json:"zone"`
 	// Counts are the obligations by their state, whatever is listed.
 	Counts map[State]int64 `json:"counts"`
+	// ByObligation are the same, by the id of the obligation; of those that there
+	// are any of.
+	ByObligation map[string]map[State]int64 `json:"byObligation"`
 	// Subjects is how many subjects had a record that can give rise to any.
 	Subjects int64 `json:"subjects"`
 	// Matched is how many obligations the query means; Items are the most
@@ -47,7 +50,7 @@ func (t *Table) Collect(q Query, stories iter.Seq2[*story.Story, error]) (*Repor
 	if q.Zone == nil {
 		q.Zone = time.UTC
 	}
-	r := &Report{AsOf: q.AsOf.UTC(), Zone: q.Zone.String(), Counts: map[State]int64{}, Items: []Item{}}
+	r := &Report{AsOf: q.AsOf.UTC(), Zone: q.Zone.String(), Counts: map[State]int64{}, ByObligation: map[string]map[State]int64{}, Items: []Item{}}
 	for _, s := range States {
 		r.Counts[s] = 0
 	}
@@ -60,7 +63,7 @@ func (t *Table) Collect(q Query, stories iter.Seq2[*story.Story, error]) (*Repor
 			if q.Obligation != "" && q.Obligation != item.Obligation {
 				continue
 			}
-			r.Counts[item.State]++
+			r.count(item)
 			if q.lists(item) {
 				r.Matched++
 				r.Items = append(r.Items, item)
@@ -74,6 +77,14 @@ func (t *Table) Collect(q Query, stories iter.Seq2[*story.Story, error]) (*Repor
 	}
 	r.cut(q.Limit)
 	return r, nil
+}
+
+func (r *Report) count(item Item) {
+	r.Counts[item.State]++
+	if r.ByObligation[item.Obligation] == nil {
+		r.ByObligation[item.Obligation] = map[State]int64{}
+	}
+	r.ByObligation[item.Obligation][item.State]++
 }
 
 func (r *Report) cut(limit int) {

@@ -23,6 +23,7 @@ import (
 	"github.com/lendlog/lendlog/ledger/index"
 	"github.com/lendlog/lendlog/ledger/proof"
 	"github.com/lendlog/lendlog/ledger/record"
+	"github.com/lendlog/lendlog/ledger/stats"
 	"github.com/lendlog/lendlog/ledger/story"
 	"github.com/lendlog/lendlog/ledger/tree"
 )
@@ -58,8 +59,8 @@ type Ledger interface {
 	// ones when it is negative: of a server also what comes, until ctx ends, of
 	// a directory what there is. Of restricted records it shows their entry.
 	Follow(ctx context.Context, from int64) iter.Seq2[*Record, error]
-	// Stats counts what the whole ledger holds.
-	Stats(ctx context.Context, progress func(step string, done, total int64)) (*Stats, error)
+	// Stats counts what the whole ledger holds, decisions and loans within a scope.
+	Stats(ctx context.Context, scope stats.Scope, progress func(step string, done, total int64)) (*Stats, error)
 	// Prove writes evidence of a record. It discloses the members whose
 	// pointers are listed: none for an empty list, all for nil.
 	Prove(ctx context.Context, index int64, pointers []string) (*proof.Evidence, error)
