@@ -36,6 +36,17 @@ func pages() []page {
 		{path: "records/{index}/evidence", name: "evidence", needs: access.LogRead, handler: recordEvidence},
 		{path: "subjects/{kind}/{id}", name: "timeline", needs: access.RecordsRead, handler: showSubject},
 		{path: "subjects/{kind}/{id}/evidence", name: "evidence", needs: access.RecordsRead, handler: subjectEvidence},
+		{path: "reports", name: "reports", needs: access.StatsRead, nav: true, handler: showReports},
+		{path: "reports/{figure}", name: "reports", needs: access.StatsRead, handler: figureCSV},
+		{path: "due", name: "due", needs: access.RecordsRead, nav: true, handler: showDue},
+		{path: "findings", name: "findings", needs: access.RecordsRead, nav: true, handler: showFindings},
+		{path: "examination", name: "examination", needs: access.RecordsExport, nav: true, handler: showExamination},
+		{method: post, path: "examination/notes", name: "examination", needs: access.RecordsSubmit, handler: takeNote},
+		{method: post, path: "examination/bundle", name: "examination", needs: access.RecordsExport, handler: sampleBundle},
+		{path: "admin", name: "admin", needs: access.AccessManage, nav: true, handler: showAdmin},
+		{method: post, path: "admin/grants", name: "admin", needs: access.AccessManage, handler: grantKey},
+		{method: post, path: "admin/revoke", name: "admin", needs: access.AccessManage, handler: revokeKey},
+		{method: post, path: "admin/anchors", name: "admin", needs: access.AnchorsManage, handler: anchorTargets},
 		{method: post, path: "purpose", name: "purpose", needs: access.LogRead, handler: setPurpose},
 	}
 }

@@ -17,6 +17,12 @@ func examples(h *house) map[string][]string {
 	return map[string][]string{
 		"home":   {""},
 		"signin": {"signin", "signin?next=search"},
+
+		"reports":     {"reports", "reports?from=2024-01&to=2026-12&past=30", "reports?product=nothing"},
+		"due":         {"due", "due?state=breached&state=met&within=30&zone=America%2FNew_York", "due?id=us.adverse-action.notice"},
+		"findings":    {"findings", "findings?rule=payment-parts&severity=high"},
+		"examination": {"examination", "examination?seed=6+1+3&count=5&exam=exam-1"},
+		"admin":       {"admin"},
 	}
 }
 
