@@ -26,6 +26,7 @@ var (
 	errMissing     = &fault{http.StatusNotFound, "missing"}
 	errForm        = &fault{http.StatusBadRequest, "form"}
 	errPurpose     = &fault{http.StatusBadRequest, "purpose"}
+	errTooMany     = &fault{http.StatusUnprocessableEntity, "many"}
 	errBusy        = &fault{http.StatusServiceUnavailable, "busy"}
 	errRate        = &fault{http.StatusTooManyRequests, "rate"}
 	errLie         = &fault{http.StatusInternalServerError, "lie"}

@@ -9,8 +9,8 @@ import (
 	"github.com/lendlog/lendlog/ledger/access"
 )
 
-// A page is one way into the console. Its template is templates/<name>.html, and
-// its words begin with its name.
+// A page is one way into the console. Its template, if it has one, is
+// templates/<name>.html, and its words begin with its name.
 type page struct {
 	method string // "" is GET
 	path   string // below /console/, as of http.ServeMux
@@ -31,13 +31,16 @@ func pages() []page {
 		{path: "signin", name: "signin", needs: access.Public, handler: signIn},
 		{method: post, path: "signin", name: "signin", needs: access.Public, handler: enter},
 		{method: post, path: "signout", name: "signout", needs: access.Public, handler: signOut},
+		{path: "search", name: "search", needs: access.RecordsSearch, nav: true, handler: showSearch},
+		{method: post, path: "search", name: "search", needs: access.RecordsSearch, handler: postSearch},
+		{path: "search/export", name: "export", needs: access.RecordsExport, handler: exportSearch},
 		{path: "records/{index}", name: "record", needs: access.LogRead, handler: showRecord},
 		{method: post, path: "records/{index}/open", name: "record", needs: access.RecordsRead, handler: openSealed},
-		{path: "records/{index}/evidence", name: "evidence", needs: access.LogRead, handler: recordEvidence},
+		{path: "records/{index}/evidence", name: "record-evidence", needs: access.LogRead, handler: recordEvidence},
 		{path: "subjects/{kind}/{id}", name: "timeline", needs: access.RecordsRead, handler: showSubject},
-		{path: "subjects/{kind}/{id}/evidence", name: "evidence", needs: access.RecordsRead, handler: subjectEvidence},
+		{path: "subjects/{kind}/{id}/evidence", name: "subject-evidence", needs: access.RecordsRead, handler: subjectEvidence},
 		{path: "reports", name: "reports", needs: access.StatsRead, nav: true, handler: showReports},
-		{path: "reports/{figure}", name: "reports", needs: access.StatsRead, handler: figureCSV},
+		{path: "reports/{figure}", name: "figure", needs: access.StatsRead, handler: figureCSV},
 		{path: "due", name: "due", needs: access.RecordsRead, nav: true, handler: showDue},
 		{path: "findings", name: "findings", needs: access.RecordsRead, nav: true, handler: showFindings},
 		{path: "examination", name: "examination", needs: access.RecordsExport, nav: true, handler: showExamination},

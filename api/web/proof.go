@@ -3,8 +3,6 @@
 package web
 
 import (
-	"encoding/hex"
-
 	"github.com/lendlog/lendlog/ledger/proof"
 	"github.com/lendlog/lendlog/ledger/tree"
 )
@@ -54,7 +52,7 @@ func (v *visit) prove(trust *proof.Trust, e *proof.Evidence) proofPanel {
 	first := e.Records[0]
 	leaf := tree.LeafHash(first.Entry)
 	p := proofPanel{
-		Bytes: len(first.Entry), Leaf: hex.EncodeToString(leaf[:]), Leaf64: base64Of(leaf), Index: first.Index,
+		Bytes: len(first.Entry), Leaf: leafOf(first.Entry), Leaf64: base64Of(leaf), Index: first.Index,
 		Note: string(e.Checkpoint), Cosigns: len(e.Witnessed), Anchors: len(e.Anchored),
 	}
 	for _, h := range first.Proof {

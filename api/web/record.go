@@ -274,3 +274,9 @@ func (p *recordPage) Pretty() string {
 }
 
 func base64Of(h tree.Hash) string { return base64.StdEncoding.EncodeToString(h[:]) }
+
+// leafOf is the hash of an entry, in hexadecimal.
+func leafOf(entry []byte) string {
+	h := tree.LeafHash(entry)
+	return hex.EncodeToString(h[:])
+}

@@ -63,14 +63,15 @@ func (c *Console) parse() (templates, error) {
 // funcs are what templates may call.
 func (c *Console) funcs(lang string, texts words) template.FuncMap {
 	return template.FuncMap{
-		"t":       texts.say, // a text: t "search.found" "n" .Count
-		"url":     func(parts ...any) string { return c.URL(fmt.Sprint(parts...)) },
-		"subject": func(subject string) string { return c.subjectURL(subject) },
-		"asset":   func(name string) (string, error) { return c.asset(name) },
-		"number":  grouped,
-		"day":     func(t time.Time) string { return day(lang, t) },
-		"moment":  func(t time.Time) string { return moment(lang, t) },
-		"iso":     func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+		"t":         texts.say, // a text: t "search.found" "n" .Count
+		"url":       func(parts ...any) string { return c.URL(fmt.Sprint(parts...)) },
+		"subject":   func(subject string) string { return c.subjectURL(subject) },
+		"asset":     func(name string) (string, error) { return c.asset(name) },
+		"captioned": func(caption string, rows []foundRow) captioned { return captioned{caption, rows} },
+		"number":    grouped,
+		"day":       func(t time.Time) string { return day(lang, t) },
+		"moment":    func(t time.Time) string { return moment(lang, t) },
+		"iso":       func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 	}
 }
 

@@ -50,6 +50,9 @@ type Console struct {
 	assets    *assets
 	handler   http.Handler
 
+	kept   keptSearches
+	leaves leaves
+
 	dialling sync.Mutex // guards client
 	client   *client.Client
 }

@@ -74,9 +74,11 @@ func (h *house) fill(loans int) *house {
 	if err != nil {
 		h.t.Fatal(err)
 	}
+	var events []ledgertest.Event
 	for e := range book.Events() {
-		h.submit(string(e.Document))
+		events = append(events, ledgertest.Event{Document: e.Document, Submitter: ledger.Local})
 	}
+	h.ledger.Submit(events...)
 	return h
 }
 
@@ -174,7 +176,7 @@ func (p shownPage) want(t testing.TB, code int, texts ...string) shownPage {
 	}
 	for _, text := range texts {
 		if !strings.Contains(p.body, text) {
-			t.Errorf("%s does not say %q:\n%s", p.path, text, p.body)
+			t.Errorf("%s does not say %q:\n%.4000s", p.path, text, p.body)
 		}
 	}
 	return p
