@@ -84,6 +84,7 @@ type Server struct {
 	stats   statistics
 
 	searches searches
+	looks    looks
 
 	stop     sync.Once
 	stopping chan struct{} // closed when intake ends
@@ -116,7 +117,7 @@ func New(conf Config) (*Server, error) {
 	}
 	s := &Server{
 		conf: conf, ledger: conf.Ledger, log: conf.Logger, metrics: m, stopping: make(chan struct{}),
-		limits: *conf.limits, gates: newGates(*conf.limits),
+		limits: *conf.limits, gates: newGates(*conf.limits), looks: looks{window: conf.limits.look},
 	}
 	if err := s.mount(); err != nil {
 		return nil, err

@@ -59,6 +59,9 @@ func (s *Server) getDue(c *call) error {
 			return table.Collect(q, s.ledger.Stories(ctx, head, table, nil))
 		})
 	}
+	if err == nil {
+		err = s.opensDue(c, report)
+	}
 	if err != nil {
 		return err
 	}
