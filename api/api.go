@@ -89,6 +89,7 @@ type Server struct {
 	findings shelf[*rule.Survey]
 
 	searches searches
+	looks    looks
 
 	stop     sync.Once
 	stopping chan struct{} // closed when intake ends
@@ -121,7 +122,7 @@ func New(conf Config) (*Server, error) {
 	}
 	s := &Server{
 		conf: conf, ledger: conf.Ledger, log: conf.Logger, metrics: m, stopping: make(chan struct{}),
-		limits: *conf.limits, gates: newGates(*conf.limits),
+		limits: *conf.limits, gates: newGates(*conf.limits), looks: looks{window: conf.limits.look},
 	}
 	if err := s.mount(); err != nil {
 		return nil, err

@@ -23,6 +23,9 @@ func (s *Server) getSubjectEvidence(c *call) error {
 		}
 	}
 	e, err := s.ledger.ProveSubject(c.ctx(), kind, id, among(pointers))
+	if err == nil {
+		err = s.opensEvidence(c, e)
+	}
 	if err != nil {
 		return err
 	}

@@ -52,7 +52,7 @@ func (s *Server) getDue(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.due(judged.answer, judged.head)
+	return s.owes(c, judged.answer, judged.head)
 }
 
 // dueOf answers what one subject owes.
@@ -67,11 +67,14 @@ func (s *Server) dueOf(c *call, table *due.Table, q due.Query, subject string) e
 	if err != nil {
 		return err
 	}
-	return c.due(report, head)
+	return s.owes(c, report, head)
 }
 
-// due answers with what is owed under a checkpoint.
-func (c *call) due(report *due.Report, head ledger.Head) error {
+// owes answers with what is owed under a checkpoint.
+func (s *Server) owes(c *call, report *due.Report, head ledger.Head) error {
+	if err := s.opensDue(c, report); err != nil {
+		return err
+	}
 	return c.json(http.StatusOK, struct {
 		*due.Report
 		Size       int64  `json:"size"`
@@ -115,11 +118,13 @@ func dueQuery(c *call, table *due.Table) (q due.Query, err error) {
 		}
 		q.Obligation = id
 	}
-	limit, err := c.number("limit", 1, duePage)
+	limit, err := c.number("limit", 0, duePage)
 	if err == nil && limit > dueMax {
 		err = badRequest("the query parameter limit is at most %d", dueMax)
 	}
-	q.Limit = int(limit)
+	if q.Limit = int(limit); limit == 0 {
+		q.Limit = due.None
+	}
 	return q, err
 }
 

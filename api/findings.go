@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"github.com/lendlog/lendlog/ledger"
+	"github.com/lendlog/lendlog/ledger/look"
 	"github.com/lendlog/lendlog/ledger/rule"
 )
 
@@ -40,9 +41,17 @@ func (s *Server) listFindings(c *call) error {
 	if err != nil {
 		return err
 	}
+	shown := found.answer.Of(id, int(limit))
+	var indexes []int64
+	for _, f := range shown.Findings {
+		indexes = append(indexes, f.Records...)
+	}
+	if err := s.opens(c, look.Read, indexes...); err != nil {
+		return err
+	}
 	return c.json(http.StatusOK, struct {
 		rule.Survey
 		Size       int64  `json:"size"`
 		Checkpoint string `json:"checkpoint"`
-	}{found.answer.Of(id, int(limit)), found.head.Size, string(found.head.Note)})
+	}{shown, found.head.Size, string(found.head.Note)})
 }

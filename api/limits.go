@@ -37,6 +37,7 @@ type limits struct {
 	scan      time.Duration // to scan the whole ledger
 	heartbeat time.Duration // between signs of life to a follower
 	linger    time.Duration // for the client of a stream to close after its end
+	look      time.Duration // in which the same look is recorded once
 }
 
 var defaultLimits = limits{
@@ -50,6 +51,7 @@ var defaultLimits = limits{
 	scan:      10 * time.Minute,
 	heartbeat: 10 * time.Second,
 	linger:    2 * time.Second,
+	look:      10 * time.Minute,
 }
 
 // maxHeader bounds the headers of a request in bytes. Parsed they may take

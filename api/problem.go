@@ -110,11 +110,14 @@ type fieldError struct {
 // does not know is internal and shows nothing.
 func problemOf(err error) *problem {
 	var f *fault
+	var look *unrecorded
 	var violations record.Violations
 	var schema schemaError
 	var conflict *ledger.ConflictError
 	var filter *index.FilterError
 	switch {
+	case errors.As(err, &look):
+		return problemOfLook(look)
 	case errors.As(err, &f):
 		p := newProblem(f.kind, f.detail)
 		p.header = f.header
@@ -194,7 +197,7 @@ func isGone(err error) bool {
 // it is ready is told why not.
 func isDefect(err error) bool {
 	var f *fault
-	if errors.Is(err, errStopping) || errors.Is(err, ledger.ErrUnwitnessed) || errors.As(err, &f) && f.kind == kindNotReady {
+	if errors.Is(err, errStopping) || errors.Is(err, ledger.ErrNoLooks) || errors.Is(err, ledger.ErrUnwitnessed) || errors.As(err, &f) && f.kind == kindNotReady {
 		return false
 	}
 	return problemOf(err).Status >= http.StatusInternalServerError

@@ -15,6 +15,7 @@ import (
 	"github.com/lendlog/lendlog/ledger"
 	"github.com/lendlog/lendlog/ledger/access"
 	"github.com/lendlog/lendlog/ledger/canon"
+	"github.com/lendlog/lendlog/ledger/look"
 	"github.com/lendlog/lendlog/ledger/proof"
 	"github.com/lendlog/lendlog/ledger/tree"
 )
@@ -96,6 +97,9 @@ func (s *Server) getRecord(c *call) error {
 	// A record never changes but for what is erased of it. A client may keep
 	// it, but has to ask whether it is still to be read.
 	c.Header("Cache-Control", "private, no-cache")
+	if err := s.opens(c, look.Read, index); err != nil {
+		return err
+	}
 	if c.unchanged(recordTag(r)) {
 		return nil
 	}
@@ -188,6 +192,9 @@ func (s *Server) getEvidence(c *call) error {
 		return err
 	}
 	e, err := s.ledger.Prove(c.ctx(), index, disclose)
+	if err == nil {
+		err = s.opensEvidence(c, e)
+	}
 	if err != nil {
 		return err
 	}
@@ -277,6 +284,13 @@ func (s *Server) getSubject(c *call) error {
 		Checkpoint string   `json:"checkpoint"`
 		Records    []string `json:"records"`
 	}{step.Subject, step.Count, size, string(step.Note), []string{}})
+	if err != nil {
+		return err
+	}
+	shown, err := s.ledger.IndexesOf(c.ctx(), kind, id, from, left)
+	if err == nil {
+		err = s.opens(c, look.Read, shown...)
+	}
 	if err != nil {
 		return err
 	}

@@ -59,6 +59,9 @@ func (s *Server) routes() []route {
 		{get, "/v1/access/grants", "listGrants", access.AccessManage, nil, read(s.listGrants)},
 		{post, "/v1/access/grants", "postGrant", access.AccessManage, nil, read(s.postGrant)},
 		{post, "/v1/access/grants/:id/revoke", "revokeGrant", access.AccessManage, nil, read(s.revokeGrant)},
+		{get, "/v1/access/looks", "getLooks", access.RecordsRead, looking, s.gates.bulk.through(s.getLooks)},
+		{post, "/v1/access/looks", "postLooks", access.RecordsRead, nil, s.gates.bulk.through(s.postLooks)},
+		{post, "/v1/access/exports", "postExport", access.RecordsExport, nil, read(s.postExport)},
 		{get, "/v1/schemas/:hash", "getSchema", access.TypesRead, nil, read(s.getSchema)},
 
 		{get, "/log/checkpoint", "logCheckpoint", access.Public, nil, read(s.logCheckpoint)},

@@ -209,6 +209,9 @@ func (s *Server) answerSearch(c *call, q ledger.Query) error {
 	if err != nil {
 		return err
 	}
+	if err := s.opensFound(c, q.Filter, page.Indexes); err != nil {
+		return err
+	}
 	head, err := encode(struct {
 		Size       int64     `json:"size"`
 		Root       tree.Hash `json:"root"`

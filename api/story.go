@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/lendlog/lendlog/ledger"
+	"github.com/lendlog/lendlog/ledger/look"
 	"github.com/lendlog/lendlog/ledger/rule"
 	"github.com/lendlog/lendlog/ledger/story"
 )
@@ -120,6 +121,9 @@ func (s *Server) getFindings(c *call) error {
 		err = c.mayOpen(r)
 	}
 	if err != nil {
+		return err
+	}
+	if err := s.opens(c, look.Read, index); err != nil {
 		return err
 	}
 	d := struct {

@@ -59,7 +59,7 @@ var rules = []struct {
 // hostile bytes and nothing else.
 var pure = []string{
 	"ledger/canon", "ledger/tree", "ledger/mpt", "ledger/replay", "ledger/term", "ledger/record", "ledger/seal", "ledger/proof", "ledger/proof/chain", "ledger/proof/timestamp",
-	"ledger/story", "ledger/rule", "ledger/due", "ledger/stats", "ledger/reconcile", "ledger/hmda", "ledger/lifecycle", "ledger/index", "ledger/export", "ledger/access",
+	"ledger/story", "ledger/rule", "ledger/due", "ledger/stats", "ledger/reconcile", "ledger/hmda", "ledger/lifecycle", "ledger/index", "ledger/export", "ledger/access", "ledger/look", "ledger/borrower",
 	"api/web/chart",
 }
 

@@ -61,6 +61,8 @@ type Client struct {
 	memory    Memory
 	key       access.Key // zero for none
 	keyErr    error      // why what was given is no key
+	purpose   string     // of looks; "" for none
+	caseID    string     // for which it is looked; "" for none
 	retries   int
 	stall     time.Duration // after which a silent stream is given up
 	sleep     func(context.Context, time.Duration) error
@@ -97,6 +99,16 @@ func WithHTTPClient(h *http.Client) Option { return func(c *Client) { c.http = h
 func WithKey(key string) Option {
 	return func(c *Client) { c.key, c.keyErr = access.ParseKey(key) }
 }
+
+// WithPurpose says with every request what is looked for, by a code such as
+// complaint or audit; see [Purpose]. The default is to say nothing, which a ledger
+// that demands keys records as unstated.
+func WithPurpose(code string) Option { return func(c *Client) { c.purpose = code } }
+
+// WithCase says with every request that it is made for a restricted case, by its
+// id: looks are then recorded in the case, and nowhere else. It takes a key that
+// may see restricted records.
+func WithCase(id string) Option { return func(c *Client) { c.caseID = id } }
 
 // WithRetries sets how many times in a row a request is tried again that
 // failed without an answer or with one that says to come back. The default is
@@ -168,6 +180,9 @@ func isLoopback(host string) bool {
 	addr, err := netip.ParseAddr(host)
 	return err == nil && addr.IsLoopback() || strings.EqualFold(host, "localhost")
 }
+
+// HasKey reports whether the client shows a key.
+func (c *Client) HasKey() bool { return !c.key.IsZero() }
 
 // Close lets go of connections that are not in use. A client may be used again
 // after it, and need not be closed.

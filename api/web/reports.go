@@ -121,7 +121,7 @@ func (v *visit) report() (*reportsPage, error) {
 		return nil, err
 	}
 	asOf := endOfDay(time.Now())
-	owed, err := l.Due(ctx, due.Query{AsOf: asOf, Limit: 1}, "")
+	owed, err := l.Due(ctx, due.Query{AsOf: asOf, Limit: due.None}, "")
 	if err != nil {
 		return nil, err
 	}

@@ -23,9 +23,13 @@ type Query struct {
 	// Within, unless nil, leaves out of the list what is due more than so many
 	// days after AsOf.
 	Within *int
-	// Limit is how many items are listed at most, the most urgent; 0 for all.
+	// Limit is how many items are listed at most, the most urgent; 0 for all, and
+	// None for none.
 	Limit int
 }
+
+// None is the limit of a query that counts only.
+const None = -1
 
 // A Report says what is owed.
 type Report struct {
@@ -66,7 +70,9 @@ func (t *Table) Collect(q Query, stories iter.Seq2[*story.Story, error]) (*Repor
 			r.count(item)
 			if q.lists(item) {
 				r.Matched++
-				r.Items = append(r.Items, item)
+				if q.Limit != None {
+					r.Items = append(r.Items, item)
+				}
 			}
 		}
 		// What does not fit is dropped now and then, so that memory does not

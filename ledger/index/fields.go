@@ -5,6 +5,8 @@ package index
 import (
 	"slices"
 	"strings"
+
+	"github.com/lendlog/lendlog/ledger/record"
 )
 
 // Fields returns the names of the fields that the filter asks for, in their
@@ -43,4 +45,28 @@ func (f *Filter) Subject() (subject string, ok bool) {
 		}
 	}
 	return "", false
+}
+
+// Named returns the subjects and persons that the filter names, as <kind>/<id>:
+// file/A of subject=file/A, party/P of party=P and staff/S of officer=S.
+func (f *Filter) Named() []string {
+	var names []string
+	for i := range f.terms {
+		prefix := ""
+		switch t := &f.terms[i]; {
+		case t.not:
+			continue
+		case t.kind == fieldSubject:
+		case t.kind == fieldParty:
+			prefix = record.GroupParty + "/"
+		case t.kind == fieldOfficer:
+			prefix = record.GroupStaff + "/"
+		default:
+			continue
+		}
+		for _, v := range f.terms[i].values {
+			names = append(names, prefix+v)
+		}
+	}
+	return names
 }

@@ -25,6 +25,8 @@ const (
 	TypeOverridden       = "org.lendlog.witness.overridden.v1"
 	TypeRoleGranted      = "org.lendlog.role.granted.v1"
 	TypeRoleRevoked      = "org.lendlog.role.revoked.v1"
+	TypeAccessOccurred   = "org.lendlog.access.occurred.v2"
+	TypeCaseAccessed     = "org.lendlog.case.accessed.v2"
 	TypeAnchorFinal      = "org.lendlog.anchor.final.v1"
 	TypeChainObserved    = "org.lendlog.chain.observed.v1"
 	TypeRestricted       = "org.lendlog.restricted.v1"
