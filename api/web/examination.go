@@ -116,7 +116,7 @@ func (v *visit) requests(l *client.Client) ([]requestItem, error) {
 		}
 		if one, ok := found.Story(); ok {
 			item.At = one.Time
-			item.Authority, item.Content = one.Text("authority"), one.Text("content")
+			item.Authority, item.Content = stated(one.Data, "authority"), stated(one.Data, "content")
 		}
 		if items = append(items, item); len(items) == requestsListed {
 			break

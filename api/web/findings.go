@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/lendlog/lendlog/api/client"
+	"github.com/lendlog/lendlog/ledger/canon"
 	"github.com/lendlog/lendlog/ledger/due"
 	"github.com/lendlog/lendlog/ledger/rule"
 )
@@ -127,7 +128,7 @@ func (v *visit) audits(l *client.Client, severity string) ([]auditItem, error) {
 		}
 		if one, ok := found.Story(); ok {
 			item.At = one.Time
-			item.Name, item.Severity = one.Text("name"), one.Text("severity")
+			item.Name, item.Severity = stated(one.Data, "name"), stated(one.Data, "severity")
 		}
 		if items = append(items, item); len(items) == auditsListed {
 			break
@@ -143,4 +144,10 @@ func (v *visit) audits(l *client.Client, severity string) ([]auditItem, error) {
 		}
 	}
 	return items, nil
+}
+
+// stated is a text of the data as it was submitted, "" where there is none.
+func stated(data canon.Value, name string) string {
+	v, _ := data.Get(name)
+	return v.Str
 }

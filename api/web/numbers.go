@@ -18,8 +18,10 @@ func (v *visit) Named(kind, code string) string {
 	case stats.Other:
 		return v.say("reports.other")
 	}
-	if text, ok := v.texts[v.lang]["reports."+kind+"."+code]; ok {
-		return text
+	for _, name := range []string{"reports." + kind + "." + code, kind + "." + code} {
+		if text, ok := v.texts[v.lang][name]; ok {
+			return text
+		}
 	}
 	return code
 }

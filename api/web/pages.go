@@ -43,6 +43,8 @@ func pages() []page {
 		{path: "reports/{figure}", name: "figure", needs: access.StatsRead, handler: figureCSV},
 		{path: "due", name: "due", needs: access.RecordsRead, nav: true, handler: showDue},
 		{path: "findings", name: "findings", needs: access.RecordsRead, nav: true, handler: showFindings},
+		{path: "looks", name: "looks", needs: access.RecordsRead, nav: true, handler: showLooks},
+		{method: post, path: "looks", name: "looks", needs: access.RecordsRead, handler: looksAt},
 		{path: "examination", name: "examination", needs: access.RecordsExport, nav: true, handler: showExamination},
 		{method: post, path: "examination/notes", name: "examination", needs: access.RecordsSubmit, handler: takeNote},
 		{method: post, path: "examination/bundle", name: "examination", needs: access.RecordsExport, handler: sampleBundle},

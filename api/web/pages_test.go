@@ -34,6 +34,7 @@ func examples(h *house) map[string][]string {
 		"due":         {"due", "due?state=breached&state=met&within=30&zone=America%2FNew_York", "due?id=us.adverse-action.notice"},
 		"findings":    {"findings", "findings?rule=payment-parts&severity=high"},
 		"examination": {"examination", "examination?seed=6+1+3&count=5&exam=exam-1"},
+		"looks":       {"looks", "looks?subject=" + url.QueryEscape(subject) + "&from=2026-01-01"},
 		"admin":       {"admin"},
 	}
 }

@@ -4,7 +4,6 @@ package web
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -38,7 +37,7 @@ type basis struct {
 }
 
 func newBasis(cp client.Checkpoint, command ...string) basis {
-	return basis{cp.Size, fmt.Sprintf("%x", cp.Root), shellLine(command...)}
+	return basis{cp.Size, cp.Root.String(), shellLine(command...)}
 }
 
 // shellLine writes a command as a shell reads it.
