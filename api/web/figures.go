@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"html/template"
 	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -130,9 +131,10 @@ func (d *drawer) waits() figure {
 	}
 	unit, name := unitOf(longest)
 	months := span(slices.Collect(maps.Keys(r.ByMonth)))
-	data := chart.Data{By: d.say("reports.month"), Unit: d.say("reports.unit." + name), Rows: d.monthNames(months), Series: []chart.Series{
-		{Name: d.say("reports.waits.median"), Format: tenths},
-		{Name: d.say("reports.waits.p90"), Format: tenths},
+	lasting := func(x float64) string { return d.lasting(int64(math.Round(x * unit))) }
+	data := chart.Data{By: d.say("reports.month"), Unit: d.say("reports.unit." + name), Axis: plain, Rows: d.monthNames(months), Series: []chart.Series{
+		{Name: d.say("reports.waits.median"), Format: lasting},
+		{Name: d.say("reports.waits.p90"), Format: lasting},
 		{Name: d.say("reports.waits.n"), Plain: true},
 	}}
 	for _, month := range months {

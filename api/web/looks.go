@@ -121,6 +121,22 @@ func (v *visit) letIn(l *client.Client) (items []grantItem, err error) {
 	return items, nil
 }
 
+// Looks are the looks of the page. One at many subjects has a record in the chain
+// of each, and is one here.
+func (p *looksPage) Looks() (all []*look.Done) {
+	byID := map[string]*look.Done{}
+	for _, d := range p.Looked.Looks {
+		if one := byID[d.Look]; one != nil && d.Look != "" {
+			one.Records, one.Count = one.Records.With(d.Records), one.Count+d.Count
+			continue
+		}
+		one := *d
+		byID[d.Look] = &one
+		all = append(all, &one)
+	}
+	return all
+}
+
 // Opened are the records that a look was at: numbers and ranges, the first ones.
 func (p *looksPage) Opened(d *look.Done) string {
 	if len(d.Records) > spansShown {

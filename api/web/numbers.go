@@ -3,6 +3,7 @@
 package web
 
 import (
+	"math"
 	"strconv"
 	"strings"
 
@@ -80,5 +81,5 @@ func (v *visit) lasting(seconds int64) string {
 	return strings.Join(parts, " ")
 }
 
-// tenths writes a number to one place.
-func tenths(x float64) string { return strconv.FormatFloat(x, 'f', 1, 64) }
+// plain writes a number with as many places as it has, up to one.
+func plain(x float64) string { return strconv.FormatFloat(math.Round(10*x)/10, 'f', -1, 64) }

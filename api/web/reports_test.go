@@ -16,8 +16,8 @@ import (
 	"github.com/lendlog/lendlog/ledger/access"
 )
 
-// event is one on a subject, by its type and data.
-func event(id, typ, subject, at, data string) string {
+// eventAt is one on a subject, by its type and data.
+func eventAt(id, typ, subject, at, data string) string {
 	return fmt.Sprintf(`{"specversion":"1.0","id":%q,"source":"urn:lender:x","type":"org.lendlog.%s.v1","subject":%q,"time":%q,"data":%s}`, id, typ, subject, at, data)
 }
 
@@ -27,8 +27,8 @@ func (h *house) lend() *house {
 	for i, product := range []string{"card", "card", "personal", "personal"} {
 		file := fmt.Sprintf("file/L%d", i)
 		month := []string{"01", "02"}[i%2]
-		h.submit(event(fmt.Sprintf("a%d", i), "application.received", file, "2026-"+month+"-01T10:00:00Z", fmt.Sprintf(`{"applicationId":"A%d","product":%q}`, i, product)))
-		h.submit(event(fmt.Sprintf("d%d", i), "decision.made", file, "2026-"+month+"-03T22:00:00Z", fmt.Sprintf(`{"outcome":%q,"reasonCodes":["debt-to-income"]}`, []string{"declined", "approved"}[i/2])))
+		h.submit(eventAt(fmt.Sprintf("a%d", i), "application.received", file, "2026-"+month+"-01T10:00:00Z", fmt.Sprintf(`{"applicationId":"A%d","product":%q}`, i, product)))
+		h.submit(eventAt(fmt.Sprintf("d%d", i), "decision.made", file, "2026-"+month+"-03T22:00:00Z", fmt.Sprintf(`{"outcome":%q,"reasonCodes":["debt-to-income"]}`, []string{"declined", "approved"}[i/2])))
 	}
 	return h
 }
@@ -94,8 +94,8 @@ func TestDue(t *testing.T) {
 
 func TestFindings(t *testing.T) {
 	h := newHouse(t, true)
-	h.submit(event("p", "payment.received", "file/P<script>", "2026-03-01T10:00:00Z", `{"amount":{"amount":"10","currency":"EUR"},"principal":{"amount":"7","currency":"EUR"},"interest":{"amount":"2","currency":"EUR"}}`))
-	h.submit(event("f", "finding.raised", "case/audit-1", "2026-03-01T10:00:00Z", `{"name":"<script>alert(1)</script>","severity":"high","dueAt":"2026-04-01"}`))
+	h.submit(eventAt("p", "payment.received", "file/P<script>", "2026-03-01T10:00:00Z", `{"amount":{"amount":"10","currency":"EUR"},"principal":{"amount":"7","currency":"EUR"},"interest":{"amount":"2","currency":"EUR"}}`))
+	h.submit(eventAt("f", "finding.raised", "case/audit-1", "2026-03-01T10:00:00Z", `{"name":"<script>alert(1)</script>","severity":"high","dueAt":"2026-04-01"}`))
 	b := h.as(access.Compliance)
 	got := b.get("findings").want(t, http.StatusOK, "The parts of a payment are the payment", "the parts add up to 9 EUR", "subjects/file/P%3Cscript%3E", "&lt;script&gt;alert", "overdue", "high")
 	if strings.Contains(got.body, "<script>") {
@@ -112,7 +112,7 @@ func TestFindings(t *testing.T) {
 // A sample is the one that its seed draws, with the findings that were made of it.
 func TestExamination(t *testing.T) {
 	h := newHouse(t, true).lend()
-	h.submit(event("r", "requirement.received", "case/bafin-7", "2026-03-01T10:00:00Z", `{"authority":"BaFin","content":"All declines of May.","dueAt":"2026-04-01"}`))
+	h.submit(eventAt("r", "requirement.received", "case/bafin-7", "2026-03-01T10:00:00Z", `{"authority":"BaFin","content":"All declines of May.","dueAt":"2026-04-01"}`))
 	kept := string(h.ledger.Head().Note)
 	h.lendMore(3)
 	b := h.as(access.Compliance)
@@ -154,7 +154,7 @@ func TestExamination(t *testing.T) {
 func (h *house) lendMore(n int) {
 	h.t.Helper()
 	for i := range n {
-		h.submit(event(fmt.Sprintf("more-%d", i), "decision.made", fmt.Sprintf("file/M%d", i), "2026-03-03T22:00:00Z", `{"outcome":"approved"}`))
+		h.submit(eventAt(fmt.Sprintf("more-%d", i), "decision.made", fmt.Sprintf("file/M%d", i), "2026-03-03T22:00:00Z", `{"outcome":"approved"}`))
 	}
 }
 

@@ -28,6 +28,7 @@ type Data struct {
 	Unit   string // of the numbers; "" where the title says it
 	Rows   []string
 	Series []Series
+	Axis   func(float64) string // writes the numbers of the axis; nil as the first series does
 }
 
 // A Series is one number for each row.
@@ -59,6 +60,14 @@ func (s *Series) at(row int) float64 {
 		return None
 	}
 	return s.Values[row]
+}
+
+// tick writes a number of the axis.
+func (d *Data) tick(v float64) string {
+	if d.Axis != nil {
+		return d.Axis(v)
+	}
+	return d.Series[0].format(v)
 }
 
 // empty reports whether there is nothing to draw.

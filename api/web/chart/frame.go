@@ -23,10 +23,10 @@ func (w *drawing) axes(d *Data, top, room, most float64, columns bool) frame {
 	ticks := ticksTo(most, d.whole())
 	f := frame{top: top, bottom: top + plotHeight, right: width - room, rows: len(d.Rows), most: ticks[len(ticks)-1]}
 	if d.Unit != "" {
-		w.text(0, top-6, "start", "unit", d.Unit)
+		w.text(0, top-lineStep/2-2, "start", "unit", d.Unit)
 	}
 	for _, t := range ticks {
-		f.left = math.Max(f.left, textWidth(d.Series[0].format(t)))
+		f.left = math.Max(f.left, textWidth(d.tick(t)))
 	}
 	f.left = math.Min(f.left+8, width/2)
 	if f.inset = 6; columns {
@@ -38,7 +38,7 @@ func (w *drawing) axes(d *Data, top, room, most float64, columns bool) frame {
 			class = "axis"
 		}
 		w.line(class, f.left, f.y(t), f.right, f.y(t))
-		w.text(f.left-6, f.y(t)+4.5, "end", "tick", d.Series[0].format(t))
+		w.text(f.left-6, f.y(t)+4.5, "end", "tick", d.tick(t))
 	}
 	w.rowLabels(d, f)
 	return f
@@ -55,9 +55,14 @@ func (w *drawing) rowLabels(d *Data, f frame) {
 	if f.rows > 1 {
 		stride = max(1, int(math.Ceil((wide+12)/(f.x(1)-f.x(0)))))
 	}
+	free := math.Inf(1) // to the right of this there is a label
 	for i := f.rows - 1; i >= 0; i -= stride {
 		// The outer ones stay within the picture.
 		x := math.Max(wide/2, math.Min(f.x(i), width-wide/2))
+		if x+wide/2+8 > free {
+			continue
+		}
+		free = x - wide/2
 		w.line("axis", f.x(i), f.bottom, f.x(i), f.bottom+4)
 		w.text(x, f.bottom+lineStep, "middle", "tick", d.Rows[i])
 	}

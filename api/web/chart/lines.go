@@ -24,11 +24,11 @@ func drawLines(d Data, steps bool) template.HTML {
 	}
 	top := fontSize
 	if d.Unit != "" {
-		top += lineStep / 2
+		top += lineStep
 	}
 	room, most := 8.0, 0.0
 	for i := range d.Series {
-		room = math.Max(room, textWidth(d.Series[i].Name)+10)
+		room = math.Max(room, 1.1*textWidth(d.Series[i].Name)+10) // in bold
 		for row := range d.Rows {
 			most = math.Max(most, above(d.Series[i].at(row)))
 		}
@@ -45,7 +45,7 @@ func drawLines(d Data, steps bool) template.HTML {
 		}
 	}
 	for i, y := range spread(heights, f.top, f.bottom) {
-		name := cut(d.Series[names[i]].Name, room-10)
+		name := cut(d.Series[names[i]].Name, room-8)
 		body.text(f.right+6, y+4.5, "start", "label t"+string(rune('0'+names[i]%colours)), name)
 	}
 	w := begin(&d, f.height())

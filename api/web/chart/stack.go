@@ -22,10 +22,13 @@ func Stack(d Data) template.HTML {
 		most = math.Max(most, sum)
 	}
 	body := &drawing{}
-	body.define(d.ID, len(d.Series))
-	top := body.legend(&d)
+	top := fontSize
+	if len(d.Series) > 1 {
+		body.define(d.ID, len(d.Series))
+		top = body.legend(&d)
+	}
 	if d.Unit != "" {
-		top += lineStep / 2
+		top += lineStep
 	}
 	f := body.axes(&d, top, 4, most, true)
 	wide := math.Max(1, math.Min(28, 1.5*f.inset))
