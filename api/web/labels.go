@@ -4,6 +4,7 @@ package web
 
 import (
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -63,8 +64,7 @@ func (l labels) text(member string, v canon.Value) string {
 	case canon.String:
 		return l.word(member, v.Str)
 	case canon.Int:
-		s := canon.Number(v.Int)
-		if word := l.Words[member][string(s.Bytes())]; word != "" {
+		if word := l.Words[member][strconv.FormatInt(v.Int, 10)]; word != "" {
 			return word
 		}
 		return grouped(v.Int)
@@ -84,6 +84,35 @@ func (l labels) text(member string, v canon.Value) string {
 		return l.object(member, v)
 	}
 	return ""
+}
+
+// full is a value as people read it, whatever it takes.
+func (l labels) full(member string, v canon.Value) string {
+	if text := l.text(member, v); text != "" || v.Kind != canon.Array && v.Kind != canon.Object {
+		return text
+	}
+	var parts []string
+	for _, item := range v.Items {
+		parts = append(parts, l.full(member, item))
+	}
+	for _, m := range v.Members {
+		parts = append(parts, m.Name+" "+l.full(m.Name, m.Value))
+	}
+	separator := ", "
+	if v.Kind == canon.Array {
+		separator = "; "
+	}
+	return strings.Join(parts, separator)
+}
+
+// coded reports whether a value is a word of a code list that has a label.
+func (l labels) coded(member string, v canon.Value) bool {
+	text := v.Str
+	if v.Kind == canon.Int {
+		text = strconv.FormatInt(v.Int, 10)
+	}
+	label := l.Words[member][text]
+	return label != "" && label != text
 }
 
 func (l labels) word(member, s string) string {

@@ -193,15 +193,12 @@ func newMember(l labels, m record.Member) memberRow {
 	return memberRow{Label: l.member(m.Name), Name: m.Name, About: m.Description, Open: m.Open, Group: m.Group}
 }
 
-// say notes the value of a member.
+// say notes the value of a member. Where a label stands for a word of a code list
+// the word is shown too.
 func (m *memberRow) say(l labels, value canon.Value) {
-	raw := string(value.Bytes())
-	m.Known, m.Present, m.Value = true, true, l.text(m.Name, value)
-	switch plain := value.Kind == canon.String && m.Value == value.Str || m.Value == raw; {
-	case m.Value == "":
-		m.Value = raw
-	case !plain:
-		m.Raw = raw
+	m.Known, m.Present, m.Value = true, true, l.full(m.Name, value)
+	if value.Kind != canon.Array && value.Kind != canon.Object && l.coded(m.Name, value) {
+		m.Raw = string(value.Bytes())
 	}
 }
 

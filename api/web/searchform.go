@@ -4,6 +4,7 @@ package web
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/lendlog/lendlog/api/client"
@@ -79,35 +80,33 @@ func formFilter(form url.Values) string {
 // are search.example.<Name>.
 type example struct{ Name, Value string }
 
-// examples are of the newest records, which are shown below them.
+// examples are of the newest decision and what belongs to every ledger; below them
+// are the newest records.
 func (v *visit) examples(c *client.Client, p *searchPage) error {
-	page, err := c.OpenSearchPage(v.ctx(), client.Search{}, "", searchRows)
+	newest, err := c.OpenSearchPage(v.ctx(), client.Search{}, "", recentRows)
 	if err != nil {
 		return err
 	}
-	seen := map[string]bool{}
-	add := func(name, value string) {
-		if value != "" && !seen[name] {
-			seen[name] = true
-			p.Examples = append(p.Examples, example{name, value})
+	for _, r := range newest.Records {
+		p.Recent = append(p.Recent, v.foundRow(r))
+	}
+	decision, err := v.first(c, "type=decision.made")
+	if err != nil {
+		return err
+	}
+	if decision != nil && decision.Event != nil {
+		e := decision.Event
+		p.Examples = []example{
+			{"subject", e.Subject}, {"event", e.ID}, {"party", "party=" + quoted(e.Party)}, {"hash", leafOf(decision.Entry)}, {"month", "time=" + e.Time[:7]},
+		}
+		if e.Party == "" {
+			p.Examples = slices.Delete(p.Examples, 2, 3)
 		}
 	}
-	for _, r := range page.Records {
-		if len(p.Recent) < recentRows {
-			p.Recent = append(p.Recent, v.foundRow(r))
-		}
-		if e := r.Event; e != nil && strings.HasPrefix(e.Subject, "file/") {
-			leaf := leafOf(r.Entry)
-			add("subject", e.Subject)
-			add("event", e.ID)
-			add("party", e.Party)
-			add("hash", leaf)
-			add("month", "time="+r.Leaf.Entry.Time[:min(7, len(r.Leaf.Entry.Time))])
-		}
-	}
-	add("declined", "type=decision.made outcome=declined")
-	add("payments", "type=payment.received")
-	add("corrected", "type=record.corrected,record.voided")
+	p.Examples = append(p.Examples,
+		example{"declined", "type=decision.made outcome=declined"},
+		example{"payments", "type=payment.received"},
+		example{"corrected", "type=record.corrected,record.voided"})
 	return nil
 }
 

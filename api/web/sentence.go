@@ -3,6 +3,7 @@
 package web
 
 import (
+	"cmp"
 	_ "embed"
 	"encoding/json"
 	"fmt"
@@ -17,7 +18,8 @@ import (
 // sentenceFile has for each type what its records say, in each language.
 //
 // In a sentence {name} stands for a member of the data, {on} for the day on which
-// it happened, and {name.first} for the first item of a list. What stands in
+// it happened, {name.first} for the first item of a list, and {name/on} for the
+// first of several that is known. What stands in
 // square brackets is left out where a member in it is not known; where one outside
 // of them is not known, the title of the type stands for the whole sentence.
 //
@@ -95,7 +97,10 @@ func (p phrase) say(of func(member string) string) (string, bool) {
 	for _, part := range p {
 		switch {
 		case part.member != "":
-			v := of(part.member)
+			v := ""
+			for name := range strings.SplitSeq(part.member, "/") {
+				v = cmp.Or(v, of(name))
+			}
 			if v == "" {
 				return "", false
 			}
@@ -134,10 +139,7 @@ func (v *visit) sentence(r *story.Record, schema *record.Schema) string {
 	}
 	text, ok := v.sentences[shortType(r.Type)][v.lang].say(of)
 	if !ok || text == "" {
-		text = labels.Title
-		if text == "" {
-			text = r.Type
-		}
+		text = cmp.Or(labels.Title, r.Type)
 		if on := of("on"); on != "" {
 			text, _ = v.sentences["*"][v.lang].say(func(member string) string {
 				return map[string]string{"title": text, "on": on}[member]

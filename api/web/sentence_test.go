@@ -71,7 +71,7 @@ func TestEveryTypeHasASentence(t *testing.T) {
 func (p phrase) members() (all []string) {
 	for _, part := range p {
 		if part.member != "" {
-			all = append(all, part.member)
+			all = append(all, strings.Split(part.member, "/")...)
 		}
 		all = append(all, part.within.members()...)
 	}

@@ -28,6 +28,7 @@ type house struct {
 	shown  map[access.Role]string // a key of each role; empty of a ledger that demands none
 	url    string
 	log    *strings.Builder
+	filled int // records of synthetic credit files
 }
 
 // newHouse serves a ledger; guarded says that it demands keys.
@@ -78,7 +79,7 @@ func (h *house) fill(loans int) *house {
 	for e := range book.Events() {
 		events = append(events, ledgertest.Event{Document: e.Document, Submitter: ledger.Local})
 	}
-	h.ledger.Submit(events...)
+	h.filled += len(h.ledger.Submit(events...))
 	return h
 }
 
@@ -168,15 +169,24 @@ func (b *browser) do(req *http.Request) shownPage {
 	return shownPage{resp.StatusCode, resp.Header, string(body), strings.TrimPrefix(resp.Request.URL.RequestURI(), root)}
 }
 
+// content is what a page has to say, or all of it where it has no such part.
+func (p shownPage) content() string {
+	_, main, ok := strings.Cut(p.body, "<main")
+	if !ok {
+		main = p.body
+	}
+	return main[:min(len(main), 2000)]
+}
+
 // want fails the test unless a page says all of this.
 func (p shownPage) want(t testing.TB, code int, texts ...string) shownPage {
 	t.Helper()
 	if p.code != code {
-		t.Errorf("%s is answered %d, want %d: %s", p.path, p.code, code, p.body)
+		t.Errorf("%s is answered %d, want %d: %s", p.path, p.code, code, p.content())
 	}
 	for _, text := range texts {
 		if !strings.Contains(p.body, text) {
-			t.Errorf("%s does not say %q:\n%.4000s", p.path, text, p.body)
+			t.Errorf("%s does not say %q:\n%s", p.path, text, p.content())
 		}
 	}
 	return p
