@@ -139,6 +139,16 @@ func TestEmpty(t *testing.T) {
 	}
 }
 
+// The greatest number has the darkest shade, whatever it is, and none a darker one.
+func TestShades(t *testing.T) {
+	for whole := 1.0; whole < 200; whole++ {
+		got := string(Heat(Data{Rows: []string{"a", "b"}, Series: []Series{{Name: "x", Values: []float64{1 / whole, 0.3 / whole}}}}))
+		if strings.Count(got, " h5") != 1 || strings.Count(got, " h2") != 1 {
+			t.Fatalf("1/%v is shaded as %s", whole, got)
+		}
+	}
+}
+
 func TestTicks(t *testing.T) {
 	for _, x := range []struct {
 		max   float64

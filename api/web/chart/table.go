@@ -29,7 +29,7 @@ func Heat(d Data) template.HTML {
 		case !(v > 0):
 			return " h0"
 		}
-		return fmt.Sprintf(" h%d", int(math.Ceil(heats*v/most)))
+		return fmt.Sprintf(" h%d", min(heats, int(math.Ceil(heats*(v/most)))))
 	})
 }
 
