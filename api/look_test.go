@@ -18,6 +18,7 @@ import (
 	"github.com/lendlog/lendlog/ledger/access"
 	"github.com/lendlog/lendlog/ledger/look"
 	"github.com/lendlog/lendlog/ledger/proof"
+	"github.com/lendlog/lendlog/ledger/record"
 	"github.com/lendlog/lendlog/ledger/seal"
 )
 
@@ -95,7 +96,7 @@ func TestLooksAreRecorded(t *testing.T) {
 	post := func(path, body string) answer {
 		return g.do(http.MethodPost, path, strings.NewReader(body), append(slices.Clone(auditor), "Content-Type", typeJSON)...)
 	}
-	record := fmt.Sprintf("/v1/records/%d", n)
+	first := fmt.Sprintf("/v1/records/%d", n)
 	const ofA = "ledger/looks/file/A"
 	day := func(act, spans string) []string { return []string{"auditor audit-1 " + act + " day " + spans} }
 	in := func(act string, chains ...string) (all []string) {
@@ -112,20 +113,20 @@ func TestLooksAreRecorded(t *testing.T) {
 		do   func() answer
 		want []string
 	}{
-		{"a record", func() answer { return g.get(record, auditor...) }, three(look.Read)},
-		{"a proof", func() answer { return g.get(record+"/proof", auditor...) }, nil},
-		{"evidence of nothing", func() answer { return g.get(record+"/evidence?disclose=none", monitor...) }, nil},
+		{"a record", func() answer { return g.get(first, auditor...) }, three(look.Read)},
+		{"a proof", func() answer { return g.get(first+"/proof", auditor...) }, nil},
+		{"evidence of nothing", func() answer { return g.get(first+"/evidence?disclose=none", monitor...) }, nil},
 		{"the ledger's own", func() answer { return g.get("/v1/records/0", auditor...) }, nil},
 		{"an entry", func() answer { return g.get("/log/tile/entries/000.p/1", monitor...) }, nil},
 		{"sums", func() answer { return g.get("/v1/stats", auditor...) }, nil},
-		{"headers", func() answer { return g.do(http.MethodHead, record+"/findings", nil, auditor...) }, nil},
+		{"headers", func() answer { return g.do(http.MethodHead, first+"/findings", nil, auditor...) }, nil},
 		{"nobody's", func() answer { return g.get("/v1/records/9999", auditor...) }, nil},
-		{"what is not to be seen", func() answer { return g.get(record, monitor...) }, nil},
+		{"what is not to be seen", func() answer { return g.get(first, monitor...) }, nil},
 		{"a subject", func() answer { return g.get("/v1/subjects/file/A", auditor...) }, in(look.Read, ofA+" 0-1", "ledger/looks/party/P 0-1")},
-		{"evidence", func() answer { return g.get(record+"/evidence", auditor...) }, three(look.Evidence)},
+		{"evidence", func() answer { return g.get(first+"/evidence", auditor...) }, three(look.Evidence)},
 		{"whose it is", func() answer { return g.get(fmt.Sprintf("/v1/records/%d/evidence?disclose=/subject", n+2), auditor...) }, in(look.Read, "ledger/looks/file/B 2", "ledger/looks/party/P 2")},
 		{"evidence of a subject", func() answer { return g.get("/v1/subjects/file/B/evidence", auditor...) }, in(look.Evidence, "ledger/looks/file/B 2", "ledger/looks/party/P 2")},
-		{"findings, which were read", func() answer { return g.get(record+"/findings", auditor...) }, nil},
+		{"findings, which were read", func() answer { return g.get(first+"/findings", auditor...) }, nil},
 		{"a person", func() answer { return g.get(search("party=P"), auditor...) }, in(look.Search, ofA+" 0-1", "ledger/looks/file/B 2", "ledger/looks/party/P 0-2", "ledger/looks/party/Q 0")},
 		{"a stranger", func() answer { return g.get(search("party=nobody"), auditor...) }, in(look.Search, "ledger/looks/party/nobody")},
 		{"an officer", func() answer { return g.get(search("officer=S"), auditor...) }, in(look.Search, "ledger/looks/staff/S")},
@@ -171,10 +172,10 @@ func TestLooksAreRecorded(t *testing.T) {
 		t.Errorf("for the case were looked at %v", related)
 	}
 	g.wantProblem(g.get("/v1/access/looks?subject=case/C", as(g.of[access.PrivacyOfficer])...), kindForbidden)
-	g.wantProblem(g.get(record, append(as(g.of[access.PrivacyOfficer]), headerCase, "C")...), kindForbidden)
-	g.wantProblem(g.get(record, append(as(g.of[access.Compliance]), headerCase, "none")...), kindBadRequest)
+	g.wantProblem(g.get(first, append(as(g.of[access.PrivacyOfficer]), headerCase, "C")...), kindForbidden)
+	g.wantProblem(g.get(first, append(as(g.of[access.Compliance]), headerCase, "none")...), kindBadRequest)
 	for _, purpose := range []string{"", "two words", ".", strings.Repeat("x", 65), "Ü"} {
-		g.wantProblem(g.get(record, append(as(g.of[access.Compliance]), headerPurpose, purpose)...), kindBadRequest)
+		g.wantProblem(g.get(first, append(as(g.of[access.Compliance]), headerPurpose, purpose)...), kindBadRequest)
 	}
 }
 
@@ -255,6 +256,28 @@ func TestUnrecordedOpensNothing(t *testing.T) {
 		g.ledger.Release()
 	}
 	g.want(g.get(record, auditor...), http.StatusOK)
+}
+
+// A ledger that an older program made opens nothing until it can record that.
+func TestLooksOfAnOlderLedger(t *testing.T) {
+	builtin, err := record.Builtin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	older := slices.DeleteFunc(slices.Clone(builtin.All()), func(s *record.Schema) bool { return s.Type == record.TypeAccessOccurred })
+	catalogue, err := new(record.Catalogue).With(older...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := serveGuarded(t, ledger.CreateOptions{Catalogue: catalogue}, nil)
+	g.want(g.post(typeEvent, decision(1), as(g.of[access.Submitter])...), http.StatusCreated)
+	p := g.wantProblem(g.get("/v1/records?filter=type%3Ddecision.made", as(g.of[access.Auditor])...), kindNotReady)
+	if !strings.Contains(p.Detail, "lendlog types add --builtin") {
+		t.Errorf("it says %q", p.Detail)
+	}
+	now, _ := builtin.Type(record.TypeAccessOccurred)
+	g.want(g.addType(string(now.Text), "", as(g.of[access.Admin])...), http.StatusCreated)
+	g.want(g.get("/v1/records?filter=type%3Ddecision.made", as(g.of[access.Auditor])...), http.StatusOK)
 }
 
 // The same look is recorded once within a while, and each other one for itself.
