@@ -159,7 +159,7 @@ func problemOfLook(e *unrecorded) *problem {
 	remedy := "ask again later"
 	switch {
 	case errors.Is(e.err, ledger.ErrNoLooks):
-		p = newProblem(kindNotReady, "").retry(30)
+		p = newProblem(kindNotReady, "")
 		remedy = "an admin has to register the types that come with the program, with lendlog types add --builtin"
 	case errors.Is(e.err, ledger.ErrNoSpace):
 		remedy = "the operator has to free some space"

@@ -18,6 +18,7 @@ import (
 	"github.com/lendlog/lendlog/ledger/access"
 	"github.com/lendlog/lendlog/ledger/look"
 	"github.com/lendlog/lendlog/ledger/proof"
+	"github.com/lendlog/lendlog/ledger/record"
 	"github.com/lendlog/lendlog/ledger/seal"
 )
 
@@ -30,7 +31,7 @@ type lookedDoc struct {
 
 // file is an event of a file, a party and another person.
 func file(n int, subject, party, data string) string {
-	return fmt.Sprintf(`{"specversion":"1.0","id":"f-%d","source":"urn:lender","type":"org.lendlog.application.received.v1","subject":%q,"party":%q,"time":"2026-03-01T10:00:00Z","data":{%s}}`, n, subject, party, data)
+	return fmt.Sprintf(`{"specversion":"1.0","id":"f-%d","source":"urn:lender","type":"org.lendlog.application.received.v1","subject":%q,"party":%q,"time":"2026-03-01T10:00:00Z","data":{"applicationId":"A-1",%s}}`, n, subject, party, data)
 }
 
 // watched is a ledger that demands keys, with two applications and a case.
@@ -39,7 +40,7 @@ func watched(t *testing.T) *guarded {
 	g := serveGuarded(t, ledger.CreateOptions{}, nil)
 	submitter := as(g.of[access.Submitter])
 	for _, event := range []string{
-		file(1, "file/A", "P", `"channel":"online","coApplicantId":"Q"`), file(2, "file/A", "P", `"channel":"online"`), file(3, "file/B", "P", `"channel":"branch"`),
+		file(1, "file/A", "P", `"channel":"web","coApplicantId":"Q"`), file(2, "file/A", "P", `"channel":"web"`), file(3, "file/B", "P", `"channel":"branch"`),
 		`{"specversion":"1.0","id":"c-1","source":"urn:lender","type":"org.lendlog.case.opened.v1","subject":"case/C","time":"2026-02-03T09:30:00Z","data":{"caseKind":"fraud"}}`,
 	} {
 		g.want(g.post(typeEvent, event, submitter...), http.StatusCreated)
@@ -95,7 +96,7 @@ func TestLooksAreRecorded(t *testing.T) {
 	post := func(path, body string) answer {
 		return g.do(http.MethodPost, path, strings.NewReader(body), append(slices.Clone(auditor), "Content-Type", typeJSON)...)
 	}
-	record := fmt.Sprintf("/v1/records/%d", n)
+	first := fmt.Sprintf("/v1/records/%d", n)
 	const ofA = "ledger/looks/file/A"
 	day := func(act, spans string) []string { return []string{"auditor audit-1 " + act + " day " + spans} }
 	in := func(act string, chains ...string) (all []string) {
@@ -112,20 +113,20 @@ func TestLooksAreRecorded(t *testing.T) {
 		do   func() answer
 		want []string
 	}{
-		{"a record", func() answer { return g.get(record, auditor...) }, three(look.Read)},
-		{"a proof", func() answer { return g.get(record+"/proof", auditor...) }, nil},
-		{"evidence of nothing", func() answer { return g.get(record+"/evidence?disclose=none", monitor...) }, nil},
+		{"a record", func() answer { return g.get(first, auditor...) }, three(look.Read)},
+		{"a proof", func() answer { return g.get(first+"/proof", auditor...) }, nil},
+		{"evidence of nothing", func() answer { return g.get(first+"/evidence?disclose=none", monitor...) }, nil},
 		{"the ledger's own", func() answer { return g.get("/v1/records/0", auditor...) }, nil},
 		{"an entry", func() answer { return g.get("/log/tile/entries/000.p/1", monitor...) }, nil},
 		{"sums", func() answer { return g.get("/v1/stats", auditor...) }, nil},
-		{"headers", func() answer { return g.do(http.MethodHead, record+"/findings", nil, auditor...) }, nil},
+		{"headers", func() answer { return g.do(http.MethodHead, first+"/findings", nil, auditor...) }, nil},
 		{"nobody's", func() answer { return g.get("/v1/records/9999", auditor...) }, nil},
-		{"what is not to be seen", func() answer { return g.get(record, monitor...) }, nil},
+		{"what is not to be seen", func() answer { return g.get(first, monitor...) }, nil},
 		{"a subject", func() answer { return g.get("/v1/subjects/file/A", auditor...) }, in(look.Read, ofA+" 0-1", "ledger/looks/party/P 0-1")},
-		{"evidence", func() answer { return g.get(record+"/evidence", auditor...) }, three(look.Evidence)},
+		{"evidence", func() answer { return g.get(first+"/evidence", auditor...) }, three(look.Evidence)},
 		{"whose it is", func() answer { return g.get(fmt.Sprintf("/v1/records/%d/evidence?disclose=/subject", n+2), auditor...) }, in(look.Read, "ledger/looks/file/B 2", "ledger/looks/party/P 2")},
 		{"evidence of a subject", func() answer { return g.get("/v1/subjects/file/B/evidence", auditor...) }, in(look.Evidence, "ledger/looks/file/B 2", "ledger/looks/party/P 2")},
-		{"findings, which were read", func() answer { return g.get(record+"/findings", auditor...) }, nil},
+		{"findings, which were read", func() answer { return g.get(first+"/findings", auditor...) }, nil},
 		{"a person", func() answer { return g.get(search("party=P"), auditor...) }, in(look.Search, ofA+" 0-1", "ledger/looks/file/B 2", "ledger/looks/party/P 0-2", "ledger/looks/party/Q 0")},
 		{"a stranger", func() answer { return g.get(search("party=nobody"), auditor...) }, in(look.Search, "ledger/looks/party/nobody")},
 		{"an officer", func() answer { return g.get(search("officer=S"), auditor...) }, in(look.Search, "ledger/looks/staff/S")},
@@ -158,8 +159,12 @@ func TestLooksAreRecorded(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", tc.name, diff)
 		}
 	}
-	// Cases are told of in cases.
+	// Cases are told of in cases, but for ranges that they lie in.
 	cases := g.looks(`{"subject":"case/C"}`)
+	if ranges := len(cases.Looks); ranges != 3 {
+		t.Errorf("there are %d looks at the case", ranges)
+	}
+	cases.Looks = slices.DeleteFunc(cases.Looks, func(k *look.Done) bool { return k.Act == look.Bundle })
 	if diff := cmp.Diff([]string{"auditor audit-1 read case/C 3", "compliance unstated read case/C 2"}, cases.told(n)); diff != "" {
 		t.Errorf("of the case (-want +got):\n%s", diff)
 	}
@@ -167,10 +172,10 @@ func TestLooksAreRecorded(t *testing.T) {
 		t.Errorf("for the case were looked at %v", related)
 	}
 	g.wantProblem(g.get("/v1/access/looks?subject=case/C", as(g.of[access.PrivacyOfficer])...), kindForbidden)
-	g.wantProblem(g.get(record, append(as(g.of[access.PrivacyOfficer]), headerCase, "C")...), kindForbidden)
-	g.wantProblem(g.get(record, append(as(g.of[access.Compliance]), headerCase, "none")...), kindBadRequest)
+	g.wantProblem(g.get(first, append(as(g.of[access.PrivacyOfficer]), headerCase, "C")...), kindForbidden)
+	g.wantProblem(g.get(first, append(as(g.of[access.Compliance]), headerCase, "none")...), kindBadRequest)
 	for _, purpose := range []string{"", "two words", ".", strings.Repeat("x", 65), "Ü"} {
-		g.wantProblem(g.get(record, append(as(g.of[access.Compliance]), headerPurpose, purpose)...), kindBadRequest)
+		g.wantProblem(g.get(first, append(as(g.of[access.Compliance]), headerPurpose, purpose)...), kindBadRequest)
 	}
 }
 
@@ -253,6 +258,28 @@ func TestUnrecordedOpensNothing(t *testing.T) {
 	g.want(g.get(record, auditor...), http.StatusOK)
 }
 
+// A ledger that an older program made opens nothing until it can record that.
+func TestLooksOfAnOlderLedger(t *testing.T) {
+	builtin, err := record.Builtin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	older := slices.DeleteFunc(slices.Clone(builtin.All()), func(s *record.Schema) bool { return s.Type == record.TypeAccessOccurred })
+	catalogue, err := new(record.Catalogue).With(older...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := serveGuarded(t, ledger.CreateOptions{Catalogue: catalogue}, nil)
+	g.want(g.post(typeEvent, decision(1), as(g.of[access.Submitter])...), http.StatusCreated)
+	p := g.wantProblem(g.get("/v1/records?filter=type%3Ddecision.made", as(g.of[access.Auditor])...), kindNotReady)
+	if !strings.Contains(p.Detail, "lendlog types add --builtin") {
+		t.Errorf("it says %q", p.Detail)
+	}
+	now, _ := builtin.Type(record.TypeAccessOccurred)
+	g.want(g.addType(string(now.Text), "", as(g.of[access.Admin])...), http.StatusCreated)
+	g.want(g.get("/v1/records?filter=type%3Ddecision.made", as(g.of[access.Auditor])...), http.StatusOK)
+}
+
 // The same look is recorded once within a while, and each other one for itself.
 func TestLooksCoalesce(t *testing.T) {
 	g := watched(t)
@@ -310,7 +337,7 @@ func TestFollowingIsOneLook(t *testing.T) {
 	f := g.follow(fmt.Sprintf("?from=%d", n), append(as(g.of[access.Auditor]), headerPurpose, "watch")...)
 	defer f.cancel()
 	f.records(4)
-	g.want(g.post(typeEvent, file(9, "file/Z", "Z", `"channel":"online"`), as(g.of[access.Submitter])...), http.StatusCreated)
+	g.want(g.post(typeEvent, file(9, "file/Z", "Z", `"channel":"web"`), as(g.of[access.Submitter])...), http.StatusCreated)
 	f.records(2) // the look and that one
 	d := g.looks(`{"subject":"file/Z"}`)
 	if diff := cmp.Diff([]string{"auditor watch follow day 0-"}, d.told(n)); diff != "" {

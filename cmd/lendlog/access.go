@@ -19,7 +19,7 @@ import (
 func newAccess(c *console.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "access",
-		Short: "Grant, list and revoke the keys of a ledger",
+		Short: "Grant, list and revoke the keys of a ledger, and see who looked",
 		Long: `Grant, list and revoke the keys with which a server is asked. Once a ledger has
 granted a key, its server demands keys of everybody, for ever; until then it is open
 to whoever reaches it, which is this machine only. Every grant and revocation is a
@@ -27,13 +27,15 @@ record of the ledger.
 
 The first key is granted with --dir, while no server holds the ledger, or by
 "lendlog init --admin-key": an admin's, with which the others are granted over the
-server.`,
+server.
+
+What a key opens is a record too: "looks" says who looked at whom.`,
 		Example: `  lendlog access grant --role admin --out admin.key --dir ledger
   lendlog access list --server https://ledger.bank.example --key-file admin.key`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newAccessGrant(c), newAccessList(c), newAccessRevoke(c))
+	cmd.AddCommand(newAccessGrant(c), newAccessList(c), newAccessRevoke(c), newAccessLooks(c))
 	return cmd
 }
 
@@ -78,7 +80,7 @@ grant; with --out {"id", "role", "index", "file"}.`,
 			if terms.Role, err = grants.ParseRole(role); err != nil {
 				return usagef("--role: %w", err)
 			}
-			if terms.Expires, err = parseExpiry(expires); err != nil {
+			if terms.Expires, err = parseDay("--expires", expires); err != nil {
 				return err
 			}
 			if !terms.Expires.IsZero() && !terms.Expires.After(time.Now()) {
@@ -109,19 +111,6 @@ grant; with --out {"id", "role", "index", "file"}.`,
 		return names, cobra.ShellCompDirectiveNoFileComp
 	})
 	return cmd
-}
-
-// parseExpiry reads a time, or a day of UTC, at whose beginning it is over.
-func parseExpiry(s string) (time.Time, error) {
-	if s == "" {
-		return time.Time{}, nil
-	}
-	for _, layout := range []string{time.DateOnly, time.RFC3339} {
-		if t, err := time.Parse(layout, s); err == nil {
-			return t.UTC(), nil
-		}
-	}
-	return time.Time{}, usagef("--expires takes a day such as 2027-12-31, or an RFC 3339 time such as 2027-12-31T12:00:00+08:00")
 }
 
 // A granted is the JSON form of a key that was granted.

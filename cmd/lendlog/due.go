@@ -89,6 +89,7 @@ With --json: {"asOf", "zone", "counts", "subjects", "matched", "items": [{"oblig
 		},
 	}
 	t.flags(cmd)
+	t.lookFlags(cmd)
 	f := cmd.Flags()
 	f.StringVar(&asOf, "as-of", "", "time or day at which to judge; of a day, its end (default: now)")
 	f.StringVar(&zone, "zone", "UTC", "zone of the days, such as America/New_York")

@@ -17,22 +17,6 @@ import (
 	"github.com/lendlog/lendlog/ledger/store"
 )
 
-func newReceipt(c *console.Console) *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "receipt",
-		Short: "Upgrade receipts with the cosignatures of witnesses",
-		Long: `Upgrade receipts with the cosignatures of witnesses, so that what they prove does
-not rest on the lender's signature alone.`,
-		Example: "  lendlog receipt upgrade receipts/receipt-22.json --server http://127.0.0.1:8080 --trust trust.json",
-		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return usagef("say what to do with receipts; see `lendlog receipt --help`")
-		},
-	}
-	cmd.AddCommand(newReceiptUpgrade(c))
-	return cmd
-}
-
 func newReceiptUpgrade(c *console.Console) *cobra.Command {
 	var server, trustFile, keyFile string
 	var wait time.Duration

@@ -64,6 +64,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("DATA", data)
 			e.Setenv("GOLDEN", golden)
+			e.Setenv("PORTABLE", filepath.Join(golden, "..", "portable"))
 			// The indexes of the first records that are submitted to a new
 			// ledger, which begins with genesis, all types and an index-root.
 			for i := range 3 {

@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/lendlog/lendlog/api/client"
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/access"
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/console"
 	"github.com/lendlog/lendlog/ledger"
@@ -19,6 +21,7 @@ import (
 // server.
 type target struct {
 	dir, server, trust, key string
+	purpose, forCase        string
 }
 
 func (t *target) flags(cmd *cobra.Command) {
@@ -31,6 +34,28 @@ func (t *target) flags(cmd *cobra.Command) {
 	cmd.MarkFlagsMutuallyExclusive("dir", "server")
 	cmd.MarkFlagsMutuallyExclusive("dir", "key-file")
 	cmd.MarkFlagsMutuallyExclusive("dir", "trust")
+}
+
+// lookFlags adds the flags of commands that open what is sealed.
+func (t *target) lookFlags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&t.purpose, "purpose", "", "what for, a code such as complaint or audit; a server that demands keys records it")
+	f.StringVar(&t.forCase, "case", "", "id of the restricted case for which; then it is recorded there, and nowhere else")
+	cmd.MarkFlagsMutuallyExclusive("dir", "case")
+}
+
+// options are those of a client.
+func (t *target) options() (o []client.Option, err error) {
+	if t.purpose != "" {
+		if !reasonCode.MatchString(t.purpose) {
+			return nil, usagef("--purpose takes a code such as complaint or audit: a letter or digit, and up to 63 letters, digits, dots, hyphens and underscores")
+		}
+		o = append(o, client.WithPurpose(t.purpose))
+	}
+	if t.forCase != "" {
+		o = append(o, client.WithCase(strings.TrimPrefix(t.forCase, "case/")))
+	}
+	return o, nil
 }
 
 // named reports whether a ledger was named.
@@ -62,7 +87,11 @@ func (t *target) open(ctx context.Context, c *console.Console) (access.Ledger, e
 				return nil, err
 			}
 		}
-		return access.Remote(ctx, t.server, trust, key)
+		options, err := t.options()
+		if err != nil {
+			return nil, err
+		}
+		return access.Remote(ctx, t.server, trust, key, options...)
 	case t.dir != "":
 		if _, _, err := ledger.Locate(t.dir); err != nil {
 			return nil, usagef("%w", err)

@@ -46,10 +46,13 @@ func findType(cat *record.Catalogue, name string) (*record.Schema, error) {
 			found = append(found, s)
 		}
 	}
-	if len(found) != 1 {
+	switch len(found) {
+	case 0:
 		return nil, usagef("there is no type %q; `lendlog types` lists them, with --dir or --server those of a ledger", name)
+	case 1:
+		return found[0], nil
 	}
-	return found[0], nil
+	return nil, usagef("there are %d versions of the type %q; name one in full, such as %s", len(found), name, found[len(found)-1].Type)
 }
 
 func newTypes(c *console.Console) *cobra.Command {

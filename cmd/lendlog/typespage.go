@@ -9,13 +9,17 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/lendlog/lendlog/cmd/lendlog/internal/access"
 	"github.com/lendlog/lendlog/ledger/record"
 )
 
 // everywhere are the members that nearly every type has: the page tells of them
 // once.
 var everywhere = []string{"jurisdiction", "legalEntity"}
+
+// headingOf is the short name of a type, with its version from the second on.
+func headingOf(s *record.Schema) string {
+	return strings.TrimSuffix(strings.TrimPrefix(s.Type, "org.lendlog."), ".v1")
+}
 
 // writeTypesPage writes docs/types.md: the types that come with lendlog, by
 // stage of lending.
@@ -39,7 +43,7 @@ A member of ` + "`data`" + ` is **open**, in the clear in the log and never pers
 			if i > 0 {
 				b.WriteString(", ")
 			}
-			name := access.ShortType(s.Type)
+			name := headingOf(s)
 			fmt.Fprintf(&b, "[%s](#%s)", name, strings.ReplaceAll(name, ".", ""))
 		}
 		b.WriteString("\n")
@@ -62,7 +66,7 @@ func writeTypeSection(b *bytes.Buffer, s *record.Schema) error {
 	if zh.Description != description {
 		description += " " + zh.Description
 	}
-	fmt.Fprintf(b, "\n### %s\n**%s** · **%s**. %s\n", access.ShortType(s.Type), markdown(en.Title), markdown(zh.Title), markdown(description))
+	fmt.Fprintf(b, "\n### %s\n**%s** · **%s**. %s\n", headingOf(s), markdown(en.Title), markdown(zh.Title), markdown(description))
 	notes := []string{"Subject: " + markdown(strings.Join(s.SubjectKinds, ", "))}
 	if s.Restricted {
 		notes = append(notes, "Restricted: its very type is sealed")

@@ -93,7 +93,7 @@ func (h *house) submit(typ, party string, data canon.Value) int64 {
 	if err != nil {
 		h.t.Fatalf("%s: %v", typ, err)
 	}
-	r, err := h.Append(h.t.Context(), ev, "hidden-key")
+	r, err := h.Append(h.t.Context(), ev, "key-1")
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -261,7 +261,7 @@ func TestCut(t *testing.T) {
 	if _, err := h.cut(""); !errors.Is(err, borrower.ErrNothing) {
 		t.Errorf("of an empty file: %v", err)
 	}
-	received := h.json("application.received", "P", `{"channel":"online","loanAmount":{"amount":"100.00","currency":"EUR"}}`)
+	received := h.json("application.received", "P", `{"applicationId":"A-1","channel":"web","loanAmount":{"amount":"100.00","currency":"EUR"}}`)
 	h.json("score.computed", "P", `{"modelId":"m"}`)
 	h.json("decision.made", "P", `{"outcome":"approved","use":"shadow"}`)
 	voided := h.json("decision.made", "P", `{"outcome":"approved"}`)
@@ -269,7 +269,7 @@ func TestCut(t *testing.T) {
 	declined := h.json("decision.made", "P", `{"outcome":"declined","reasons":[{"code":"a","text":"Too <much> debt"}],"officerId":"S-hidden"}`)
 	corrected := h.json("record.corrected", "P", fmt.Sprintf(`{"target":"hidden-id-%d","members":[{"pointer":"/data/reasons","value":"[{\"code\":\"b\",\"text\":\"Too little income\"}]"}],"reason":"hidden-why"}`, h.n))
 	inner := h.json("record.corrected", "P", fmt.Sprintf(`{"target":"hidden-id-%d","members":[{"pointer":"/data/grade","value":"\"hidden-grade\""}]}`, h.n-1))
-	others := h.json("adverse-action.noticed", "Q", `{"principalReasons":["Your income"],"sentAt":"2026-03-02T09:00:00Z"}`)
+	others := h.json("adverse-action.noticed", "Q", `{"principalReasons":[{"code":"income","text":"Your income"}],"sentAt":"2026-03-02T09:00:00Z"}`)
 	mine, err := h.cut("")
 	if err != nil {
 		t.Fatal(err)

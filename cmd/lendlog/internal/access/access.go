@@ -19,6 +19,7 @@ import (
 	"github.com/lendlog/lendlog/api/client"
 	"github.com/lendlog/lendlog/ledger"
 	grants "github.com/lendlog/lendlog/ledger/access"
+	"github.com/lendlog/lendlog/ledger/canon"
 	"github.com/lendlog/lendlog/ledger/due"
 	"github.com/lendlog/lendlog/ledger/index"
 	"github.com/lendlog/lendlog/ledger/proof"
@@ -111,6 +112,12 @@ type Ledger interface {
 	// Revoke revokes a key by its id, with a code for the reason unless it is "",
 	// and returns the index of the record of that.
 	Revoke(ctx context.Context, id, reason string) (index int64, err error)
+	// Looks asks who looked at what is sealed, so many at most unless that is 0.
+	Looks(ctx context.Context, q client.Looking) (*client.Looked, error)
+	// RecordExport records an export of which data is stated, where whoever asks
+	// has a key, and returns the event and its receipt; nil where they have none, and
+	// submit the event.
+	RecordExport(ctx context.Context, subject string, data canon.Value) (*record.Event, *proof.Receipt, error)
 	// Close lets go of the ledger. What was acknowledged is durable already.
 	Close() error
 }

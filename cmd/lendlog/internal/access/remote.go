@@ -22,8 +22,7 @@ type remote struct{ *client.Client }
 // Remote reaches the ledger behind a server at a URL and verifies what it
 // answers under a trust file. Without one the server's own is believed. A key is
 // shown to the server unless it is "".
-func Remote(ctx context.Context, url string, trust []byte, key string) (Ledger, error) {
-	var options []client.Option
+func Remote(ctx context.Context, url string, trust []byte, key string, options ...client.Option) (Ledger, error) {
 	if key != "" {
 		options = append(options, client.WithKey(key))
 	}
