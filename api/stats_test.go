@@ -121,7 +121,7 @@ func TestStatsScopes(t *testing.T) {
 // A shelf keeps so many answers, the newest.
 func TestShelf(t *testing.T) {
 	var s shelf[int]
-	begun := time.Now()
+	begun := time.Now().Add(-time.Hour)
 	for i := range shelfRoom + 3 {
 		s.keep(fmt.Sprint(i), shelved[int]{head: ledger.Head{Size: 7}, read: begun.Add(time.Duration(i) * time.Second), answer: i})
 	}

@@ -16,7 +16,7 @@ import (
 
 // broken is a payment whose parts are not the payment.
 func broken(n int) ledgertest.Event {
-	return ledgertest.Event{Submitter: "key-1", Document: fmt.Appendf(nil, `{"specversion":"1.0","id":"b%d","source":"urn:test","type":"org.lendlog.payment.received.v1","subject":"file/%d","time":"2026-03-01T12:00:00Z",`+
+	return ledgertest.Event{Submitter: "key-1", Document: fmt.Appendf(nil, `{"specversion":"1.0","id":"broken%d","source":"urn:test","type":"org.lendlog.payment.received.v1","subject":"file/%d","time":"2026-03-01T12:00:00Z",`+
 		`"data":{"amount":{"amount":"10","currency":"EUR"},"principal":{"amount":"7","currency":"EUR"},"interest":{"amount":"2","currency":"EUR"}}}`, n, n)}
 }
 
