@@ -38,7 +38,7 @@ are left out, here and everywhere else.
 Of a server the list is its own word: read the records that it names with "lendlog
 show". Of one subject the records are read, verified and judged here.
 
-With --json: {"asOf", "zone", "counts", "subjects", "matched", "items": [{"obligation",
+With --json: {"asOf", "zone", "counts", "byObligation", "subjects", "matched", "items": [{"obligation",
 "title": {"en", "zh"}, "subject", "state", "due", "from", "left", "trigger", "done",
 "doneBy", "unsure"}], "size", "checkpoint"}.`,
 		Example: `  lendlog due --dir ledger
