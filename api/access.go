@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,7 +14,6 @@ import (
 	"github.com/lendlog/lendlog/api/keys"
 	"github.com/lendlog/lendlog/ledger"
 	"github.com/lendlog/lendlog/ledger/access"
-	"github.com/lendlog/lendlog/ledger/canon"
 	"github.com/lendlog/lendlog/ledger/index"
 	"github.com/lendlog/lendlog/ledger/record"
 )
@@ -51,12 +49,12 @@ var errExpelled = faultf(kindUnauthorized, "the key was revoked or has expired")
 
 // admit lets a call in, or returns why not. What anybody may ask is never
 // refused here, whatever key it comes with.
-func (s *Server) admit(c *call) error {
+func (s *Server) admit(c *call) (err error) {
 	if c.open = !s.demandsKeys(); c.open || c.route.needs == access.Public {
 		return nil
 	}
-	if c.key = s.shown(c); c.key == nil {
-		return errKey
+	if c.key, c.until, err = s.shown(c.Request); err != nil {
+		return err
 	}
 	q, ok := c.key.Take(time.Now())
 	reset := int64((q.Reset + time.Second - 1) / time.Second)
@@ -70,6 +68,7 @@ func (s *Server) admit(c *call) error {
 		return f
 	}
 	s.conf.Keys.Touch(c.ctx(), c.key)
+	c.narrow()
 	return c.may(c.route.needs)
 }
 
@@ -94,12 +93,14 @@ func bearer(h http.Header) string {
 // no keys everybody has all.
 func (c *call) may(p access.Permission) error {
 	switch {
-	case c.open || c.key != nil && c.key.Role.May(p):
+	case c.open:
 		return nil
 	case c.key == nil:
 		return errKey
+	case !c.key.Role.May(p), p == access.RestrictedRead && !c.key.Opens("/type"): // which is sealed in what is restricted
+		return lacks(p)
 	}
-	return lacks(p)
+	return nil
 }
 
 // owner is the id of the key that a call came with, and otherwise of nobody in
@@ -122,10 +123,11 @@ func (c *call) covers(ev *record.Event) error {
 	return errSource
 }
 
-// still returns an error when the key of a call has ended since it was let in:
-// whoever sends slowly may have sent nothing but the headers before.
+// still returns an error when the key of a call, or the certificate by which it came,
+// has ended since it was let in: whoever sends slowly may have sent nothing but the
+// headers before.
 func (c *call) still() error {
-	if c.key != nil && c.key.Over(time.Now()) {
+	if now := time.Now(); c.key != nil && c.key.Over(now) || !c.until.IsZero() && now.After(c.until) {
 		return errKey
 	}
 	return nil
@@ -144,12 +146,18 @@ func (c *call) parseFilter(text string) (*index.Filter, error) {
 	return f.And(others), nil
 }
 
-// good returns a context that ends when the key of the call does.
+// good returns a context that ends when the key of the call does, or the certificate
+// by which it came.
 func (c *call) good() (context.Context, context.CancelFunc) {
 	if c.key == nil {
 		return context.Background(), func() {}
 	}
-	return c.key.Good()
+	good, release := c.key.Good()
+	if c.until.IsZero() {
+		return good, release
+	}
+	good, cancel := context.WithDeadline(good, c.until)
+	return good, func() { cancel(); release() }
 }
 
 // mayOpen returns an error unless a call may see what is sealed in a record.
@@ -158,164 +166,6 @@ func (c *call) mayOpen(r *ledger.Record) error {
 		return c.may(access.RestrictedRead)
 	}
 	return nil
-}
-
-const maxGrant = 16 << 10 // bytes of what is posted
-
-// errOpen answers who would manage keys of a ledger that has none. Whoever
-// reaches such a server may do all else, but not shut out the others.
-var errOpen = faultf(kindForbidden, "this ledger has no keys yet; its operator grants the first one with lendlog access grant --role admin --dir DIR while no server holds it")
-
-// A grantDoc is a grant as it is listed.
-type grantDoc struct {
-	ID      string     `json:"id"`
-	Role    string     `json:"role"`
-	State   string     `json:"state"`
-	Label   string     `json:"label,omitempty"`
-	Sources []string   `json:"sources,omitempty"`
-	Rate    int64      `json:"rate,omitempty"`
-	Granted time.Time  `json:"granted"`
-	Expires *time.Time `json:"expires,omitempty"`
-	Revoked *time.Time `json:"revoked,omitempty"`
-	Used    string     `json:"used,omitempty"` // a day
-	Index   int64      `json:"index"`
-}
-
-func newGrantDoc(s keys.Status) grantDoc {
-	d := grantDoc{ID: s.ID, Role: string(s.Role), State: s.State, Label: s.Label, Sources: s.Sources, Rate: s.Rate, Granted: s.At, Index: s.Index}
-	if !s.Expires.IsZero() {
-		d.Expires = &s.Expires
-	}
-	if !s.Granted.Revoked.IsZero() {
-		d.Revoked = &s.Granted.Revoked
-	}
-	if !s.Used.IsZero() {
-		d.Used = s.Used.Format(time.DateOnly)
-	}
-	return d
-}
-
-// listGrants answers GET /v1/access/grants.
-func (s *Server) listGrants(c *call) error {
-	if !s.demandsKeys() {
-		return errOpen
-	}
-	docs := []grantDoc{}
-	for _, g := range s.conf.Keys.List() {
-		docs = append(docs, newGrantDoc(g))
-	}
-	return c.json(http.StatusOK, struct {
-		Grants []grantDoc `json:"grants"`
-	}{docs})
-}
-
-// postGrant answers POST /v1/access/grants with a new key, which is shown once.
-func (s *Server) postGrant(c *call) error {
-	if !s.demandsKeys() {
-		return errOpen
-	}
-	v, err := c.small(maxGrant, "what a key is granted for")
-	if err != nil {
-		return err
-	}
-	terms, err := readTerms(v)
-	if err != nil {
-		return err
-	}
-	key, index, err := s.conf.Keys.Grant(c.ctx(), terms, c.owner())
-	if err != nil {
-		return err
-	}
-	c.Header("Location", fmt.Sprintf("/v1/records/%d", index))
-	return c.json(http.StatusCreated, struct {
-		ID    string `json:"id"`
-		Key   string `json:"key"`
-		Index int64  `json:"index"`
-	}{key.ID(), key.Reveal(), index})
-}
-
-func readTerms(v canon.Value) (t access.Terms, err error) {
-	wrong := faultf(kindUnreadable, `what a key is granted for is an object such as {"role": "submitter", "sources": ["urn:lender:origination"], "label": "origination", "expires": "2027-11-30T00:00:00Z", "rate": 6000}`)
-	for _, m := range v.Members {
-		kind := canon.String
-		switch m.Name {
-		case "role":
-			t.Role = access.Role(m.Value.Str)
-		case "label":
-			t.Label = m.Value.Str
-		case "expires":
-			if t.Expires, err = time.Parse(time.RFC3339, m.Value.Str); err != nil {
-				return t, wrong
-			}
-		case "rate":
-			kind, t.Rate = canon.Int, m.Value.Int
-		case "sources":
-			kind = canon.Array
-			for _, item := range m.Value.Items {
-				if item.Kind != canon.String {
-					return t, wrong
-				}
-				t.Sources = append(t.Sources, item.Str)
-			}
-			slices.Sort(t.Sources)
-			t.Sources = slices.Compact(t.Sources)
-		default:
-			return t, wrong
-		}
-		if m.Value.Kind != kind {
-			return t, wrong
-		}
-	}
-	return t, nil
-}
-
-// revokeGrant answers POST /v1/access/grants/{id}/revoke.
-func (s *Server) revokeGrant(c *call) error {
-	if !s.demandsKeys() {
-		return errOpen
-	}
-	v, err := c.small(maxGrant, "why a key is revoked")
-	if err != nil {
-		return err
-	}
-	reason, ok := v.Get("reason")
-	if len(v.Members) > 1 || len(v.Members) == 1 && (!ok || !isWord(reason.Str)) {
-		return faultf(kindUnreadable, `why a key is revoked is an object such as {"reason": "rotated"}, with a code that stands openly in the ledger, or {}`)
-	}
-	id := c.Param("id")
-	if !access.ValidID(id) {
-		return keys.ErrNotFound
-	}
-	index, err := s.conf.Keys.Revoke(c.ctx(), id, c.owner(), reason.Str)
-	if err != nil {
-		return err
-	}
-	return c.json(http.StatusOK, struct {
-		ID    string `json:"id"`
-		Index int64  `json:"index"`
-	}{id, index})
-}
-
-// small reads a small JSON object.
-func (c *call) small(limit int64, what string) (v canon.Value, err error) {
-	media, err := c.media(typeJSON)
-	if err != nil {
-		return v, err
-	}
-	if media != typeJSON {
-		return v, unsupported(what+" is JSON", typeJSON)
-	}
-	body, err := c.body(limit)
-	if err != nil {
-		return v, err
-	}
-	if v, err = canon.Parse(body, canon.Limits{}); err != nil {
-		return v, unreadable("", err)
-	}
-	if v.Kind != canon.Object {
-		return v, faultf(kindUnreadable, "%s is a JSON object", what)
-	}
-	return v, nil
 }
 
 // checkAccess returns an error where a ledger demands keys and the server was

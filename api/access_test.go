@@ -452,7 +452,7 @@ func TestRevokedWhileSending(t *testing.T) {
 			p := g.peer()
 			p.send(fmt.Sprintf("POST %s HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s", r.path, stolen, r.media, len(r.body), r.body[:1]))
 			used := func() bool {
-				return slices.ContainsFunc(g.keys.List(), func(s keys.Status) bool { return s.ID == idOf(t, stolen) && !s.Used.IsZero() })
+				return slices.ContainsFunc(g.keys.List(), func(s keys.Status) bool { return s.ID == idOf(t, stolen) && !s.Row.Used.IsZero() })
 			}
 			for !used() { // then it was let in
 				time.Sleep(time.Millisecond)

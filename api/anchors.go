@@ -13,7 +13,6 @@ import (
 
 	"github.com/lendlog/lendlog/ledger/anchor"
 	"github.com/lendlog/lendlog/ledger/canon"
-	"github.com/lendlog/lendlog/ledger/proof"
 	"github.com/lendlog/lendlog/ledger/record"
 )
 
@@ -87,30 +86,30 @@ const (
 // listArchivedAnchors answers GET /v1/anchors/archive with anchors as evidence
 // carries them.
 func (s *Server) listArchivedAnchors(c *call) error {
-	from, err := c.number("from", 0, 0)
+	p, err := c.archivePage(archivedPage, archivedMax)
 	if err != nil {
 		return err
 	}
-	limit, err := c.number("limit", 1, archivedPage)
-	if err != nil {
-		return err
-	}
-	if limit > archivedMax {
-		return badRequest("the query parameter limit is at most %d; read on with from", archivedMax)
+	count := s.ledger.AnchoredCount()
+	at, step := int(min(p.from, math.MaxInt32)), 1
+	if p.back {
+		at, step = int(min(p.before, int64(count)))-1, -1
 	}
 	docs, bytes := []json.RawMessage{}, 0
-	next := int(min(from, math.MaxInt32))
-	for len(docs) < int(limit) && bytes < archivedBytes && next < s.ledger.AnchoredCount() {
-		var page []proof.Anchored
-		page, next = s.ledger.AnchoredPage(next, 1)
-		for _, a := range page {
-			docs = append(docs, a.Value().Bytes())
-			bytes += len(docs[len(docs)-1])
+	for ; at >= 0 && at < count && len(docs) < p.limit && bytes < archivedBytes; at += step {
+		page, next := s.ledger.AnchoredPage(at, 1)
+		if len(page) == 0 || next != at+1 { // it is altered
+			continue
 		}
+		docs = append(docs, page[0].Value().Bytes())
+		bytes += len(docs[len(docs)-1])
 	}
 	var more *int
-	if next < s.ledger.AnchoredCount() {
-		more = &next
+	switch rest := at + 1; {
+	case p.back && rest > 0:
+		more = &rest
+	case !p.back && at < count:
+		more = &at
 	}
 	return c.json(http.StatusOK, struct {
 		Anchors []json.RawMessage `json:"anchors"`

@@ -116,6 +116,13 @@ func TestAnchors(t *testing.T) {
 	if len(first2.Anchors) != 2 || first2.Next != 2 || len(rest.Anchors) != 4 || rest.Next != 0 || rest.Anchors[3].Stamp == "" || rest.Anchors[3].Checkpoint == "" {
 		t.Errorf("the archive begins with %+v and goes on with %+v", first2, rest)
 	}
+	newest := decode[archive](t, s.want(s.get("/v1/anchors/archive?before=100&limit=2"), http.StatusOK).body)
+	oldest := decode[archive](t, s.want(s.get("/v1/anchors/archive?before=4"), http.StatusOK).body)
+	if len(newest.Anchors) != 2 || newest.Next != 4 || newest.Anchors[0] != rest.Anchors[3] || newest.Anchors[1] != rest.Anchors[2] ||
+		len(oldest.Anchors) != 4 || oldest.Next != 0 || oldest.Anchors[3] != first2.Anchors[0] {
+		t.Errorf("the archive ends with %+v, before which are %+v", newest, oldest)
+	}
+	s.wantProblem(s.get("/v1/anchors/archive?before=1&from=1"), kindBadRequest)
 	s.wantProblem(s.get("/v1/anchors/archive?limit=1001"), kindBadRequest)
 	s.wantProblem(s.anchorCall("now", `{"target":"moon"}`), kindNotFound)
 	for _, body := range []string{`{`, `[]`, `"stamps"`, `{"target":1}`, `{"targets":"stamps"}`, `{"target":"stamps","other":1}`} {

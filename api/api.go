@@ -25,6 +25,7 @@ package api
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -35,12 +36,16 @@ import (
 
 	"github.com/gin-gonic/gin"
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/lendlog/lendlog/api/keys"
 	"github.com/lendlog/lendlog/ledger"
 	"github.com/lendlog/lendlog/ledger/access"
 	"github.com/lendlog/lendlog/ledger/anchor"
 	"github.com/lendlog/lendlog/ledger/anchor/witness"
+	"github.com/lendlog/lendlog/ledger/due"
+	"github.com/lendlog/lendlog/ledger/rule"
+	"github.com/lendlog/lendlog/ledger/stats"
 )
 
 // Config says what to serve, and how.
@@ -57,6 +62,20 @@ type Config struct {
 	// host other than this machine are refused.
 	Remote  bool
 	Version string // of the program; shown in /metrics
+	// TLS has Serve speak it, HTTP/2 included. A client's certificate is in the TLS
+	// state of its requests, verified where the configuration says so.
+	TLS *tls.Config
+	// Warnings tells what /readyz says besides, a line for each; nil for nothing.
+	Warnings func() []string
+	// Base is the path below which the API lies where several ledgers are served,
+	// such as /ledgers/lender-a: whoever hands requests to Handler takes it away.
+	Base string
+	// Hidden has whoever shows no key of the ledger answered as if there were none:
+	// on every path, in the same words and by the same steps as [Nowhere] answers.
+	Hidden bool
+	// Share bounds the requests under way at a time, but those of strangers to a hidden
+	// ledger, where several ledgers share the connections of a listener; 0 is no bound.
+	Share int64
 	// Witnesses are those that cosign the ledger's checkpoints, if there are any:
 	// /metrics shows how they do, and /log/checkpoint what they cosigned. Whoever
 	// made the group runs it.
@@ -73,17 +92,21 @@ type Config struct {
 
 // A Server serves one ledger. Its Handler may be used without Serve.
 type Server struct {
-	conf    Config
-	ledger  *ledger.Ledger
-	log     *slog.Logger
-	metrics *metrics
-	engine  *gin.Engine
-	limits  limits
-	gates   gates
-	crowd   crowd
-	stats   statistics
+	conf     Config
+	ledger   *ledger.Ledger
+	log      *slog.Logger
+	metrics  *metrics
+	engine   *gin.Engine
+	limits   limits
+	gates    gates
+	crowd    crowd
+	stats    shelf[*stats.Collector]
+	due      shelf[*due.Report]
+	findings shelf[*rule.Survey]
 
 	searches searches
+	share    *gate // nil for no bound
+	looks    looks
 
 	stop     sync.Once
 	stopping chan struct{} // closed when intake ends
@@ -95,6 +118,25 @@ func New(conf Config) (*Server, error) {
 	if conf.Ledger == nil {
 		return nil, errors.New("couldn't make a server: it needs a ledger")
 	}
+	if conf.Hidden && conf.Keys == nil {
+		return nil, errors.New("couldn't make a server: a hidden ledger is shown to those with a key, and there are none")
+	}
+	if err := checkAccess(conf); err != nil {
+		return nil, err
+	}
+	s := newServer(conf)
+	if err := s.metrics.register(s.conf); err != nil {
+		return nil, fmt.Errorf("couldn't register the metrics: %w", err)
+	}
+	if err := s.mount(s.routes(), errNoRoute); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// newServer returns a server with what the configuration leaves to it, and without
+// routes.
+func newServer(conf Config) *Server {
 	if conf.Logger == nil {
 		conf.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -107,25 +149,19 @@ func New(conf Config) (*Server, error) {
 	if conf.limits == nil {
 		conf.limits = &defaultLimits
 	}
-	if err := checkAccess(conf); err != nil {
-		return nil, err
-	}
-	m, err := newMetrics(conf)
-	if err != nil {
-		return nil, fmt.Errorf("couldn't register the metrics: %w", err)
-	}
 	s := &Server{
-		conf: conf, ledger: conf.Ledger, log: conf.Logger, metrics: m, stopping: make(chan struct{}),
-		limits: *conf.limits, gates: newGates(*conf.limits),
+		conf: conf, ledger: conf.Ledger, log: conf.Logger, metrics: newMetrics(conf), stopping: make(chan struct{}),
+		limits: *conf.limits, gates: newGates(*conf.limits), looks: looks{window: conf.limits.look},
 	}
-	if err := s.mount(); err != nil {
-		return nil, err
+	if conf.Share > 0 {
+		s.share = &gate{semaphore.NewWeighted(conf.Share), s.limits.patience}
 	}
-	return s, nil
+	return s
 }
 
-// mount makes the routes of the table gin's.
-func (s *Server) mount() error {
+// mount makes the routes of a table gin's. What is none of them is answered with
+// an error.
+func (s *Server) mount(routes []route, otherwise error) error {
 	// Only this package knows gin, so the mode, which belongs to the process,
 	// can be set nowhere else. The others print to stdout.
 	gin.SetMode(gin.ReleaseMode)
@@ -139,26 +175,36 @@ func (s *Server) mount() error {
 	s.engine.UnescapePathValues = false
 	s.engine.RedirectTrailingSlash = false
 	s.engine.HandleMethodNotAllowed = true
-	for _, r := range s.routes() {
+	for _, r := range routes {
 		s.engine.Handle(r.method, r.path, s.handle(r))
 		if r.method == http.MethodGet {
 			s.engine.Handle(http.MethodHead, r.path, s.handle(r))
 		}
 	}
-	s.engine.NoRoute(s.handle(route{name: "none", needs: access.Public, query: anyQuery, handler: func(*call) error { return errNoRoute }}))
+	s.engine.NoRoute(s.handle(route{name: "none", needs: access.Public, query: anyQuery, handler: func(*call) error { return otherwise }}))
 	s.engine.NoMethod(s.handle(route{name: "none", needs: access.Public, query: anyQuery, handler: func(*call) error { return errNoMethod }}))
 	return nil
 }
 
 // Handler returns the whole API as a handler.
-func (s *Server) Handler() http.Handler { return s.engine }
+func (s *Server) Handler() http.Handler {
+	if s.conf.Hidden {
+		return s.conceal(s.engine)
+	}
+	return s.engine
+}
 
 // Serve answers requests from ln until ctx ends. Then it takes no events any
 // more, lets streams and requests end, and returns nil, or an error when some
 // had to be cut off. The ledger has to run until Serve has returned.
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
+	return s.serve(ctx, ln, s.Handler(), s.StopIntake)
+}
+
+// serve answers requests from ln with a handler until ctx ends, and calls stop then.
+func (s *Server) serve(ctx context.Context, ln net.Listener, handler http.Handler, stop func()) error {
 	srv := &http.Server{
-		Handler:           s.engine,
+		Handler:           handler,
 		ReadHeaderTimeout: s.limits.header,
 		IdleTimeout:       s.limits.idle,
 		MaxHeaderBytes:    maxHeader - 4096, // which net/http adds
@@ -170,13 +216,13 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	}
 	limited := s.limits.listen(ln)
 	ended := make(chan error, 1)
-	go func() { ended <- srv.Serve(limited) }()
+	go func() { ended <- s.serveOn(srv, limited) }()
 	select {
 	case err := <-ended:
 		return fmt.Errorf("couldn't serve: %w", err)
 	case <-ctx.Done():
 	}
-	s.stopIntake()
+	stop()
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.conf.DrainTimeout)
 	defer cancel()
 	err := srv.Shutdown(drain)
@@ -188,9 +234,9 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	return err
 }
 
-// stopIntake makes every submission answer that the server stops, and every
-// stream end after what it has taken.
-func (s *Server) stopIntake() { s.stop.Do(func() { close(s.stopping) }) }
+// StopIntake makes every submission answer that the server stops, and every
+// stream and follower end after what it has taken. Serve does so when it ends.
+func (s *Server) StopIntake() { s.stop.Do(func() { close(s.stopping) }) }
 
 func (s *Server) isStopping() bool {
 	select {

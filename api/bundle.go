@@ -12,6 +12,7 @@ import (
 	"github.com/lendlog/lendlog/ledger"
 	"github.com/lendlog/lendlog/ledger/canon"
 	"github.com/lendlog/lendlog/ledger/index"
+	"github.com/lendlog/lendlog/ledger/look"
 	"github.com/lendlog/lendlog/ledger/proof"
 )
 
@@ -33,12 +34,16 @@ func (s *Server) postBundle(c *call) error {
 		return err
 	}
 	b, err := readBundling(body)
+	if err == nil {
+		err = c.opens(b.Pointers)
+	}
 	if err != nil {
 		return err
 	}
 	_, err = scan(s, c, "ask for less of it, or use lendlog bundle on a copy of the ledger", func(ctx context.Context) (struct{}, error) {
 		c.Header("Content-Type", typeStream)
 		w := bufio.NewWriterSize(patientWriter{c, http.NewResponseController(c.Writer), s.limits.request}, 32<<10)
+		b.Opening = func(spans look.Spans) error { return s.opensBundle(c, b, spans) }
 		err := s.ledger.WriteBundle(ctx, w, *b, nil)
 		if err != nil && !c.Writer.Written() {
 			c.Writer.Header().Del("Content-Type") // it becomes a problem

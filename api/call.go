@@ -27,6 +27,7 @@ import (
 	"github.com/lendlog/lendlog/api/keys"
 	"github.com/lendlog/lendlog/ledger"
 	"github.com/lendlog/lendlog/ledger/access"
+	"github.com/lendlog/lendlog/ledger/canon"
 )
 
 // A call is one request and its answer.
@@ -38,29 +39,37 @@ type call struct {
 
 	open bool      // the ledger demands no keys
 	key  *keys.Key // that the call came with; nil for none, and where none is needed
+	// until is when the certificate by which it came ends; zero for none.
+	until time.Time
 }
 
 // handle makes a route a gin handler: it is all that happens around every
 // call, in order.
 func (s *Server) handle(r route) gin.HandlerFunc {
 	return func(g *gin.Context) {
-		c := &call{Context: g, id: requestID(g.GetHeader("X-Request-Id")), route: &r, begun: time.Now()}
-		// A deadline of the request before stays on the connection otherwise.
-		c.deadline(c.begun.Add(s.limits.request), s.limits.answer)
-		h := g.Writer.Header()
-		h.Set("X-Request-Id", c.id)
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-		h.Set("Referrer-Policy", "no-referrer")
-		h.Set("Cache-Control", "no-store")
-		if s.crowd.n.Load() > int64(s.limits.conns)/2 {
-			h.Set("Connection", "close")
-		}
+		c := s.newCall(g, &r)
 		if err := s.guarded(c); err != nil {
 			s.fail(c, err)
 		}
 		s.done(c, g.Writer.Status())
 	}
+}
+
+// newCall begins a call, with what every answer has.
+func (s *Server) newCall(g *gin.Context, r *route) *call {
+	c := &call{Context: g, id: requestID(g.GetHeader("X-Request-Id")), route: r, begun: time.Now()}
+	// A deadline of the request before stays on the connection otherwise.
+	c.deadline(c.begun.Add(s.limits.request), s.limits.answer)
+	h := g.Writer.Header()
+	h.Set("X-Request-Id", c.id)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cache-Control", "no-store")
+	if s.crowded() {
+		h.Set("Connection", "close")
+	}
+	return c
 }
 
 // errPanic stands for whatever a handler panicked with, which is logged and
@@ -84,8 +93,15 @@ func (s *Server) rescue(ctx context.Context, err *error, attrs ...any) {
 // guarded runs the handler of a call.
 func (s *Server) guarded(c *call) (err error) {
 	defer s.rescue(c.ctx(), &err, slog.String("route", c.route.name), slog.String("request", c.id))
-	if !s.conf.Remote && !isLoopback(c.Request.Host) {
+	if !s.conf.Remote && !Loopback(c.Request.Host) {
 		return errHost
+	}
+	if c.Request.ProtoMajor > 1 {
+		leave, err := s.gates.multiplexed.enter(c.ctx())
+		if err != nil {
+			return err
+		}
+		defer leave()
 	}
 	if err := s.admit(c); err != nil {
 		return err
@@ -93,13 +109,20 @@ func (s *Server) guarded(c *call) (err error) {
 	if err := c.checkQuery(); err != nil {
 		return err
 	}
+	if s.share != nil {
+		leave, err := s.share.enter(c.ctx())
+		if err != nil {
+			return err
+		}
+		defer leave()
+	}
 	return c.route.handler(c)
 }
 
-// isLoopback reports whether a Host header names this machine. A web page
+// Loopback reports whether a Host header names this machine. A web page
 // whose own name is made to resolve to a loopback address would otherwise read
 // the ledger with its visitor's browser.
-func isLoopback(host string) bool {
+func Loopback(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
 	}
@@ -301,6 +324,28 @@ func (c *call) body(limit int64) ([]byte, error) {
 	return b, c.still()
 }
 
+// small reads a small JSON object.
+func (c *call) small(limit int64, what string) (v canon.Value, err error) {
+	media, err := c.media(typeJSON)
+	if err != nil {
+		return v, err
+	}
+	if media != typeJSON {
+		return v, unsupported(what+" is JSON", typeJSON)
+	}
+	body, err := c.body(limit)
+	if err != nil {
+		return v, err
+	}
+	if v, err = canon.Parse(body, canon.Limits{}); err != nil {
+		return v, unreadable("", err)
+	}
+	if v.Kind != canon.Object {
+		return v, faultf(kindUnreadable, "%s is a JSON object", what)
+	}
+	return v, nil
+}
+
 // json answers with a JSON document.
 func (c *call) json(status int, v any) error {
 	b, err := encode(v)
@@ -309,6 +354,14 @@ func (c *call) json(status int, v any) error {
 	}
 	c.bytes(status, "application/json", b)
 	return nil
+}
+
+// locate says at which path of the API something lies.
+func (s *Server) locate(c *call, path string) { c.Header("Location", s.conf.Base+path) }
+
+// locateRecord says where a record lies.
+func (s *Server) locateRecord(c *call, index int64) {
+	s.locate(c, fmt.Sprintf("/v1/records/%d", index))
 }
 
 // bytes answers with a document.

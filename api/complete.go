@@ -22,7 +22,13 @@ func (s *Server) getSubjectEvidence(c *call) error {
 			return badRequest("number %d of the pointers in disclose does not begin with a slash; all, none, or JSON Pointers with commas between them are understood", i+1)
 		}
 	}
+	if err := c.opens(pointers); err != nil {
+		return err
+	}
 	e, err := s.ledger.ProveSubject(c.ctx(), kind, id, among(pointers))
+	if err == nil {
+		err = s.opensEvidence(c, e)
+	}
 	if err != nil {
 		return err
 	}

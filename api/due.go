@@ -41,25 +41,38 @@ func (s *Server) getDue(c *call) error {
 			return err
 		}
 	}
-	gate := s.gates.scans
 	if only {
-		gate = s.gates.bulk // a story can be long
+		return s.dueOf(c, table, q, subject)
 	}
-	leave, err := gate.enter(c.ctx())
+	_, fixed := c.GetQuery("as-of")
+	ask := asking{question: c.Request.URL.Query().Encode(), moving: !fixed, instead: "name a subject, or run lendlog due on a copy of the ledger"}
+	judged, err := scanned(s, c, &s.due, ask, func(ctx context.Context, head ledger.Head) (*due.Report, error) {
+		return table.Collect(q, s.ledger.Stories(ctx, head, table, nil))
+	})
+	if err != nil {
+		return err
+	}
+	return s.owes(c, judged.answer, judged.head)
+}
+
+// dueOf answers what one subject owes.
+func (s *Server) dueOf(c *call, table *due.Table, q due.Query, subject string) error {
+	leave, err := s.gates.bulk.enter(c.ctx()) // a story can be long
 	if err != nil {
 		return err
 	}
 	defer leave()
 	head := s.ledger.Head()
-	var report *due.Report
-	if only {
-		report, err = table.Collect(q, s.ofSubject(c.ctx(), head, subject, table))
-	} else {
-		report, err = scan(s, c, "name a subject, or run lendlog due on a copy of the ledger", func(ctx context.Context) (*due.Report, error) {
-			return table.Collect(q, s.ledger.Stories(ctx, head, table, nil))
-		})
-	}
+	report, err := table.Collect(q, s.ofSubject(c.ctx(), head, subject, table))
 	if err != nil {
+		return err
+	}
+	return s.owes(c, report, head)
+}
+
+// owes answers with what is owed under a checkpoint.
+func (s *Server) owes(c *call, report *due.Report, head ledger.Head) error {
+	if err := s.opensDue(c, report); err != nil {
 		return err
 	}
 	return c.json(http.StatusOK, struct {
@@ -105,11 +118,13 @@ func dueQuery(c *call, table *due.Table) (q due.Query, err error) {
 		}
 		q.Obligation = id
 	}
-	limit, err := c.number("limit", 1, duePage)
+	limit, err := c.number("limit", 0, duePage)
 	if err == nil && limit > dueMax {
 		err = badRequest("the query parameter limit is at most %d", dueMax)
 	}
-	q.Limit = int(limit)
+	if q.Limit = int(limit); limit == 0 {
+		q.Limit = due.None
+	}
 	return q, err
 }
 

@@ -115,7 +115,7 @@ func TestDueRefuses(t *testing.T) {
 		"within=-1":               "within is a whole number",
 		"within=36601":            "within is at most",
 		"id=nothing":              "that of no obligation",
-		"limit=0":                 "limit is a whole number",
+		"limit=-1":                "limit is a whole number",
 		"limit=1001":              "limit is at most 1000",
 		"cursor=x":                "no query parameter cursor",
 		"limit=2&limit=3":         "stands twice",

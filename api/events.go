@@ -13,6 +13,7 @@ import (
 
 	"github.com/lendlog/lendlog/ledger"
 	"github.com/lendlog/lendlog/ledger/access"
+	"github.com/lendlog/lendlog/ledger/look"
 	"github.com/lendlog/lendlog/ledger/record"
 	"github.com/lendlog/lendlog/ledger/tree"
 )
@@ -57,6 +58,9 @@ func (s *Server) getEvents(c *call) error {
 		return err
 	}
 	defer leave()
+	if err := f.looks(s.ledger.Head()); err != nil {
+		return err
+	}
 	s.metrics.followers.Inc()
 	defer s.metrics.followers.Dec()
 	c.Header("Content-Type", typeEvents)
@@ -90,6 +94,7 @@ type follower struct {
 
 	view string
 	next int64 // index of the record to send next
+	day  int64 // since 1970, on which the look was recorded that goes on; 0 before the first
 	size int64 // of the last checkpoint sent; 0 before the first
 }
 
@@ -158,6 +163,9 @@ func (f *follower) catchUp(head ledger.Head, good context.Context) error {
 			return err
 		}
 	}
+	if err := f.looks(head); err != nil {
+		return err
+	}
 	for r, err := range f.s.ledger.Records(f.c.ctx(), f.next, head.Size, f.opens) {
 		if err == nil {
 			err = f.record(r)
@@ -184,6 +192,17 @@ func (f *follower) checkpoint(head ledger.Head) error {
 	d := checkpointDoc{Size: head.Size, Checkpoint: string(head.Note), From: f.size, Proof: list(hashes)}
 	f.size = head.Size
 	return f.send("checkpoint", -1, d)
+}
+
+// looks records that what is sealed is sent from here on, once a day: a look at
+// every record would be a record to look at.
+func (f *follower) looks(head ledger.Head) error {
+	today := time.Now().Unix() / (24 * 60 * 60)
+	if f.view != viewRecord || f.day == today || f.next >= head.Size {
+		return nil
+	}
+	f.day = today
+	return f.s.opensRange(f.c, look.Follow, "", look.Spans{{First: f.next, End: look.Endless}})
 }
 
 // opens reports whether records of a type are shown whole. Of a restricted one

@@ -18,11 +18,7 @@ func (s *Server) livez(c *call) error {
 
 // readyz answers whether events are taken. Reading goes on when they are not.
 func (s *Server) readyz(c *call) error {
-	why := error(errStopping)
-	if !s.isStopping() {
-		why = s.ledger.Writable()
-	}
-	if why != nil {
+	if why := s.refusing(); why != nil {
 		return faultf(kindNotReady, "%s; reading and verifying go on", problemOf(why).Title)
 	}
 	// Events are taken all the same: an append never waits for a witness.
@@ -43,8 +39,18 @@ func (s *Server) readyz(c *call) error {
 			}
 		}
 	}
-	c.bytes(http.StatusOK, typeText, []byte(text))
+	c.bytes(http.StatusOK, typeText, []byte(text+s.warnings()))
 	return nil
+}
+
+// warnings are the lines that the configuration tells besides.
+func (s *Server) warnings() (text string) {
+	if s.conf.Warnings != nil {
+		for _, w := range s.conf.Warnings() {
+			text += w + "\n"
+		}
+	}
+	return text
 }
 
 //go:embed openapi.yaml

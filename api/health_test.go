@@ -23,7 +23,7 @@ func TestHealth(t *testing.T) {
 	s.want(s.get("/livez"), http.StatusOK)
 	s.want(s.get("/readyz"), http.StatusOK)
 
-	s.stopIntake()
+	s.StopIntake()
 	p := s.wantProblem(s.get("/readyz"), kindNotReady)
 	if !strings.Contains(p.Detail, kindStopped.title) {
 		t.Errorf("it is not ready because %q", p.Detail)

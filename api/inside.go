@@ -4,6 +4,8 @@ package api
 
 import (
 	"context"
+	"net/http"
+	"time"
 
 	"github.com/lendlog/lendlog/api/keys"
 )
@@ -20,14 +22,15 @@ func As(ctx context.Context, k *keys.Key) context.Context {
 	return context.WithValue(ctx, insider{}, k)
 }
 
-// shown returns the key by which a call comes, nil unless it is accepted now.
-func (s *Server) shown(c *call) *keys.Key {
-	k, ok := c.ctx().Value(insider{}).(*keys.Key)
+// shown returns the key by which a request comes, and until when at most that lets it
+// in; or why there is none that is accepted now.
+func (s *Server) shown(r *http.Request) (k *keys.Key, until time.Time, err error) {
+	k, ok := r.Context().Value(insider{}).(*keys.Key)
 	switch {
 	case !ok:
-		return s.conf.Keys.Find(bearer(c.Request.Header))
+		return s.presented(r)
 	case k == nil || s.conf.Keys.Get(k.ID) != k:
-		return nil
+		return nil, until, errKey
 	}
-	return k
+	return k, until, nil
 }

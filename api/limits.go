@@ -27,7 +27,11 @@ type limits struct {
 	// at a time, bundles those for evidence of many records, which a client may be
 	// slow to take. Further ones wait for patience and are then told to come again.
 	streams, bulk, documents, scans, bundles, events, reads, followers int64
-	patience                                                           time.Duration
+	// multiplexed are the requests under way that share a connection with others,
+	// as those of HTTP/2 may: as many as there may be connections, so that what a
+	// connection may take is not taken many times over.
+	multiplexed int64
+	patience    time.Duration
 
 	header    time.Duration // to send the headers of a request
 	idle      time.Duration // between the requests of a connection
@@ -37,19 +41,22 @@ type limits struct {
 	scan      time.Duration // to scan the whole ledger
 	heartbeat time.Duration // between signs of life to a follower
 	linger    time.Duration // for the client of a stream to close after its end
+	look      time.Duration // in which the same look is recorded once
 }
 
 var defaultLimits = limits{
 	conns: 256, streams: 16, bulk: 2, documents: 1, scans: 1, bundles: 2, events: 64, reads: 32, followers: 32,
-	patience:  10 * time.Second,
-	header:    10 * time.Second,
-	idle:      2 * time.Minute,
-	request:   time.Minute,
-	answer:    10 * time.Second,
-	line:      10 * time.Minute,
-	scan:      10 * time.Minute,
-	heartbeat: 10 * time.Second,
-	linger:    2 * time.Second,
+	multiplexed: 256,
+	patience:    10 * time.Second,
+	header:      10 * time.Second,
+	idle:        2 * time.Minute,
+	request:     time.Minute,
+	answer:      10 * time.Second,
+	line:        10 * time.Minute,
+	scan:        10 * time.Minute,
+	heartbeat:   10 * time.Second,
+	linger:      2 * time.Second,
+	look:        10 * time.Minute,
 }
 
 // maxHeader bounds the headers of a request in bytes. Parsed they may take
@@ -57,13 +64,15 @@ var defaultLimits = limits{
 const maxHeader = 32 << 10
 
 // gates are the limits at work.
-type gates struct{ streams, bulk, documents, scans, bundles, events, reads, followers gate }
+type gates struct {
+	streams, bulk, documents, scans, bundles, events, reads, followers, multiplexed gate
+}
 
 func newGates(l limits) gates {
 	gate := func(n int64) gate { return gate{semaphore.NewWeighted(n), l.patience} }
 	return gates{
 		streams: gate(l.streams), bulk: gate(l.bulk), documents: gate(l.documents), scans: gate(l.scans), bundles: gate(l.bundles), events: gate(l.events), reads: gate(l.reads),
-		followers: gate(l.followers),
+		followers: gate(l.followers), multiplexed: gate(l.multiplexed),
 	}
 }
 
@@ -101,6 +110,10 @@ func (g gate) through(handler func(*call) error) func(*call) error {
 		return handler(c)
 	}
 }
+
+// crowded reports whether so many connections are open that each serves one request
+// only.
+func (s *Server) crowded() bool { return s.crowd.n.Load() > int64(s.limits.conns)/2 }
 
 // crowd counts open connections.
 type crowd struct{ n atomic.Int64 }

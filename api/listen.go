@@ -4,6 +4,7 @@ package api
 
 import (
 	"context"
+	"crypto/tls"
 	"io"
 	"net"
 	"sync"
@@ -95,7 +96,11 @@ func withConn(ctx context.Context, c net.Conn) context.Context {
 
 // lingerAtEnd does so for the connection that a request came by.
 func lingerAtEnd(ctx context.Context) {
-	if c, ok := ctx.Value(connKey{}).(*conn); ok {
+	c, _ := ctx.Value(connKey{}).(net.Conn)
+	if encrypted, ok := c.(*tls.Conn); ok {
+		c = encrypted.NetConn()
+	}
+	if c, ok := c.(*conn); ok {
 		c.lingerAtEnd()
 	}
 }

@@ -33,10 +33,7 @@ const (
 	outcomeFailed   = "failed"   // no fault of the event; sending it again is right
 )
 
-// newMetrics registers the metrics. It fails when one of them is registered
-// already.
-func newMetrics(conf Config) (*metrics, error) {
-	l := conf.Ledger
+func newMetrics(conf Config) *metrics {
 	m := &metrics{
 		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "lendlog_http_request_seconds",
@@ -65,6 +62,12 @@ func newMetrics(conf Config) (*metrics, error) {
 	for _, o := range []string{outcomeAccepted, outcomeRepeated, outcomeRefused, outcomeConflict, outcomeFailed} {
 		m.events.WithLabelValues(o)
 	}
+	return m
+}
+
+// register registers the metrics. It fails when one of them is registered already.
+func (m *metrics) register(conf Config) error {
+	l := conf.Ledger
 	gauge := func(name, help string, read func() float64) prometheus.Collector {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, read)
 	}
@@ -88,20 +91,20 @@ func newMetrics(conf Config) (*metrics, error) {
 		}, func() float64 { return 1 }),
 	} {
 		if err := conf.Registry.Register(c); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	if conf.Witnesses != nil {
 		if err := conf.Registry.Register(newWitnessing(conf.Witnesses)); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	if conf.Anchors != nil {
 		if err := conf.Registry.Register(newAnchoring(conf.Anchors)); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return m, nil
+	return nil
 }
 
 // count counts what became of an event.

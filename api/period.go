@@ -4,7 +4,6 @@ package api
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"time"
 
@@ -48,7 +47,7 @@ func (s *Server) closePeriod(c *call) error {
 	if p.Repeated {
 		status = http.StatusOK
 	}
-	c.Header("Location", fmt.Sprintf("/v1/records/%d", p.Index))
+	s.locateRecord(c, p.Index)
 	counts := p.Counts
 	if counts == nil {
 		counts = []ledger.TypeCount{}

@@ -36,6 +36,7 @@ var (
 	kindForbidden    = kind{"forbidden", 403, "The key does not allow that"}
 	kindRateLimited  = kind{"rate-limited", 429, "The key has had its requests"}
 	kindConflict     = kind{"conflict", 409, "Another event was accepted under this source and id"}
+	kindTaken        = kind{"taken", 409, "It was granted before"}
 	kindErased       = kind{"erased", 410, "The record's sealed members were erased"}
 	kindTooMuch      = kind{"too-much", 422, "There is too much for one answer"}
 	kindTooLarge     = kind{"too-large", 413, "The request is too large"}
@@ -47,6 +48,7 @@ var (
 	kindInternal     = kind{"internal", 500, "Something went wrong in the server"}
 	kindDamaged      = kind{"damaged", 500, "The store is damaged"}
 	kindStopped      = kind{"stopped", 503, "The ledger takes no events now"}
+	kindClosed       = kind{"closed", 503, "The ledger is closed for now"}
 	kindClock        = kind{"clock", 503, "The ledger's clock is not to be trusted"}
 	kindSigner       = kind{"signer", 503, "The checkpoint could not be signed"}
 	kindNoSpace      = kind{"no-space", 507, "There is too little free space"}
@@ -82,6 +84,7 @@ var (
 	errNoMethod = faultf(kindMethod, "the header Allow lists the methods of this path")
 	errHost     = faultf(kindWrongHost, "it listens on this machine only; name it localhost or by a loopback address, or start it with lendlog serve --allow-remote")
 	errSlow     = faultf(kindSlow, "a request has to be there within a minute, and a line of a stream within ten; send it again")
+	errClosed   = faultf(kindClosed, "whoever runs the server opens it again; send the same later")
 	errStopping = faultf(kindStopped, "the server is stopping; send the same event again later or to another server")
 )
 
@@ -110,16 +113,19 @@ type fieldError struct {
 // does not know is internal and shows nothing.
 func problemOf(err error) *problem {
 	var f *fault
+	var look *unrecorded
 	var violations record.Violations
 	var schema schemaError
 	var conflict *ledger.ConflictError
 	var filter *index.FilterError
 	switch {
+	case errors.As(err, &look):
+		return problemOfLook(look)
 	case errors.As(err, &f):
 		p := newProblem(f.kind, f.detail)
 		p.header = f.header
 		switch f.kind {
-		case kindStopped:
+		case kindStopped, kindClosed:
 			p.retryAfter = 5
 		case kindBusy:
 			p.retryAfter = 1
@@ -137,6 +143,8 @@ func problemOf(err error) *problem {
 		return newProblem(kindFilter, filter.Error())
 	case errors.Is(err, keys.ErrNotFound):
 		return newProblem(kindNotFound, "there is no such grant; GET /v1/access/grants lists them")
+	case errors.Is(err, keys.ErrTaken):
+		return newProblem(kindTaken, "there was a grant of this id before; make a new key and send its request")
 	case errors.Is(err, keys.ErrBy):
 		return problemOf(errKey)
 	case errors.Is(err, keys.ErrTerms):
@@ -145,6 +153,8 @@ func problemOf(err error) *problem {
 		return newProblem(kindBadRequest, "the query parameter cursor is not of this search and order: begin again without one")
 	case errors.Is(err, ledger.ErrNotFound):
 		return newProblem(kindNotFound, "the ledger has no such record, subject or tile")
+	case errors.Is(err, ledger.ErrScope):
+		return newProblem(kindForbidden, "that takes sealed members which this key does not open: it was granted with some fields only")
 	case errors.Is(err, ledger.ErrErased):
 		return newProblem(kindErased, "the key of a party of this record was destroyed; its entry and proofs are still there")
 	case errors.Is(err, ledger.ErrTooMany):
@@ -194,7 +204,7 @@ func isGone(err error) bool {
 // it is ready is told why not.
 func isDefect(err error) bool {
 	var f *fault
-	if errors.Is(err, errStopping) || errors.Is(err, ledger.ErrUnwitnessed) || errors.As(err, &f) && f.kind == kindNotReady {
+	if errors.Is(err, errStopping) || errors.Is(err, ledger.ErrNoLooks) || errors.Is(err, ledger.ErrUnwitnessed) || errors.As(err, &f) && f.kind == kindNotReady {
 		return false
 	}
 	return problemOf(err).Status >= http.StatusInternalServerError

@@ -15,6 +15,7 @@ import (
 	"github.com/lendlog/lendlog/ledger"
 	"github.com/lendlog/lendlog/ledger/access"
 	"github.com/lendlog/lendlog/ledger/canon"
+	"github.com/lendlog/lendlog/ledger/look"
 	"github.com/lendlog/lendlog/ledger/proof"
 	"github.com/lendlog/lendlog/ledger/tree"
 )
@@ -24,16 +25,18 @@ import (
 // and members and verifies the rest of it under the checkpoint; see
 // getRecord in openapi.yaml.
 type recordDoc struct {
-	Index      int64             `json:"index"`
-	Leaf       tree.Hash         `json:"leaf"`
-	Entry      string            `json:"entry"`
-	Parsed     json.RawMessage   `json:"parsed"`
-	Schema     []byte            `json:"schema,omitempty"`
-	Members    []memberDoc       `json:"members"`
-	Seeds      map[string][]byte `json:"seeds"`
-	Unreadable []string          `json:"unreadable"`
-	Proof      []tree.Hash       `json:"proof"`
-	Checkpoint string            `json:"checkpoint,omitempty"` // of a timeline's record, the timeline's
+	Index   int64             `json:"index"`
+	Leaf    tree.Hash         `json:"leaf"`
+	Entry   string            `json:"entry"`
+	Parsed  json.RawMessage   `json:"parsed"`
+	Schema  []byte            `json:"schema,omitempty"`
+	Members []memberDoc       `json:"members"`
+	Seeds   map[string][]byte `json:"seeds"`
+	// Disclosures are in the place of seeds where the key opens some members only.
+	Disclosures []disclosureDoc `json:"disclosures,omitempty"`
+	Unreadable  []string        `json:"unreadable"`
+	Proof       []tree.Hash     `json:"proof"`
+	Checkpoint  string          `json:"checkpoint,omitempty"` // of a timeline's record, the timeline's
 }
 
 type memberDoc struct {
@@ -69,7 +72,9 @@ func (s *Server) newRecordDoc(ctx context.Context, r *ledger.Record, size int64)
 	for group, seed := range r.Seeds {
 		d.Seeds[group] = seed[:]
 	}
-	return d, nil
+	disclosures, err := r.Disclosures()
+	d.Disclosures = newDisclosureDocs(disclosures)
+	return d, err
 }
 
 // list keeps encoding/json from writing null for a list without items.
@@ -96,7 +101,14 @@ func (s *Server) getRecord(c *call) error {
 	// A record never changes but for what is erased of it. A client may keep
 	// it, but has to ask whether it is still to be read.
 	c.Header("Cache-Control", "private, no-cache")
-	if c.unchanged(recordTag(r)) {
+	if err := s.opens(c, look.Read, index); err != nil {
+		return err
+	}
+	tag := recordTag(r)
+	if c.key != nil && c.key.Scoped() {
+		tag += "-" + c.key.ID // shows less of it
+	}
+	if c.unchanged(`W/"` + tag + `"`) {
 		return nil
 	}
 	head := s.ledger.Head()
@@ -108,15 +120,16 @@ func (s *Server) getRecord(c *call) error {
 	return c.json(http.StatusOK, d)
 }
 
-// recordTag is the entity tag of a record: its leaf hash, and what is erased.
-// It is weak because proofs of one record differ with the checkpoint.
+// recordTag is what the entity tag of a record is made of: its leaf hash, and what
+// is erased. The tag is weak because proofs of one record differ with the
+// checkpoint.
 func recordTag(r *ledger.Record) string {
 	leaf := tree.LeafHash(r.Entry)
 	tag := hex.EncodeToString(leaf[:])
 	for _, group := range r.Unreadable {
 		tag += "-" + group
 	}
-	return `W/"` + tag + `"`
+	return tag
 }
 
 // unchanged sets the entity tag of the answer and, where the client has it
@@ -188,6 +201,9 @@ func (s *Server) getEvidence(c *call) error {
 		return err
 	}
 	e, err := s.ledger.Prove(c.ctx(), index, disclose)
+	if err == nil {
+		err = s.opensEvidence(c, e)
+	}
 	if err != nil {
 		return err
 	}
@@ -202,6 +218,9 @@ func (s *Server) mayProve(c *call, index int64) error {
 		return nil
 	}
 	if err := c.may(access.RecordsRead); err != nil {
+		return err
+	}
+	if err := c.opens(c.disclosed()); err != nil {
 		return err
 	}
 	if c.may(access.RestrictedRead) == nil {
@@ -277,6 +296,13 @@ func (s *Server) getSubject(c *call) error {
 		Checkpoint string   `json:"checkpoint"`
 		Records    []string `json:"records"`
 	}{step.Subject, step.Count, size, string(step.Note), []string{}})
+	if err != nil {
+		return err
+	}
+	shown, err := s.ledger.IndexesOf(c.ctx(), kind, id, from, left)
+	if err == nil {
+		err = s.opens(c, look.Read, shown...)
+	}
 	if err != nil {
 		return err
 	}
@@ -370,6 +396,7 @@ func (s *Server) getTrust(c *call) error {
 const (
 	maxVerify       = 16 << 20
 	maxVerifyValues = maxVerify / 32
+	maxVerifyDepth  = maxDepth + 1 // of a document, and what is around it
 )
 
 // verify answers POST /v1/verify with a report. It keeps nothing.
@@ -402,7 +429,7 @@ func (s *Server) verify(c *call) error {
 // splitVerify takes the document to verify and, if there is one, the trust
 // policy out of a body: {"evidence": …, "trust": …}, or the document itself.
 func splitVerify(body []byte) (doc []byte, trust *proof.Trust, err error) {
-	v, err := canon.Parse(body, canon.Limits{Values: maxVerifyValues})
+	v, err := canon.Parse(body, canon.Limits{Depth: maxVerifyDepth, Values: maxVerifyValues})
 	if err != nil {
 		return nil, nil, unreadable("", err)
 	}

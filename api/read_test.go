@@ -374,6 +374,7 @@ func TestVerify(t *testing.T) {
 	altered := bytes.Replace(evidence, []byte("1200.50"), []byte("1200.51"), 1)
 	trust := s.get("/v1/trust").body
 	with := func(doc, trust []byte) []byte { return fmt.Appendf(nil, `{"evidence":%s,"trust":%s}`, doc, trust) }
+	deep := bytes.Replace(evidence, []byte("{"), []byte(`{"later":`+strings.Repeat("[", 31)+strings.Repeat("]", 31)+`,`), 1)
 	size := s.ledger.Head().Size
 	for name, c := range map[string]struct {
 		doc  []byte
@@ -385,6 +386,7 @@ func TestVerify(t *testing.T) {
 		"evidence and another trust":  {with(evidence, strangers), "INVALID"},
 		"evidence altered":            {altered, "INVALID"},
 		"evidence with a new section": {bytes.Replace(evidence, []byte("{"), []byte(`{"later":[],`), 1), "INCOMPLETE"},
+		"evidence as deep as can be":  {with(deep, trust), "INCOMPLETE"},
 		"evidence, more demanded":     {with(evidence, bytes.Replace(trust, []byte("{"), []byte(`{"maxAgeSeconds":60,`), 1)), "INCOMPLETE"},
 		"receipt":                     {receipt, "VALID"},
 		"receipt and its trust":       {with(receipt, trust), "VALID"},

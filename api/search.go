@@ -124,12 +124,12 @@ func (s *Server) postSearch(c *call) error {
 	if err != nil {
 		return err
 	}
-	if err := s.ledger.CheckFilter(p.filter); err != nil {
+	if err := s.ledger.CheckFilter(c.ctx(), p.filter); err != nil {
 		return err
 	}
 	p.owner, p.used = c.owner(), time.Now()
 	path := "/v1/searches/" + s.searches.add(p)
-	c.Header("Location", path)
+	s.locate(c, path)
 	return c.json(http.StatusCreated, struct {
 		Path string `json:"path"`
 	}{path})
@@ -207,6 +207,9 @@ func (s *Server) answerSearch(c *call, q ledger.Query) error {
 	defer leave()
 	page, err := s.ledger.Search(c.ctx(), q)
 	if err != nil {
+		return err
+	}
+	if err := s.opensFound(c, q.Filter, page.Indexes); err != nil {
 		return err
 	}
 	head, err := encode(struct {

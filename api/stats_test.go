@@ -3,6 +3,7 @@
 package api
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/lendlog/lendlog/ledger"
 	"github.com/lendlog/lendlog/ledger/ledgertest"
+	"github.com/lendlog/lendlog/ledger/stats"
 )
 
 // What is answered is what the engine counts, once for a checkpoint.
@@ -54,14 +56,85 @@ func TestStats(t *testing.T) {
 		t.Errorf("the checkpoints are of %d and %d records, want %d", again.Size, soon.Size, head.Size)
 	}
 	leave()
-	s.stats.read = s.stats.read.Add(-2 * statsAge)
+	older(&s.stats, 2*shelfAge)
 	if later := ask(); later.Size != s.ledger.Head().Size || later.Decisions.Count != got.Decisions.Count+1 {
 		t.Errorf("later it is of %d records", later.Size)
 	}
-	s.stats.read = s.stats.read.Add(-2 * statsAge) // the same checkpoint is never too old
-	computed := s.stats.doc
-	if ask(); s.stats.doc != computed {
+	older(&s.stats, 2*shelfAge) // the same checkpoint is never too old
+	computed := s.stats.kept[""].answer
+	if ask(); s.stats.kept[""].answer != computed {
 		t.Error("it was computed twice for a checkpoint")
+	}
+	// Whoever is content with an older one gets it, up to an hour.
+	s.submit(decision(2))
+	older(&s.stats, 10*time.Minute)
+	recent := func(seconds int) int64 {
+		return decode[statsDoc](t, s.want(s.do("GET", "/v1/stats", nil, "Cache-Control", fmt.Sprintf("max-age=%d", seconds)), http.StatusOK).body).Size
+	}
+	if got := recent(3600); got != s.ledger.Head().Size-1 {
+		t.Errorf("with an hour's patience it is of %d records", got)
+	}
+	if got := recent(60); got != s.ledger.Head().Size {
+		t.Errorf("with a minute's patience it is of %d records", got)
+	}
+	s.submit(decision(3))
+	older(&s.stats, 2*shelfLimit)
+	if got := recent(1 << 30); got != s.ledger.Head().Size {
+		t.Errorf("with any patience it is of %d records", got)
+	}
+}
+
+// older makes the answers on a shelf older.
+func older[T any](s *shelf[T], by time.Duration) {
+	for question, a := range s.kept {
+		a.read = a.read.Add(-by)
+		s.kept[question] = a
+	}
+}
+
+// All scopes are told from one count.
+func TestStatsScopes(t *testing.T) {
+	s := serve(t, ledger.CreateOptions{}, nil)
+	for i, month := range []string{"01", "02", "02"} {
+		s.submit(fmt.Sprintf(`{"specversion":"1.0","id":"s-%d","source":"urn:test","type":"org.lendlog.decision.made.v1","subject":"file/S%d","time":"2026-%s-05T10:00:00Z","data":{"outcome":"declined"}}`, i, i, month))
+	}
+	ask := func(query string) statsDoc {
+		t.Helper()
+		return decode[statsDoc](t, s.want(s.get("/v1/stats?"+query), http.StatusOK).body)
+	}
+	computed := func() *stats.Collector { return s.stats.kept[""].answer }
+	ask("")
+	before := computed()
+	for query, want := range map[string]int64{"from=2026-02": 2, "to=2026-01": 1, "from=2026-01&to=2026-02": 3, "product=card": 0, "product=%28unknown%29&to=2026-01": 1} {
+		if got := ask(query); got.Decisions.Count != want {
+			t.Errorf("%s: %d decisions, want %d", query, got.Decisions.Count, want)
+		}
+	}
+	if computed() != before {
+		t.Error("a scope was counted anew")
+	}
+	for _, query := range []string{"from=2026", "from=2026-13", "from=2026-02&to=2026-01", "product=" + strings.Repeat("x", 257), "month=2026-01"} {
+		s.wantProblem(s.get("/v1/stats?"+query), kindBadRequest)
+	}
+}
+
+// A shelf keeps so many answers, the newest.
+func TestShelf(t *testing.T) {
+	var s shelf[int]
+	begun := time.Now().Add(-time.Hour)
+	for i := range shelfRoom + 3 {
+		s.keep(fmt.Sprint(i), shelved[int]{head: ledger.Head{Size: 7}, read: begun.Add(time.Duration(i) * time.Second), answer: i})
+	}
+	if len(s.kept) != shelfRoom {
+		t.Errorf("it keeps %d answers", len(s.kept))
+	}
+	for i, kept := range map[int]bool{0: false, 2: false, 3: true, shelfRoom + 2: true} {
+		if _, ok := s.fresh(asking{question: fmt.Sprint(i)}, 7); ok != kept {
+			t.Errorf("answer %d is kept: %v", i, ok)
+		}
+	}
+	if _, ok := s.fresh(asking{question: "3", moving: true}, 7); ok {
+		t.Error("an answer that moves with time is fresh for ever")
 	}
 }
 
@@ -98,7 +171,7 @@ func TestStatsEnd(t *testing.T) {
 	if p := s.wantProblem(s.get("/v1/stats"), kindTooLarge); !strings.Contains(p.Detail, "lendlog stats") {
 		t.Error(p.Detail)
 	}
-	if s.stats.doc != nil {
+	if len(s.stats.kept) > 0 {
 		t.Error("what was not finished is kept")
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/lendlog/lendlog/ledger"
+	"github.com/lendlog/lendlog/ledger/look"
 	"github.com/lendlog/lendlog/ledger/rule"
 	"github.com/lendlog/lendlog/ledger/story"
 )
@@ -26,9 +27,10 @@ type telling struct {
 	size    int // bytes that they take
 }
 
-// begin reads the story up to number from, of as many records as count.
+// begin reads the story up to number from, of as many records as count. Of a story
+// of which not all is opened nothing is said: it would be false, or tell the rest.
 func (s *Server) begin(ctx context.Context, kind, id string, from, count int64) (*telling, error) {
-	if count > rule.MaxRecords {
+	if count > rule.MaxRecords || ledger.Whole(ctx) != nil {
 		return nil, nil
 	}
 	t := &telling{}
@@ -120,6 +122,9 @@ func (s *Server) getFindings(c *call) error {
 		err = c.mayOpen(r)
 	}
 	if err != nil {
+		return err
+	}
+	if err := s.opens(c, look.Read, index); err != nil {
 		return err
 	}
 	d := struct {

@@ -338,7 +338,12 @@ func TestStopEndsStreams(t *testing.T) {
 // What was read before the server stops is answered, also when the client has
 // sent all it had.
 func TestStopKeepsAnswers(t *testing.T) {
-	s := serve(t, ledger.CreateOptions{}, nil)
+	for name, serve := range ways {
+		t.Run(name, func(t *testing.T) { stopKeepsAnswers(t, serve(t, nil)) })
+	}
+}
+
+func stopKeepsAnswers(t *testing.T, s *testServer) {
 	d := s.dialogue()
 	var lines strings.Builder
 	for n := range 500 {
@@ -370,40 +375,47 @@ func TestStopKeepsAnswers(t *testing.T) {
 // unread bytes is reset, and that would take the answers along which the
 // client has not read yet.
 func TestStopWhileSending(t *testing.T) {
-	for range 5 {
-		s := serve(t, ledger.CreateOptions{}, nil)
-		d := s.dialogue()
-		var sending sync.WaitGroup
-		sending.Go(func() {
-			for n := 0; ; n++ {
-				if _, err := io.WriteString(d.body, decision(n)+"\n"); err != nil {
-					return
-				}
+	for name, serve := range ways {
+		t.Run(name, func(t *testing.T) {
+			for range 3 {
+				stopWhileSending(t, serve(t, nil))
 			}
 		})
-		d.receive()
-		stopped := make(chan error, 1)
-		go func() { stopped <- s.stop() }()
-		<-s.stopping
-		for n := int64(1); ; n++ {
-			l := d.receive()
-			if l.Summary {
-				if l.Accepted != n || l.Problem == nil || l.Problem.Type != "urn:lendlog:problem:"+kindStopped.name {
-					t.Errorf("after %d answers the summary is %s", n, l.raw)
-				}
-				break
-			}
-			if l.Line != n+1 || l.Status != http.StatusCreated {
-				t.Errorf("line %d was answered %s", n+1, l.raw)
+	}
+}
+
+func stopWhileSending(t *testing.T, s *testServer) {
+	d := s.dialogue()
+	var sending sync.WaitGroup
+	sending.Go(func() {
+		for n := 0; ; n++ {
+			if _, err := io.WriteString(d.body, decision(n)+"\n"); err != nil {
+				return
 			}
 		}
-		d.end()
-		_ = d.resp.Body.Close()
-		_ = d.body.Close()
-		sending.Wait()
-		if err := <-stopped; err != nil {
-			t.Error(err)
+	})
+	d.receive()
+	stopped := make(chan error, 1)
+	go func() { stopped <- s.stop() }()
+	<-s.stopping
+	for n := int64(1); ; n++ {
+		l := d.receive()
+		if l.Summary {
+			if l.Accepted != n || l.Problem == nil || l.Problem.Type != "urn:lendlog:problem:"+kindStopped.name {
+				t.Errorf("after %d answers the summary is %s", n, l.raw)
+			}
+			break
 		}
+		if l.Line != n+1 || l.Status != http.StatusCreated {
+			t.Errorf("line %d was answered %s", n+1, l.raw)
+		}
+	}
+	d.end()
+	_ = d.resp.Body.Close()
+	_ = d.body.Close()
+	sending.Wait()
+	if err := <-stopped; err != nil {
+		t.Error(err)
 	}
 }
 

@@ -118,7 +118,7 @@ func (s *Server) submitOne(c *call, read func() (*record.Event, error)) error {
 	if result.Repeated {
 		status = http.StatusOK
 	}
-	c.Header("Location", fmt.Sprintf("/v1/records/%d", result.Receipt.Index))
+	s.locateRecord(c, result.Receipt.Index)
 	c.bytes(status, typeJSON, result.Receipt.Bytes())
 	return nil
 }

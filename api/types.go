@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"strings"
 
@@ -91,7 +90,7 @@ func (s *Server) addType(c *call) error {
 	}
 	d.typeDoc = newTypeDoc(schema)
 	if d.Index != nil {
-		c.Header("Location", fmt.Sprintf("/v1/records/%d", *d.Index))
+		s.locateRecord(c, *d.Index)
 	}
 	return c.json(status, d)
 }

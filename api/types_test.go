@@ -37,9 +37,9 @@ type registered struct {
 	Index *int64
 }
 
-func (s *testServer) addType(schema, query string) answer {
+func (s *testServer) addType(schema, query string, headers ...string) answer {
 	s.t.Helper()
-	return s.do(http.MethodPost, "/v1/types"+query, strings.NewReader(schema), "Content-Type", typeSchema)
+	return s.do(http.MethodPost, "/v1/types"+query, strings.NewReader(schema), append(headers, "Content-Type", typeSchema)...)
 }
 
 func review(id, result string) string {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/lendlog/lendlog/ledger"
 	"github.com/lendlog/lendlog/ledger/anchor/witness"
 )
 
@@ -26,19 +27,16 @@ type witnessedDoc struct {
 // listCheckpoints answers GET /v1/checkpoints with checkpoints of the archive,
 // one of each size.
 func (s *Server) listCheckpoints(c *call) error {
-	from, err := c.number("from", 0, 0)
+	p, err := c.archivePage(witnessedPage, witnessedMax)
 	if err != nil {
 		return err
 	}
-	limit, err := c.number("limit", 1, witnessedPage)
-	if err != nil {
-		return err
-	}
-	if limit > witnessedMax {
-		return badRequest("the query parameter limit is at most %d; read on with from", witnessedMax)
+	next, size := s.ledger.WitnessedAfter, p.from-1
+	if p.back {
+		next, size = func(size int64) (ledger.WitnessedHead, bool) { return s.ledger.WitnessedBefore(size - 1) }, p.before
 	}
 	docs := []witnessedDoc{}
-	for w, ok := s.ledger.WitnessedAfter(from - 1); ok && int64(len(docs)) < limit; w, ok = s.ledger.WitnessedAfter(w.Size) {
+	for w, ok := next(size); ok && len(docs) < p.limit; w, ok = next(w.Size) {
 		docs = append(docs, witnessedDoc{w.Size, string(w.Note)})
 	}
 	return c.json(http.StatusOK, struct {
@@ -68,6 +66,35 @@ func (s *Server) logCheckpoint(c *call) error {
 		}
 	}
 	return s.getCheckpoint(c)
+}
+
+// An archivePage is a part of an archive: what comes from a number on, or, where
+// back is set, what comes before one, the last first.
+type archivePage struct {
+	from, before int64
+	back         bool
+	limit        int
+}
+
+// archivePage reads the query of a list of an archive.
+func (c *call) archivePage(limit, most int64) (p archivePage, err error) {
+	if p.from, err = c.number("from", 0, 0); err != nil {
+		return p, err
+	}
+	if _, p.back = c.GetQuery("before"); p.back {
+		if _, both := c.GetQuery("from"); both {
+			return p, badRequest("the query parameters from and before exclude each other")
+		}
+		if p.before, err = c.number("before", 0, 0); err != nil {
+			return p, err
+		}
+	}
+	n, err := c.number("limit", 1, limit)
+	if err == nil && n > most {
+		err = badRequest("the query parameter limit is at most %d; read on with from, or before", most)
+	}
+	p.limit = int(n)
+	return p, err
 }
 
 // witnessing shows how witnessing goes.

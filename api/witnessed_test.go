@@ -130,6 +130,12 @@ func TestWitnessed(t *testing.T) {
 	if len(two2.Checkpoints) != 2 || two2.Checkpoints[0] != all.Checkpoints[1] {
 		t.Errorf("from the second on they are %+v", two2)
 	}
+	before := decode[struct{ Checkpoints []witnessedDoc }](t, s.want(s.get(fmt.Sprintf("/v1/checkpoints?before=%d&limit=2", all.Checkpoints[2].Size)), http.StatusOK).body)
+	if len(before.Checkpoints) != 2 || before.Checkpoints[0] != all.Checkpoints[1] || before.Checkpoints[1] != all.Checkpoints[0] {
+		t.Errorf("before the third one they are %+v", before)
+	}
+	s.wantProblem(s.get("/v1/checkpoints?from=1&before=9"), kindBadRequest)
+	s.wantProblem(s.get("/v1/checkpoints?before=x"), kindBadRequest)
 	s.wantProblem(s.get("/v1/checkpoints?limit=1001"), kindBadRequest)
 	s.wantProblem(s.get("/v1/checkpoints?limit=0"), kindBadRequest)
 	s.wantProblem(s.get("/v1/checkpoints?from=-1"), kindBadRequest)

@@ -3,6 +3,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -22,28 +23,32 @@ const accessSubject = "ledger/access"
 // directory.
 const Local = "local"
 
-// apiKey is what is shown to use a grant. There is nothing else so far.
+// apiKey is what records call the means access.ByKey.
 const apiKey = "api-key"
 
 // A Granted is a grant as the records of the ledger tell it.
 type Granted struct {
 	Index   int64 // of its last record
 	ID      string
+	Means   string // as of an access.Grant
 	Role    access.Role
 	Digest  [32]byte  // of the grant
 	Expires time.Time // zero for never
 	At      time.Time // by the ledger's clock
 	Revoked time.Time // by the ledger's clock; zero while it is not
+	// Purpose, Basis and Fields are as of access.Terms.
+	Purpose, Basis string
+	Fields         []string
 }
 
 // Grant records that a role is granted, by the grant of that id or Local. Of
-// sources, label and rate it holds the digest alone. A grant counts once its
-// record is durable. The ledger must be running.
+// sources, label, rate and who may come it holds the digest alone. A grant counts
+// once its record is durable. The ledger must be running.
 func (l *Ledger) Grant(ctx context.Context, g *access.Grant, grantor string) (index int64, err error) {
 	digest := g.Digest()
 	data := []canon.Member{
 		{Name: "id", Value: canon.Text(g.ID)},
-		{Name: "means", Value: canon.Text(apiKey)},
+		{Name: "means", Value: canon.Text(cmp.Or(g.Means, apiKey))},
 		{Name: "role", Value: canon.Text(string(g.Role))},
 		{Name: "digest", Value: canon.Text(hex.EncodeToString(digest[:]))},
 		{Name: "grantor", Value: canon.Text(grantor)},
@@ -51,7 +56,22 @@ func (l *Ledger) Grant(ctx context.Context, g *access.Grant, grantor string) (in
 	if !g.Expires.IsZero() {
 		data = append(data, canon.Member{Name: "expires", Value: canon.Text(g.Expires.UTC().Format(time.RFC3339))})
 	}
-	return l.appendAccess(ctx, ownEvent{typ: record.TypeRoleGranted, id: "grant/" + g.ID, data: canon.Map(data...)})
+	// What the first version can say it says: ledgers that are older have no other.
+	typ := record.TypeRoleGranted
+	lent := func(name string, v canon.Value) {
+		typ = record.TypeRoleLent
+		data = append(data, canon.Member{Name: name, Value: v})
+	}
+	if g.Purpose != "" {
+		lent("purpose", canon.Text(g.Purpose))
+	}
+	if g.Basis != "" {
+		lent("basis", canon.Text(g.Basis))
+	}
+	if g.Scoped() {
+		lent("fields", canon.Texts(g.Fields...))
+	}
+	return l.appendAccess(ctx, ownEvent{typ: typ, id: "grant/" + g.ID, data: canon.Map(data...)})
 }
 
 // Revoke records that what was granted is refused from now on, by the grant of
@@ -100,46 +120,43 @@ func (l *Ledger) appendAccess(ctx context.Context, o ownEvent) (int64, error) {
 // Granted returns all grants that the ledger has a record of, by their ids. It
 // reads open members only.
 func (l *Ledger) Granted(ctx context.Context) (map[string]Granted, error) {
-	t, err := l.timeline(ctx, accessSubject, 1, 1<<31)
-	if errors.Is(err, ErrNotFound) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
 	all := map[string]Granted{}
-	for _, p := range t.postings {
-		lf, err := l.leafAt(p.Index)
-		if errors.Is(err, ErrNotFound) {
-			err = fmt.Errorf("%w: %w", ErrDamaged, err)
-		}
-		if err == nil {
-			err = placed(p, lf)
-		}
-		if err != nil {
-			return nil, err
-		}
+	err := l.eachOf(ctx, accessSubject, func(index int64, lf leaf) error {
 		text := func(name string) string { v, _ := lf.Entry.Open.Get(name); return v.Str }
 		id := text("id")
 		switch lf.Entry.Type {
-		case record.TypeRoleGranted:
-			g := Granted{Index: p.Index, ID: id, Role: access.Role(text("role")), At: lf.Entry.Recorded}
+		case record.TypeRoleGranted, record.TypeRoleLent:
+			g := Granted{
+				Index: index, ID: id, Role: access.Role(text("role")), At: lf.Entry.Recorded,
+				Purpose: text("purpose"), Basis: text("basis"),
+			}
+			if means := text("means"); means != apiKey {
+				g.Means = means
+			}
+			fields, _ := lf.Entry.Open.Get("fields")
+			for _, f := range fields.Items {
+				g.Fields = append(g.Fields, f.Str)
+			}
 			digest, err := hex.DecodeString(text("digest"))
 			if err != nil || len(digest) != len(g.Digest) {
-				return nil, fmt.Errorf("the grant in record %d can't be read: %w", p.Index, ErrDamaged)
+				return fmt.Errorf("the grant in record %d can't be read: %w", index, ErrDamaged)
 			}
 			g.Digest = [32]byte(digest)
 			if s := text("expires"); s != "" {
 				if g.Expires, err = time.Parse(time.RFC3339, s); err != nil {
-					return nil, fmt.Errorf("the grant in record %d can't be read: %w", p.Index, ErrDamaged)
+					return fmt.Errorf("the grant in record %d can't be read: %w", index, ErrDamaged)
 				}
 			}
 			all[id] = g
 		case record.TypeRoleRevoked:
 			g := all[id] // of which the record comes before
-			g.Index, g.Revoked = p.Index, lf.Entry.Recorded
+			g.Index, g.Revoked = index, lf.Entry.Recorded
 			all[id] = g
 		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return nil, err
 	}
 	return all, nil
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/lendlog/lendlog/ledger/index"
+	"github.com/lendlog/lendlog/ledger/look"
 	"github.com/lendlog/lendlog/ledger/proof"
 	"github.com/lendlog/lendlog/ledger/tree"
 )
@@ -39,6 +40,10 @@ type Bundling struct {
 	// record that has them; none for an empty list, all for nil. Of what was
 	// erased nothing is.
 	Pointers []string
+	// Opening, when not nil, is told which leaves may be opened, before anything is
+	// written; its error ends the bundle. It is not asked where nothing is
+	// disclosed.
+	Opening func(look.Spans) error
 }
 
 // WriteBundle writes evidence of many records, line by line, and so in bounded
@@ -51,7 +56,7 @@ func (l *Ledger) WriteBundle(ctx context.Context, w io.Writer, b Bundling, progr
 		progress = func(int64, int64) {}
 	}
 	pub := l.published.Load()
-	m := &bundling{l: l, ctx: ctx, pub: pub, size: pub.view.Size, pointers: b.Pointers, progress: progress}
+	m := &bundling{l: l, ctx: ctx, pub: pub, size: pub.view.Size, pointers: b.Pointers, opening: b.Opening, progress: progress}
 	e, err := l.evidence(l.basisOf(pub))
 	if err != nil {
 		return err
@@ -80,6 +85,7 @@ type bundling struct {
 	head     proof.Bundle
 	out      *proof.BundleWriter
 	pointers []string
+	opening  func(look.Spans) error
 	progress func(done, total int64)
 }
 
@@ -104,9 +110,16 @@ func (m *bundling) under(note []byte) error {
 	return err
 }
 
-func (m *bundling) begin(w io.Writer) (err error) {
+// begin writes what a bundle begins with, once it is known which leaves may be
+// opened.
+func (m *bundling) begin(w io.Writer, opened look.Spans) (err error) {
 	if err := m.head.Check(); err != nil {
 		return fmt.Errorf("%w: %w", ErrBundling, err)
+	}
+	if m.opening != nil && (m.pointers == nil || len(m.pointers) > 0) {
+		if err := m.opening(opened); err != nil {
+			return err
+		}
 	}
 	if m.head.Anchored, err = m.l.anchorsOf(basis{view: m.pub.view, size: m.size}, m.size-1); err != nil {
 		return err
@@ -174,7 +187,7 @@ func (m *bundling) period(w io.Writer, from, to time.Time) error {
 		return err
 	}
 	m.head.Period = p
-	if err := m.begin(w); err != nil {
+	if err := m.begin(w, look.Spans{{First: p.Start, End: p.End}}); err != nil {
 		return err
 	}
 	opens := func(string) bool { return m.pointers == nil || len(m.pointers) > 0 }
@@ -198,14 +211,17 @@ func (m *bundling) sample(w io.Writer, s proof.Sample) error {
 		return fmt.Errorf("%w: the sample is of leaves up to %d, and the checkpoint has %d", ErrBundling, s.End, m.size)
 	}
 	m.head.Sample = &s
-	if err := m.begin(w); err != nil {
-		return err
-	}
 	root, err := m.pub.view.RootAt(m.size)
 	if err != nil {
 		return err
 	}
+	if err := m.head.Check(); err != nil {
+		return fmt.Errorf("%w: %w", ErrBundling, err)
+	}
 	drawn := s.Draw(tree.Checkpoint{Origin: m.l.conf.Origin, Size: m.size, Root: root}.Text())
+	if err := m.begin(w, look.SpansOf(drawn...)); err != nil {
+		return err
+	}
 	for n, i := range drawn {
 		m.progress(int64(n), int64(len(drawn)))
 		r, err := m.l.Record(m.ctx, i)
@@ -220,11 +236,11 @@ func (m *bundling) sample(w io.Writer, s proof.Sample) error {
 }
 
 func (m *bundling) found(w io.Writer, f *index.Filter) error {
-	if err := m.l.CheckFilter(f); err != nil {
+	if err := m.l.CheckFilter(m.ctx, f); err != nil {
 		return err
 	}
 	m.head.Query = &proof.Query{Filter: f.String()}
-	if err := m.begin(w); err != nil {
+	if err := m.begin(w, look.Spans{{First: 0, End: m.size}}); err != nil {
 		return err
 	}
 	// A bundle says of no other time than that of its newest record.

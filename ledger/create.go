@@ -104,6 +104,9 @@ type CreateOptions struct {
 	LateAfter       time.Duration // a live record older than this is late; default 24 h
 	WitnessInterval time.Duration // longest promised time between witnessed checkpoints; default 24 h
 	Now             func() time.Time
+	// Signer is the command that holds the checkpoint key and signs with it (see
+	// package signer); "" for a key in Paths.Keys.
+	Signer string
 	// Catalogue holds the types that the ledger begins with; default
 	// record.Builtin. The ledger's own must be among them.
 	Catalogue *record.Catalogue
@@ -155,11 +158,14 @@ func Create(ctx context.Context, dir string, o CreateOptions) (err error) {
 		}
 	}
 	keys, verifier, err := vault.GenerateKeys(o.Origin)
+	if err == nil && o.Signer != "" {
+		verifier, err = keys.SignedBy(o.Origin, o.Signer)
+	}
 	if err != nil {
 		return err
 	}
 	opt := Options{Now: o.Now}.withDefaults()
-	l, err := newLedger(opt, conf, keys)
+	l, err := newLedger(opt, dir, conf, keys)
 	if err != nil {
 		return err
 	}
@@ -189,7 +195,7 @@ func Create(ctx context.Context, dir string, o CreateOptions) (err error) {
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
 	l.tiles = newTileCache(l.store)
-	v, err := vault.Open(conf.Paths.Vault, keys.Vault, conf.Origin)
+	v, err := keys.OpenVault(conf.Paths.Vault, conf.Origin)
 	if err != nil {
 		return err
 	}
@@ -223,6 +229,8 @@ func Create(ctx context.Context, dir string, o CreateOptions) (err error) {
 	if err := l.readParams(); err != nil {
 		return err
 	}
+	l.signing = &signing{policy: l.founding()}
+	l.known.Store(l.signing)
 	if err := l.registerAll(ctx, clock); err != nil {
 		return err
 	}
@@ -244,28 +252,26 @@ func Create(ctx context.Context, dir string, o CreateOptions) (err error) {
 func base64Of(b [32]byte) string { return base64.StdEncoding.EncodeToString(b[:]) }
 
 // newLedger sets up what needs no store.
-func newLedger(opt Options, conf config, keys vault.Keys) (*Ledger, error) {
-	signer, err := keys.Signer()
-	if err != nil {
-		return nil, err
-	}
+func newLedger(opt Options, dir string, conf config, keys vault.Keys) (*Ledger, error) {
 	catalogue, err := record.Builtin()
 	if err != nil {
 		return nil, err
 	}
 	l := &Ledger{
-		opt: opt, conf: conf, keys: keys, signer: signer,
+		opt: opt, dir: dir, conf: conf, keys: keys, signing: provisional(conf.Origin, keys),
 		ballast:     store.NewBallast(conf.Paths.Store),
 		terms:       term.NewCache(keys.VRF, termsPerGeneration),
 		registering: semaphore.NewWeighted(1),
 		counting:    semaphore.NewWeighted(1),
 		queue:       make(chan *Pending, 4*batchRecords),
 		questions:   make(chan question),
+		rotations:   make(chan rotation),
 		budget:      semaphore.NewWeighted(inFlight),
 		stopped:     make(chan struct{}),
 		do:          func(_ string, f func() error) error { return f() },
 	}
 	l.catalogue.Store(catalogue)
+	l.known.Store(l.signing)
 	return l, nil
 }
 
@@ -333,4 +339,10 @@ const conflictSubject = "ledger/conflicts"
 func Locate(dir string) (origin string, paths Paths, err error) {
 	c, err := readConfig(dir)
 	return c.Origin, c.Paths, err
+}
+
+// Archives returns where the checkpoints of the ledger in dir that witnesses
+// cosigned are kept, and its anchors. Neither need be there.
+func Archives(dir string) (witnessed, anchored string) {
+	return filepath.Join(dir, witnessedFile), filepath.Join(dir, anchoredFile)
 }

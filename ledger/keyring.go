@@ -131,6 +131,16 @@ func (k *keyring) byID(id int64) (seal.Key, bool) {
 	return p.Key, true
 }
 
+// ownerOf returns whose key has an id; "" of one that is not there any more.
+func (k *keyring) ownerOf(id int64) string {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	if p := k.numbers[id]; p != nil {
+		return p.Owner
+	}
+	return ""
+}
+
 // idOf returns the id of an owner's key, if they have one.
 func (k *keyring) idOf(owner string) (int64, bool) {
 	k.mu.RLock()

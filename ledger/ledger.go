@@ -30,7 +30,8 @@
 // number), sequence.go (the commit), read.go (records, timelines, tiles),
 // prove.go (evidence), scan.go (the whole ledger, in bounded memory),
 // segments.go, search.go and candidates.go (the index, and what is found by
-// it), repair.go (a store out of its mirror).
+// it), signing.go and rotate.go (which key signs what, and how another one takes
+// over), repair.go (a store out of its mirror).
 package ledger
 
 import (
@@ -38,11 +39,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/sync/semaphore"
 
 	"github.com/lendlog/lendlog/ledger/proof"
@@ -96,6 +97,8 @@ type Options struct {
 	// volumes of mirror, head file and vault it is a thirty-second of that, and
 	// ballast of an eighth is kept in the store. 0 means 512 MiB.
 	MinFree int64
+	// Passphrase is asked for where the keys are encrypted at rest.
+	Passphrase vault.Passphrase
 }
 
 func (o Options) withDefaults() Options {
@@ -117,11 +120,11 @@ func (o Options) withDefaults() Options {
 // A Ledger is an open ledger. Its methods may be called concurrently.
 type Ledger struct {
 	opt    Options
+	dir    string
 	conf   config
 	keys   vault.Keys
 	params params // of the genesis record
 
-	signer    note.Signer
 	store     *store.Store
 	mirror    *store.Mirror
 	headFile  *store.HeadFile
@@ -141,6 +144,7 @@ type Ledger struct {
 
 	queue     chan *Pending
 	questions chan question         // without a buffer: what is taken is answered
+	rotations chan rotation         // likewise
 	budget    *semaphore.Weighted   // bytes of events that wait
 	stopped   chan struct{}         // closed when Run has ended
 	running   atomic.Bool           // Run was called
@@ -153,6 +157,11 @@ type Ledger struct {
 	// together with what is published.
 	state  state
 	chains sync.RWMutex
+
+	// signing and the checkpoint keys at hand belong to the owner of the state too;
+	// known is the signing of what is published.
+	signing *signing
+	known   atomic.Pointer[signing]
 
 	closing sync.Once
 
@@ -169,6 +178,9 @@ const (
 	stepMirror = "mirror" // the mirror
 	stepHead   = "head"   // the head file
 )
+
+// The steps of a rotation before its record.
+const stepKey = "key" // a new checkpoint key is in its file
 
 // published is one state of the ledger that outsiders may know.
 type published struct {
@@ -191,7 +203,7 @@ func (l *Ledger) show(p *published) {
 type Info struct {
 	Origin       string
 	Genesis      tree.Hash // leaf hash of leaf 0
-	VerifierKeys []string  // C2SP verifier keys of checkpoints
+	VerifierKeys []string  // C2SP verifier keys of those that sign checkpoints
 	PublicLog    bool      // tiles may be read by anybody
 	LateAfter    time.Duration
 	// WitnessInterval is the longest time that is promised between two
@@ -202,8 +214,14 @@ type Info struct {
 
 // Info returns what the ledger is.
 func (l *Ledger) Info() Info {
+	var keys []string
+	for _, k := range l.known.Load().policy.Keys {
+		if k.May(l.published.Load().head.Size) {
+			keys = append(keys, k.Key)
+		}
+	}
 	return Info{
-		Origin: l.conf.Origin, Genesis: l.params.genesis, VerifierKeys: l.params.checkpointKeys,
+		Origin: l.conf.Origin, Genesis: l.params.genesis, VerifierKeys: keys,
 		PublicLog: l.conf.PublicLog, LateAfter: l.params.lateAfter,
 		WitnessInterval: l.params.witnessInterval, Paths: l.conf.Paths,
 	}
@@ -239,11 +257,9 @@ func (p *published) shown() Head {
 // takes it from the ledger itself trusts the operator for it; see
 // docs/auditors.md.
 func (l *Ledger) Trust() *proof.Trust {
-	t := &proof.Trust{Origin: l.conf.Origin, Genesis: l.params.genesis, VRF: l.keys.VRF.Public()}
-	for _, k := range l.params.checkpointKeys {
-		t.Keys = append(t.Keys, proof.TrustedKey{Key: k})
-	}
-	return t
+	t := *l.known.Load().policy
+	t.Keys = slices.Clone(t.Keys)
+	return &t
 }
 
 // Writable returns nil when appends are taken, or why not.
@@ -278,7 +294,7 @@ func (l *Ledger) Append(ctx context.Context, ev *record.Event, submitter string)
 func (l *Ledger) Close() error {
 	var err error
 	l.closing.Do(func() {
-		err = errors.Join(l.store.Close(), l.mirror.Close(), l.witnessed.Close(), l.anchored.Close(), l.headFile.Close())
+		err = errors.Join(l.store.Close(), l.mirror.Close(), l.witnessed.Close(), l.anchored.Close(), l.headFile.Close(), l.keys.Close())
 	})
 	return err
 }

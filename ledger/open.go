@@ -12,8 +12,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"golang.org/x/mod/sumdb/note"
-
 	"github.com/lendlog/lendlog/ledger/record"
 	"github.com/lendlog/lendlog/ledger/store"
 	"github.com/lendlog/lendlog/ledger/tree"
@@ -83,11 +81,11 @@ func openFiles(dir string, o Options) (l *Ledger, err error) {
 	if err != nil {
 		return nil, err
 	}
-	keys, err := vault.ReadKeys(conf.Paths.Keys)
+	keys, err := vault.UnlockKeys(conf.Paths.Keys, o.Passphrase)
 	if err != nil {
 		return nil, err
 	}
-	if l, err = newLedger(o.withDefaults(), conf, keys); err != nil {
+	if l, err = newLedger(o.withDefaults(), dir, conf, keys); err != nil {
 		return nil, err
 	}
 	if l.headFile, err = store.LockHead(conf.Paths.Head); err != nil {
@@ -124,36 +122,10 @@ func openMirror(dir string) (*store.Mirror, error) {
 	return store.OpenMirror(dir)
 }
 
-// verifiers knows this ledger's own checkpoint key.
-func (l *Ledger) verifiers() (note.Verifiers, error) {
-	key, err := l.keys.Verifier()
-	if err != nil {
-		return nil, err
-	}
-	v, err := note.NewVerifier(key)
-	if err != nil {
-		return nil, err
-	}
-	return note.VerifierList(v), nil
-}
-
-// openNote verifies one of our own checkpoints.
-func (l *Ledger) openNote(signed []byte) (tree.Checkpoint, error) {
-	known, err := l.verifiers()
-	if err != nil {
-		return tree.Checkpoint{}, err
-	}
-	cp, _, err := tree.OpenCheckpoint(signed, known)
-	if err == nil && cp.Origin != l.conf.Origin {
-		err = fmt.Errorf("it is of %s", cp.Origin)
-	}
-	return cp, err
-}
-
 // check is the part of Open that reads. On success the ledger is published
 // and its state is the sequencer's.
 func (l *Ledger) check(ctx context.Context) error {
-	seen, err := l.lastPublished()
+	seen, seenNote, err := l.lastPublished()
 	if err != nil {
 		return err
 	}
@@ -180,9 +152,6 @@ func (l *Ledger) check(ctx context.Context) error {
 	} else if root != seen.Root {
 		return fmt.Errorf("the store does not continue the published checkpoint %d: it is a fork of this ledger, or another one; put the right store back or run `lendlog repair`", seen.Size)
 	}
-	if err := errors.Join(l.checkWitnessed(view), l.checkAnchored(view)); err != nil {
-		return err
-	}
 	l.state.edge, l.state.head = view.Edge, head
 	l.show(&published{view: view, root: cp.Root, head: head})
 	if err := l.readParams(); err != nil {
@@ -198,6 +167,13 @@ func (l *Ledger) check(ctx context.Context) error {
 		return err
 	}
 	if err := l.rebuildMap(); err != nil {
+		return err
+	}
+	// Only now the keys are known that signed what others have.
+	if err := l.readKeys(ctx, head.Note, seenNote); err != nil {
+		return err
+	}
+	if err := errors.Join(l.checkWitnessed(view), l.checkAnchored(view)); err != nil {
 		return err
 	}
 	if err := l.checkIdentities(); err != nil {
@@ -217,16 +193,14 @@ func (l *Ledger) check(ctx context.Context) error {
 	return l.publish(&extension{batch: &store.Batch{Head: l.state.head}, edge: view.Edge, newest: l.state.newest}, cp.Root)
 }
 
-func (l *Ledger) lastPublished() (tree.Checkpoint, error) {
-	signed, err := l.headFile.Read()
-	if err != nil {
-		return tree.Checkpoint{}, err
+func (l *Ledger) lastPublished() (cp tree.Checkpoint, signed []byte, err error) {
+	if signed, err = l.headFile.Read(); err != nil {
+		return tree.Checkpoint{}, nil, err
 	}
-	cp, err := l.openNote(signed)
-	if err != nil {
-		return tree.Checkpoint{}, fmt.Errorf("the head file in %s does not verify: %w; restore it as docs/operators.md says, and check the keys", l.conf.Paths.Head, err)
+	if cp, err = l.openNote(signed); err != nil {
+		return tree.Checkpoint{}, nil, fmt.Errorf("the head file in %s does not verify: %w; restore it as docs/operators.md says, and check the keys", l.conf.Paths.Head, err)
 	}
-	return cp, nil
+	return cp, signed, nil
 }
 
 // rebuildEdge reads the right edge of the tree and requires it to hash to the
@@ -295,7 +269,7 @@ func (l *Ledger) takeParams(lf leaf) error {
 }
 
 func (l *Ledger) checkKeys() error {
-	v, err := vault.Open(l.conf.Paths.Vault, l.keys.Vault, l.conf.Origin)
+	v, err := l.keys.OpenVault(l.conf.Paths.Vault, l.conf.Origin)
 	if err != nil {
 		return err
 	}

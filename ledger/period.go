@@ -177,7 +177,7 @@ func (l *Ledger) lastPeriod(ctx context.Context) (*Period, error) {
 	if n == 0 {
 		return nil, nil
 	}
-	t, err := l.Timeline(ctx, kind, id, n, 1)
+	t, err := l.Timeline(unscoped(ctx), kind, id, n, 1)
 	if err != nil {
 		return nil, err
 	}
@@ -186,7 +186,7 @@ func (l *Ledger) lastPeriod(ctx context.Context) (*Period, error) {
 
 // closedPeriod answers a period that was closed before.
 func (l *Ledger) closedPeriod(ctx context.Context, index int64) (*Period, error) {
-	r, err := l.Record(ctx, index)
+	r, err := l.Record(unscoped(ctx), index)
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/lendlog/lendlog/ledger/canon"
+	"github.com/lendlog/lendlog/ledger/look"
 	"github.com/lendlog/lendlog/ledger/proof"
 	"github.com/lendlog/lendlog/ledger/record"
 	"github.com/lendlog/lendlog/ledger/seal"
@@ -61,8 +62,9 @@ var errOwn = errors.New("this type can be appended only by the ledger itself")
 
 // admit refuses others what is the ledger's own: by its source it knows its
 // records again, in the chain of the periods each begins where the last record of
-// the chain says, evidence takes blocks from the chain of those that it saw, and
-// the chain of access says who may come in.
+// the chain says, evidence takes blocks from the chain of those that it saw, the
+// chain of access says who may come in, that of keys who signs, and those of looks
+// who looked.
 func (l *Ledger) admit(ev *record.Event) error {
 	origin, ours := strings.CutPrefix(ev.Source, ownPrefix)
 	switch {
@@ -70,7 +72,7 @@ func (l *Ledger) admit(ev *record.Event) error {
 		return errOwn
 	case ours && origin == l.conf.Origin:
 		return record.Violations{{Pointer: "/source", Code: record.CodeAttribute, Message: "is that of the ledger's own records; name the system that the event comes from"}}
-	case ev.Subject == periodSubject, ev.Subject == accessSubject, ev.Subject == anchorSubject, ev.Subject == chainSubject:
+	case ev.Subject == periodSubject, ev.Subject == accessSubject, ev.Subject == anchorSubject, ev.Subject == chainSubject, ev.Subject == keySubject, look.IsChain(ev.Subject):
 		return record.Violations{{Pointer: "/subject", Code: record.CodeSubject, Message: "has records of the ledger itself only; name another subject"}}
 	}
 	return nil

@@ -72,6 +72,9 @@ func (l *Ledger) ProveSubject(ctx context.Context, kind, id string, disclose fun
 	if !record.IsSubject(kind, id) {
 		return nil, fmt.Errorf("%w: no record can be of such a subject", ErrNotFound)
 	}
+	if !scopeOf(ctx).opens("/subject") {
+		return nil, ErrScope
+	}
 	of := l.terms.Term(kind, id)
 	m, err := l.mapped(ctx, of)
 	if err != nil {
@@ -165,14 +168,7 @@ func (l *Ledger) prove(e *proof.Evidence, under basis, r *Record, disclose func(
 // lies.
 func (l *Ledger) disclose(e *proof.Evidence, r *Record, disclose func(pointer string) bool) (disclosed []string, err error) {
 	rec := proof.Record{Index: r.Index, Entry: r.Entry}
-	if r.event != nil {
-		for _, ptr := range r.Schema.Pointers() {
-			if disclose == nil || disclose(ptr) {
-				disclosed = append(disclosed, ptr)
-			}
-		}
-	}
-	if len(disclosed) > 0 {
+	if disclosed = r.discloses(disclose); len(disclosed) > 0 {
 		if rec.Disclosures, err = proof.Disclose(r.Schema, r.disclosures(), disclosed...); err != nil {
 			return nil, err
 		}
@@ -183,9 +179,10 @@ func (l *Ledger) disclose(e *proof.Evidence, r *Record, disclose func(pointer st
 }
 
 // addOutside adds to evidence what others have of the ledger around its records, and
-// the records with which the ledger named blocks of chains before them.
+// the records with which the ledger named blocks of chains before them, and its new
+// checkpoint keys.
 func (l *Ledger) addOutside(ctx context.Context, e *proof.Evidence, under basis) error {
-	if err := errors.Join(l.addObserved(ctx, e, under), l.addWitnessed(e, under)); err != nil {
+	if err := errors.Join(l.addObserved(ctx, e, under), l.addAnnounced(ctx, e, under), l.addWitnessed(e, under)); err != nil {
 		return err
 	}
 	indexes := make([]int64, len(e.Records))
@@ -195,6 +192,25 @@ func (l *Ledger) addOutside(ctx context.Context, e *proof.Evidence, under basis)
 	var err error
 	if e.Anchored, err = l.anchorsOf(under, indexes...); err != nil {
 		return l.outOfRange(err)
+	}
+	return nil
+}
+
+// addAnnounced adds to evidence the records that announce the checkpoint keys which
+// may have signed its checkpoint. It discloses nothing of them.
+func (l *Ledger) addAnnounced(ctx context.Context, e *proof.Evidence, under basis) error {
+	for _, k := range l.KeyRecords() {
+		there := slices.ContainsFunc(e.Records, func(r proof.Record) bool { return r.Index == k.Index })
+		if k.Purpose != forCheckpoints || k.Index >= under.size || there {
+			continue
+		}
+		r, err := l.Record(ctx, k.Index)
+		if err != nil {
+			return err
+		}
+		if _, err := l.prove(e, under, r, func(string) bool { return false }); err != nil {
+			return err
+		}
 	}
 	return nil
 }

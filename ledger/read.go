@@ -33,16 +33,18 @@ type Record struct {
 	// Members are the sealed members that could be opened, present or not, in
 	// the order of their pointers, and then the open ones.
 	Members []Member
-	// Seeds open the disclosures, by key group.
+	// Seeds open the disclosures, by key group: none where not all may be opened.
 	Seeds map[string]seal.Seed
 	// Unreadable lists the key groups whose key was destroyed.
 	Unreadable []string
 	// Document is the event as it was submitted, in canonical form; nil when
-	// a group is unreadable or the leaf is an index-root.
+	// a group is unreadable, not all may be opened, or the leaf is an index-root.
 	Document []byte
 
 	restricted *proof.Restricted // of a restricted record that could be opened
-	event      *record.Event     // nil when Document is
+	event      *record.Event     // nil when a group is unreadable or the leaf is an index-root
+	scope      scope             // by which it was narrowed
+	seeds      map[string]seal.Seed
 }
 
 // A Member is one member of an event.
@@ -96,7 +98,7 @@ func (l *Ledger) Records(ctx context.Context, from, to int64, opens func(typ str
 			}
 			for i, r := range ahead {
 				if payloads[i] != nil {
-					err = l.open(r, payloads[i])
+					err = l.open(ctx, r, payloads[i])
 				} else if e := r.Leaf.Entry; e != nil {
 					r.showOpen(e)
 				}
@@ -196,12 +198,22 @@ func (l *Ledger) Record(ctx context.Context, index int64) (*Record, error) {
 	if err != nil {
 		return nil, err
 	}
-	return r, l.open(r, payload)
+	return r, l.open(ctx, r, payload)
 }
 
-// open decrypts what it can and checks it against the sealed root, so that a
+// open opens what the context's scope opens. Every record whose members are handed
+// out was opened here.
+func (l *Ledger) open(ctx context.Context, r *Record, payload []byte) error {
+	if err := l.openAll(r, payload); err != nil {
+		return err
+	}
+	r.narrow(scopeOf(ctx))
+	return nil
+}
+
+// openAll decrypts what it can and checks it against the sealed root, so that a
 // payload that belongs elsewhere is never shown.
-func (l *Ledger) open(r *Record, payload []byte) error {
+func (l *Ledger) openAll(r *Record, payload []byte) error {
 	e := r.Leaf.Entry
 	groups, lost, err := l.decrypt(e.Event, payload)
 	if err != nil {
@@ -210,6 +222,7 @@ func (l *Ledger) open(r *Record, payload []byte) error {
 	r.Unreadable = lost
 	values := map[string]canon.Value{}
 	r.Seeds = map[string]seal.Seed{}
+	r.seeds = r.Seeds
 	for name, g := range groups {
 		r.Seeds[name] = g.seed
 		for _, m := range g.members {
@@ -290,13 +303,13 @@ func (r *Record) disclosures() []seal.Disclosure {
 	if r.restricted != nil {
 		outer = r.restricted.Members(r.event)
 	}
-	return seal.Disclosures(r.event, outer, r.Seeds)
+	return seal.Disclosures(r.event, outer, r.seeds)
 }
 
 // repeated answers an event whose identity was taken: by the same event, then
 // the first receipt again, or by another, then a recorded conflict.
 func (l *Ledger) repeated(ctx context.Context, p *Pending) (*Result, error) {
-	r, err := l.Record(ctx, p.index)
+	r, err := l.Record(unscoped(ctx), p.index)
 	if err != nil {
 		return nil, err
 	}
@@ -429,6 +442,9 @@ type Timeline struct {
 // Timeline returns up to limit records of a subject from seq from (1, 2, …)
 // on, in their order. An unknown subject is ErrNotFound.
 func (l *Ledger) Timeline(ctx context.Context, kind, id string, from, limit int64) (*Timeline, error) {
+	if !scopeOf(ctx).opens("/subject") {
+		return nil, ErrScope
+	}
 	t, err := l.timeline(ctx, kind+"/"+id, from, limit)
 	if err != nil {
 		return nil, err
@@ -477,6 +493,31 @@ func (l *Ledger) timeline(ctx context.Context, subject string, from, limit int64
 	var err error
 	t.postings, err = l.store.Postings(of, from, min(t.Count-from+1, limit))
 	return t, errors.Join(err, ctx.Err())
+}
+
+// eachOf hands out all records of a subject of the ledger's own, in their order. Of
+// one without records it is ErrNotFound.
+func (l *Ledger) eachOf(ctx context.Context, subject string, each func(index int64, lf leaf) error) error {
+	t, err := l.timeline(ctx, subject, 1, 1<<31)
+	if err != nil {
+		return err
+	}
+	for _, p := range t.postings {
+		lf, err := l.leafAt(p.Index)
+		switch {
+		case errors.Is(err, ErrNotFound): // so that it isn't taken for the subject's
+			return fmt.Errorf("record %d is missing: %w", p.Index, ErrDamaged)
+		case err == nil:
+			err = placed(p, lf)
+		}
+		if err == nil {
+			err = each(p.Index, lf)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func cutSubject(s string) (kind, id string, ok bool) {

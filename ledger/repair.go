@@ -32,11 +32,11 @@ func Repair(ctx context.Context, dir string, o Options) (_ *Repaired, err error)
 	if err != nil {
 		return nil, err
 	}
-	keys, err := vault.ReadKeys(conf.Paths.Keys)
+	keys, err := vault.UnlockKeys(conf.Paths.Keys, o.Passphrase)
 	if err != nil {
 		return nil, err
 	}
-	l, err := newLedger(o.withDefaults(), conf, keys)
+	l, err := newLedger(o.withDefaults(), dir, conf, keys)
 	if err != nil {
 		return nil, err
 	}
@@ -44,7 +44,7 @@ func Repair(ctx context.Context, dir string, o Options) (_ *Repaired, err error)
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, l.headFile.Close()) }()
-	seen, err := l.lastPublished()
+	seen, _, err := l.lastPublished()
 	if err != nil {
 		return nil, err
 	}

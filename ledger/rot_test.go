@@ -29,6 +29,7 @@ import (
 	"github.com/lendlog/lendlog/ledger/fsck"
 	"github.com/lendlog/lendlog/ledger/proof"
 	"github.com/lendlog/lendlog/ledger/record"
+	"github.com/lendlog/lendlog/ledger/signer/signertest"
 	"github.com/lendlog/lendlog/ledger/store"
 	"github.com/lendlog/lendlog/ledger/tree"
 )
@@ -78,7 +79,10 @@ const (
 
 // workers are what this program does instead of testing when a variable of the
 // environment says so.
-var workers = map[string]func(dir string){workerEnv: rotWorker}
+var workers = map[string]func(dir string){
+	workerEnv: rotWorker,
+	signerEnv: func(string) { signertest.Main(os.Args[1:], os.Stdin, os.Stdout) },
+}
 
 func TestMain(m *testing.M) {
 	for env, work := range workers {

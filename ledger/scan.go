@@ -21,6 +21,15 @@ import (
 // are, and what is sealed of decisions and loans. progress, when not nil, is
 // told how much of each of its walks is done.
 func (l *Ledger) Statistics(ctx context.Context, head Head, progress func(done, total int64)) (*stats.Report, error) {
+	c, err := l.Count(ctx, head, progress)
+	if err != nil {
+		return nil, err
+	}
+	return l.Report(c, stats.Scope{})
+}
+
+// Count reads the whole ledger as it lay under a head for its statistics.
+func (l *Ledger) Count(ctx context.Context, head Head, progress func(done, total int64)) (*stats.Collector, error) {
 	c := stats.New(head.Recorded)
 	for lf, err := range l.Leaves(ctx, head, progress) {
 		if err != nil {
@@ -34,11 +43,17 @@ func (l *Ledger) Statistics(ctx context.Context, head Head, progress func(done, 
 		}
 		c.Story(s)
 	}
+	return c, nil
+}
+
+// Report returns what was counted within a scope, and what the ledger takes on
+// disk now.
+func (l *Ledger) Report(c *stats.Collector, scope stats.Scope) (*stats.Report, error) {
 	store, mirror, err := l.OnDisk()
 	if err != nil {
 		return nil, err
 	}
-	r := c.Report()
+	r := c.Report(scope)
 	r.OnDisk(store, mirror)
 	return r, nil
 }
@@ -88,6 +103,10 @@ func (l *Ledger) stories(ctx context.Context, head Head, sel Selection, places i
 		progress = func(int64, int64) {}
 	}
 	return func(yield func(*story.Story, error) bool) {
+		if err := Whole(ctx); err != nil {
+			yield(nil, err)
+			return
+		}
 		for w := (&walk{places: places}); !w.over; {
 			err := l.walk(ctx, head, sel, w, progress)
 			for err == nil && len(w.found) > 0 {
@@ -232,6 +251,9 @@ func (l *Ledger) next(ctx context.Context, w *walk, sel Selection) (*story.Story
 // Story reads the story of one subject as it lay under a head. The story has no
 // records when none is selected; an unknown subject is ErrNotFound.
 func (l *Ledger) Story(ctx context.Context, head Head, kind, id string, sel Selection) (*story.Story, error) {
+	if err := Whole(ctx); err != nil {
+		return nil, err
+	}
 	t := teller{l: l, sel: sel, subject: kind + "/" + id}
 	places, err := t.places(ctx, l.terms.Term(kind, id), head.Size)
 	if err == nil && t.read == 0 {

@@ -140,34 +140,24 @@ func (l *Ledger) registerAll(ctx context.Context, clock *clock) error {
 
 // readSchemas makes the catalogue anew from what was registered.
 func (l *Ledger) readSchemas(ctx context.Context) error {
-	t, err := l.timeline(ctx, schemaSubject, 1, 1<<31)
-	if errors.Is(err, ErrNotFound) {
-		return fmt.Errorf("no schema is registered: %w", ErrDamaged)
-	}
-	if err != nil {
-		return err
-	}
 	builtin, err := record.Builtin()
 	if err != nil {
 		return err
 	}
 	var all []*record.Schema
-	for _, p := range t.postings {
-		lf, err := l.leafAt(p.Index)
-		if errors.Is(err, ErrNotFound) {
-			err = fmt.Errorf("%w: %w", ErrDamaged, err)
-		}
-		if err == nil {
-			err = placed(p, lf)
-		}
-		if err != nil {
-			return err
-		}
+	err = l.eachOf(ctx, schemaSubject, func(index int64, lf leaf) error {
 		s, err := readSchema(lf, builtin)
 		if err != nil {
-			return fmt.Errorf("the schema in record %d %w", p.Index, err)
+			return fmt.Errorf("the schema in record %d %w", index, err)
 		}
 		all = append(all, s)
+		return nil
+	})
+	if errors.Is(err, ErrNotFound) {
+		return fmt.Errorf("no schema is registered: %w", ErrDamaged)
+	}
+	if err != nil {
+		return err
 	}
 	catalogue, err := new(record.Catalogue).With(all...)
 	if err != nil {

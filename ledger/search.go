@@ -112,12 +112,20 @@ func (l *Ledger) Search(ctx context.Context, q Query) (*Page, error) {
 }
 
 // CheckFilter returns what a search would refuse a filter for, or nil.
-func (l *Ledger) CheckFilter(f *index.Filter) error {
+func (l *Ledger) CheckFilter(ctx context.Context, f *index.Filter) error {
 	known, err := l.searched()
 	if err == nil {
-		_, err = f.Bind(known, false)
+		_, err = f.Bind(known, asks(ctx, false))
 	}
 	return err
+}
+
+// asks is what a filter may ask for in the scope of a context.
+func asks(ctx context.Context, open bool) index.Asks {
+	if s := scopeOf(ctx); s != nil {
+		return index.Asks{Open: open, Only: s.opens}
+	}
+	return index.Asks{Open: open}
 }
 
 // a search is a query under way.
@@ -169,7 +177,7 @@ func (l *Ledger) newSearch(ctx context.Context, q Query) (*search, error) {
 	s.pub, s.newest, s.segments = l.published.Load(), l.state.newest, l.state.head.Segments
 	l.chains.RUnlock()
 	// The catalogue is read after that, so that it knows all of these records.
-	if s.bound, err = q.Filter.Bind(s.searched, q.Open); err != nil {
+	if s.bound, err = q.Filter.Bind(s.searched, asks(ctx, q.Open)); err != nil {
 		return nil, err
 	}
 	if s.size = s.pub.view.Size; q.Size > 0 {

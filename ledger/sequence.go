@@ -77,6 +77,10 @@ func (l *Ledger) Run(ctx context.Context) (err error) {
 			if l.state.head.IndexRoot != before {
 				rest = time.After(indexRootRest)
 			}
+		case r := <-l.rotations:
+			if err := l.rotate(r, clock); err != nil {
+				return err
+			}
 		case <-rest:
 			rest = nil
 		case <-ctx.Done():
@@ -272,7 +276,7 @@ func (l *Ledger) write(x *extension) error {
 	}
 	cp := tree.Checkpoint{Origin: l.conf.Origin, Size: x.edge.Size, Root: root}
 	err = l.do(stepSign, func() error {
-		x.batch.Head.Note, err = cp.Sign(l.signer)
+		x.batch.Head.Note, err = l.sign(cp)
 		return err
 	})
 	if err != nil {

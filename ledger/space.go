@@ -19,13 +19,16 @@ import (
 
 // floors are the free bytes below which appends stop. Only the store's volume
 // has to have room for merging.
-func (l *Ledger) floors() map[string]int64 {
-	rest := l.opt.MinFree / 32
-	return map[string]int64{
-		l.conf.Paths.Mirror: rest, l.conf.Paths.Head: rest, l.conf.Paths.Vault: rest,
-		l.conf.Paths.Store: l.opt.MinFree,
-	}
+func floors(p Paths, minFree int64) map[string]int64 {
+	rest := minFree / 32
+	return map[string]int64{p.Mirror: rest, p.Head: rest, p.Vault: rest, p.Store: minFree}
 }
+
+// Floors returns how many bytes have to be free on the volume of each part, or
+// appends stop, where nobody opens the ledger with other Options.
+func Floors(p Paths) map[string]int64 { return floors(p, Options{}.withDefaults().MinFree) }
+
+func (l *Ledger) floors() map[string]int64 { return floors(l.conf.Paths, l.opt.MinFree) }
 
 // ballastSize is how many bytes the ballast has, and how many the store needs
 // to be opened or closed: to write one memtable is 32 MiB.

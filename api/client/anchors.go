@@ -74,7 +74,25 @@ func (c *Client) targets(ctx context.Context, q request) ([]Target, error) {
 // form in which evidence carries it, and the number to go on with, 0 when there
 // are no more. Nothing of them is verified.
 func (c *Client) Anchors(ctx context.Context, from int) (anchors []json.RawMessage, next int, err error) {
-	b, err := c.get(ctx, fmt.Sprintf("/v1/anchors/archive?from=%d", from), maxSmall)
+	anchors, next, err = c.archive(ctx, fmt.Sprintf("from=%d", from))
+	if err == nil && next != 0 && next <= from {
+		err = lie(-1, "its list of anchors goes on where it has been")
+	}
+	return anchors, next, err
+}
+
+// AnchorsBefore is Anchors for up to limit of those before a number, the newest
+// first. A number beyond the last one is the end.
+func (c *Client) AnchorsBefore(ctx context.Context, before, limit int) (anchors []json.RawMessage, next int, err error) {
+	anchors, next, err = c.archive(ctx, fmt.Sprintf("before=%d&limit=%d", before, limit))
+	if err == nil && (next < 0 || next >= before && next != 0) {
+		err = lie(-1, "its list of anchors goes on where it has been")
+	}
+	return anchors, next, err
+}
+
+func (c *Client) archive(ctx context.Context, query string) (anchors []json.RawMessage, next int, err error) {
+	b, err := c.get(ctx, "/v1/anchors/archive?"+query, maxSmall)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -82,7 +100,7 @@ func (c *Client) Anchors(ctx context.Context, from int) (anchors []json.RawMessa
 		Anchors []json.RawMessage `json:"anchors"`
 		Next    int               `json:"next"`
 	}
-	if err := json.Unmarshal(b, &d); err != nil || d.Next != 0 && d.Next <= from {
+	if err := json.Unmarshal(b, &d); err != nil {
 		return nil, 0, lie(-1, "its list of anchors cannot be read")
 	}
 	return d.Anchors, d.Next, nil

@@ -34,6 +34,7 @@ package client
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/http"
@@ -59,8 +60,11 @@ type Client struct {
 	firstUse  bool
 	witnessed bool // receipts are upgraded before Submit returns
 	memory    Memory
-	key       access.Key // zero for none
-	keyErr    error      // why what was given is no key
+	key       access.Key  // zero for none
+	keyErr    error       // why what was given is no key
+	tls       *tls.Config // nil for as always
+	purpose   string      // of looks; "" for none
+	caseID    string      // for which it is looked; "" for none
 	retries   int
 	stall     time.Duration // after which a silent stream is given up
 	sleep     func(context.Context, time.Duration) error
@@ -97,6 +101,22 @@ func WithHTTPClient(h *http.Client) Option { return func(c *Client) { c.http = h
 func WithKey(key string) Option {
 	return func(c *Client) { c.key, c.keyErr = access.ParseKey(key) }
 }
+
+// WithTLS makes connections as that says: with the certificate of the client, which
+// may take the place of a key, and the roots that the server's has to come from. A
+// certificate goes over https only: else Dial fails with ErrKey. It is for the default
+// client, and not for one of [WithHTTPClient].
+func WithTLS(c *tls.Config) Option { return func(to *Client) { to.tls = c } }
+
+// WithPurpose says with every request what is looked for, by a code such as
+// complaint or audit; see [Purpose]. The default is to say nothing, which a ledger
+// that demands keys records as unstated.
+func WithPurpose(code string) Option { return func(c *Client) { c.purpose = code } }
+
+// WithCase says with every request that it is made for a restricted case, by its
+// id: looks are then recorded in the case, and nowhere else. It takes a key that
+// may see restricted records.
+func WithCase(id string) Option { return func(c *Client) { c.caseID = id } }
 
 // WithRetries sets how many times in a row a request is tried again that
 // failed without an answer or with one that says to come back. The default is
@@ -137,12 +157,16 @@ func Dial(ctx context.Context, server string, options ...Option) (*Client, error
 	switch host := u.Hostname(); {
 	case c.keyErr != nil:
 		return nil, fmt.Errorf("%w: %w", ErrKey, c.keyErr)
+	case c.tls != nil && c.tls.Certificates != nil && u.Scheme != "https":
+		return nil, fmt.Errorf("%w: a certificate is shown over https only; name the server so", ErrKey)
 	case !c.key.IsZero() && u.Scheme != "https" && !isLoopback(host):
 		return nil, fmt.Errorf("%w: over http others could read it on its way; put TLS in front of the server and name it with https", ErrKey)
 	}
 	if c.http == nil {
+		transport := http.DefaultTransport.(*http.Transport).Clone()
+		transport.TLSClientConfig = c.tls.Clone()
 		c.http = &http.Client{
-			Transport:     http.DefaultTransport.(*http.Transport).Clone(),
+			Transport:     transport,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		}
 	}
@@ -168,6 +192,9 @@ func isLoopback(host string) bool {
 	addr, err := netip.ParseAddr(host)
 	return err == nil && addr.IsLoopback() || strings.EqualFold(host, "localhost")
 }
+
+// HasKey reports whether the client shows a key.
+func (c *Client) HasKey() bool { return !c.key.IsZero() }
 
 // Close lets go of connections that are not in use. A client may be used again
 // after it, and need not be closed.

@@ -36,7 +36,7 @@ func (c *Client) Due(ctx context.Context, q due.Query, subject string) (*Due, er
 	if subject != "" {
 		return c.dueOf(ctx, q, subject)
 	}
-	floor := c.Newest()
+	floor := c.recentFloor(ctx)
 	r := request{method: http.MethodGet, path: "/v1/due?" + dueValues(q).Encode(), accept: typeJSON, timeout: scanTimeout}
 	_, b, err := c.do(ctx, r, maxLarge)
 	if err != nil {
@@ -53,7 +53,7 @@ func (c *Client) Due(ctx context.Context, q due.Query, subject string) (*Due, er
 	if out.Checkpoint, err = c.accept(ctx, []byte(d.Checkpoint), floor); err != nil {
 		return nil, err
 	}
-	if q.Limit > 0 && len(d.Items) > q.Limit || int64(len(d.Items)) > d.Matched {
+	if q.Limit != 0 && len(d.Items) > max(0, q.Limit) || int64(len(d.Items)) > d.Matched {
 		return nil, lie(-1, "it lists more than there is, or than was asked for")
 	}
 	for _, item := range d.Items {
@@ -83,8 +83,8 @@ func dueValues(q due.Query) url.Values {
 	if q.Obligation != "" {
 		v.Set("id", q.Obligation)
 	}
-	if q.Limit > 0 {
-		v.Set("limit", strconv.Itoa(q.Limit))
+	if q.Limit != 0 {
+		v.Set("limit", strconv.Itoa(max(0, q.Limit)))
 	}
 	return v
 }

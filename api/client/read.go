@@ -31,12 +31,15 @@ type Record struct {
 	// Schema is what the members were validated with: of a restricted record
 	// the schema within. Nil for an index-root.
 	Schema *record.Schema
-	// Event is the event as it was submitted. Nil for an index-root, and when
-	// a group is unreadable.
+	// Event is the event as it was submitted. Nil for an index-root, when a group
+	// is unreadable, and when the key opens some members only.
 	Event *record.Event
 	// Sealed opens the sealed members, in the order of Schema.Pointers. Empty
 	// when a group is unreadable: what is left cannot be held against the seal.
 	Sealed []seal.Disclosure
+	// Scoped says that the server showed some of the sealed members only, because
+	// the key opens no others. Those that it showed are proved one by one.
+	Scoped bool
 	// Unreadable lists the key groups that the server says it cannot open any
 	// more, because their key was destroyed.
 	Unreadable []string
@@ -59,7 +62,7 @@ func (r *Record) Story() (story.Record, bool) {
 			}
 		}
 	}
-	return story.NewRecord(r.Index, r.Leaf.Entry, r.Schema, sealed, len(r.Unreadable) > 0), true
+	return story.NewRecord(r.Index, r.Leaf.Entry, r.Schema, sealed, r.Scoped || len(r.Unreadable) > 0), true
 }
 
 // recordDoc is a record as the server answers it.
@@ -73,10 +76,14 @@ type recordDoc struct {
 		Present bool            `json:"present"`
 		Value   json.RawMessage `json:"value"`
 	} `json:"members"`
-	Seeds      map[string][]byte `json:"seeds"`
-	Unreadable []string          `json:"unreadable"`
-	Proof      hashes            `json:"proof"`
-	Checkpoint string            `json:"checkpoint"`
+	Seeds       map[string][]byte `json:"seeds"`
+	Disclosures []struct {
+		Disclosure string `json:"disclosure"`
+		Proof      hashes `json:"proof"`
+	} `json:"disclosures"`
+	Unreadable []string `json:"unreadable"`
+	Proof      hashes   `json:"proof"`
+	Checkpoint string   `json:"checkpoint"`
 }
 
 // Record reads the record at an index.
@@ -147,7 +154,43 @@ func (c *Client) show(ctx context.Context, r *Record, d *recordDoc) (err error) 
 	if len(d.Unreadable) > 0 {
 		return nil
 	}
+	if r.Scoped = len(d.Seeds) == 0; r.Scoped {
+		return r.disclosed(d)
+	}
 	return r.unseal(d)
+}
+
+// disclosed holds the sealed members that are shown one by one against the seal.
+func (r *Record) disclosed(d *recordDoc) error {
+	pointers := r.Schema.Pointers()
+	next := 0
+	for _, m := range d.Disclosures {
+		x, err := seal.ParseDisclosure([]byte(m.Disclosure))
+		if err != nil {
+			return lie(r.Index, "a sealed member cannot be read")
+		}
+		at := slices.Index(pointers, x.Pointer)
+		if at < next {
+			return lie(r.Index, "it shows sealed members that its schema does not have, or in another order")
+		}
+		next = at + 1
+		if tree.VerifyInclusion(m.Proof, int64(at), int64(len(pointers)), tree.LeafHash([]byte(m.Disclosure)), tree.Hash(r.Leaf.Entry.Sealed)) != nil {
+			return lie(r.Index, "a sealed member is not what the entry committed to")
+		}
+		if r.Schema.Restricted && x.Pointer == "/type" && !bytes.Equal(x.Value.Bytes(), r.Schema.SealedType().Bytes()) {
+			return lie(r.Index, "its schema is not the one that is sealed in it")
+		}
+		r.Sealed = append(r.Sealed, x)
+	}
+	for _, m := range d.Members {
+		if !m.Open && !slices.ContainsFunc(r.Sealed, func(x seal.Disclosure) bool { return x.Pointer == m.Pointer }) {
+			return lie(r.Index, "a sealed member or its seed is missing")
+		}
+	}
+	if r.Schema.Restricted && !slices.ContainsFunc(r.Sealed, func(x seal.Disclosure) bool { return x.Pointer == "/type" }) {
+		return lie(r.Index, "nothing shows of which type it is")
+	}
+	return nil
 }
 
 // checkOpen holds the open members that are shown against the entry.
@@ -308,7 +351,7 @@ func (c *Client) timelinePage(ctx context.Context, t *Timeline, before **Record,
 		if e == nil || e.Seq != from+int64(i) {
 			return 0, lie(r.Index, "it is not number %d of its subject", from+int64(i))
 		}
-		if r.Event != nil && r.Event.Subject != t.Subject {
+		if subject, ok := r.subject(); ok && subject != t.Subject {
 			return 0, lie(r.Index, "it is a record of another subject")
 		}
 		if p := *before; p != nil && !r.follows(p) {
@@ -318,6 +361,16 @@ func (c *Client) timelinePage(ctx context.Context, t *Timeline, before **Record,
 		t.Records = append(t.Records, r)
 	}
 	return d.Count, nil
+}
+
+// subject returns what the record is about, as far as it was shown.
+func (r *Record) subject() (string, bool) {
+	for _, x := range r.Sealed {
+		if x.Pointer == "/subject" {
+			return x.Value.Str, true
+		}
+	}
+	return "", false
 }
 
 // follows reports whether a record is the next of the same subject.
@@ -331,7 +384,7 @@ func (r *Record) follows(p *Record) bool {
 func (c *Client) subject(ctx context.Context, t *Timeline) error {
 	r := t.Records[len(t.Records)-1]
 	for _, x := range t.Records {
-		if x.Event != nil { // of what was erased there is no such proof
+		if _, ok := x.subject(); ok { // of what was erased there is no such proof
 			r = x
 		}
 	}
@@ -395,11 +448,11 @@ func (c *Client) evidence(ctx context.Context, index int64, pointers []string) (
 }
 
 // isOf reports whether evidence is of one record: that one first, and behind it at
-// most those that name blocks of chains, which bound its time.
+// most those of the ledger's own that accompany others.
 func isOf(records []proof.Record, index int64) bool {
 	for _, r := range records[1:] {
 		leaf, err := record.ParseLeaf(r.Entry)
-		if err != nil || leaf.Entry == nil || leaf.Entry.Type != record.TypeChainObserved || r.Index >= index || len(r.Disclosures) > 0 {
+		if err != nil || leaf.Entry == nil || !record.Accompanies(leaf.Entry.Type) || r.Index == index || len(r.Disclosures) > 0 {
 			return false
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"iter"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -47,7 +48,7 @@ func (c *Client) Search(ctx context.Context, s Search) iter.Seq2[Found, error] {
 }
 
 func (c *Client) search(ctx context.Context, s Search, yield func(Found, error) bool) error {
-	path, err := c.postSearch(ctx, s)
+	id, err := c.PostSearch(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -56,46 +57,19 @@ func (c *Client) search(ctx context.Context, s Search, yield func(Found, error) 
 	}
 	size, last, asOf := int64(-1), int64(-1), s.AsOf
 	for cursor := ""; ; {
-		floor := c.Newest()
-		query := fmt.Sprintf("%s?limit=%d", path, s.Page)
-		if cursor != "" {
-			query += "&cursor=" + url.QueryEscape(cursor)
-		}
-		b, err := c.get(ctx, query, maxLarge)
-		if err != nil {
-			return err
-		}
-		var d struct {
-			Size       int64        `json:"size"`
-			Checkpoint string       `json:"checkpoint"`
-			AsOf       time.Time    `json:"asOf"`
-			Cursor     string       `json:"cursor"`
-			Records    []*recordDoc `json:"records"`
-		}
-		if err := json.Unmarshal(b, &d); err != nil {
-			return lie(-1, "the search cannot be read")
-		}
+		p, err := c.SearchPage(ctx, id, cursor, s.Page)
 		switch {
-		case len(d.Records) > s.Page:
-			return lie(-1, "a page has more records than were asked for")
-		case size >= 0 && d.Size != size:
+		case err != nil:
+			return err
+		case size >= 0 && p.Size != size:
 			return lie(-1, "the pages of one search are of ledgers of different sizes")
-		case (size >= 0 || !asOf.IsZero()) && !d.AsOf.Equal(asOf):
+		case (size >= 0 || !asOf.IsZero()) && !p.AsOf.Equal(asOf):
 			return lie(-1, "a page of the search is as of another time")
-		case d.Cursor != "" && d.Cursor == cursor:
-			return lie(-1, "a page of the search follows itself")
 		}
-		size, cursor, asOf = d.Size, d.Cursor, d.AsOf
-		for _, rd := range d.Records {
-			if rd == nil {
-				return lie(-1, "the search cannot be read")
-			}
-			r, err := c.open(ctx, rd, d.Checkpoint, floor)
-			if err != nil {
-				return err
-			}
-			if r.Index >= size || last >= 0 && (r.Index <= last) == s.Oldest || r.Index == last {
-				return lie(r.Index, "it is out of its order, or beyond what was searched")
+		size, cursor, asOf = p.Size, p.Cursor, p.AsOf
+		for _, r := range p.Records {
+			if last >= 0 && (r.Index <= last) == s.Oldest || r.Index == last {
+				return lie(r.Index, "it is out of its order")
 			}
 			last = r.Index
 			if !yield(Found{r, size, asOf}, nil) {
@@ -108,13 +82,88 @@ func (c *Client) search(ctx context.Context, s Search, yield func(Found, error) 
 	}
 }
 
-// postSearch returns the path under which the server keeps a search.
-func (c *Client) postSearch(ctx context.Context, s Search) (string, error) {
-	order := "newest"
-	if s.Oldest {
-		order = "oldest"
+// A SearchPage is a part of what a search found.
+type SearchPage struct {
+	Records []*Record // each verified as by [Client.Record]
+	Size    int64     // how many records are searched: the same for all pages
+	// AsOf is the time as of which it was judged what is due; zero where the
+	// filter does not ask for it.
+	AsOf time.Time
+	// Cursor asks for the next page; it is empty of the last one. A page may have
+	// fewer records than were asked for, even none, and a cursor.
+	Cursor string
+}
+
+// SearchPage reads a page of a search that was posted: the first without a cursor,
+// each other with that of the one before. limit is how many records are asked for,
+// up to 1000.
+func (c *Client) SearchPage(ctx context.Context, id, cursor string, limit int) (*SearchPage, error) {
+	return c.searchPage(ctx, "/v1/searches/"+url.PathEscape(id), url.Values{}, cursor, limit)
+}
+
+// OpenSearchPage reads a page of a search for what stands open in entries. Its
+// filter stands in the URL, so the server refuses one that names a person, a
+// subject, an event or what is sealed: post that.
+func (c *Client) OpenSearchPage(ctx context.Context, s Search, cursor string, limit int) (*SearchPage, error) {
+	query := url.Values{"filter": {s.Filter}, "order": {s.order()}}
+	if !s.AsOf.IsZero() {
+		query.Set("as-of", s.AsOf.UTC().Format(time.RFC3339Nano))
 	}
-	search := map[string]string{"filter": s.Filter, "order": order}
+	return c.searchPage(ctx, "/v1/records", query, cursor, limit)
+}
+
+func (c *Client) searchPage(ctx context.Context, path string, query url.Values, cursor string, limit int) (*SearchPage, error) {
+	floor := c.Newest()
+	query.Set("limit", strconv.Itoa(limit))
+	if cursor != "" {
+		query.Set("cursor", cursor)
+	}
+	b, err := c.get(ctx, path+"?"+query.Encode(), maxLarge)
+	if err != nil {
+		return nil, err
+	}
+	var d struct {
+		Size       int64        `json:"size"`
+		Checkpoint string       `json:"checkpoint"`
+		AsOf       time.Time    `json:"asOf"`
+		Cursor     string       `json:"cursor"`
+		Records    []*recordDoc `json:"records"`
+	}
+	if err := json.Unmarshal(b, &d); err != nil {
+		return nil, lie(-1, "the search cannot be read")
+	}
+	switch {
+	case len(d.Records) > limit:
+		return nil, lie(-1, "a page has more records than were asked for")
+	case d.Cursor != "" && d.Cursor == cursor:
+		return nil, lie(-1, "a page of the search follows itself")
+	}
+	p := &SearchPage{Size: d.Size, AsOf: d.AsOf, Cursor: d.Cursor, Records: make([]*Record, len(d.Records))}
+	for i, rd := range d.Records {
+		if rd == nil {
+			return nil, lie(-1, "the search cannot be read")
+		}
+		if p.Records[i], err = c.open(ctx, rd, d.Checkpoint, floor); err != nil {
+			return nil, err
+		}
+		if rd.Index >= d.Size {
+			return nil, lie(rd.Index, "it is beyond what was searched")
+		}
+	}
+	return p, nil
+}
+
+func (s *Search) order() string {
+	if s.Oldest {
+		return "oldest"
+	}
+	return "newest"
+}
+
+// PostSearch has the server keep a search, for an hour after it was last used, and
+// returns its id, which tells nothing of it. Only by the same key it is read.
+func (c *Client) PostSearch(ctx context.Context, s Search) (id string, err error) {
+	search := map[string]string{"filter": s.Filter, "order": s.order()}
 	if !s.AsOf.IsZero() {
 		search["asOf"] = s.AsOf.UTC().Format(time.RFC3339Nano)
 	}
@@ -130,12 +179,12 @@ func (c *Client) postSearch(ctx context.Context, s Search) (string, error) {
 	var d struct {
 		Path string `json:"path"`
 	}
-	id, ok := "", false
+	ok := false
 	if json.Unmarshal(b, &d) == nil {
 		id, ok = strings.CutPrefix(d.Path, "/v1/searches/")
 	}
 	if !ok || id == "" || url.PathEscape(id) != id {
 		return "", lie(-1, "the search has no place")
 	}
-	return d.Path, nil
+	return id, nil
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"net/url"
 
 	"github.com/lendlog/lendlog/ledger/stats"
 )
@@ -21,7 +22,22 @@ type Stats struct {
 // everything but the checkpoint, and that as many records were counted as lie
 // under it: each statistic says how to compute it again.
 func (c *Client) Stats(ctx context.Context) (*Stats, error) {
-	r := request{method: http.MethodGet, path: "/v1/stats", accept: typeJSON, timeout: scanTimeout}
+	return c.StatsOf(ctx, stats.Scope{})
+}
+
+// StatsOf returns them with what is said of decisions and loans within a scope.
+func (c *Client) StatsOf(ctx context.Context, scope stats.Scope) (*Stats, error) {
+	query := url.Values{}
+	for name, value := range map[string]string{"from": scope.From, "to": scope.To, "product": scope.Product} {
+		if value != "" {
+			query.Set(name, value)
+		}
+	}
+	path := "/v1/stats"
+	if len(query) > 0 {
+		path += "?" + query.Encode()
+	}
+	r := request{method: http.MethodGet, path: path, accept: typeJSON, timeout: scanTimeout}
 	_, b, err := c.do(ctx, r, maxLarge)
 	if err != nil {
 		return nil, err
@@ -38,6 +54,9 @@ func (c *Client) Stats(ctx context.Context) (*Stats, error) {
 	// asked for.
 	if out.Checkpoint, err = c.accept(ctx, []byte(d.Checkpoint), Checkpoint{}); err != nil {
 		return nil, err
+	}
+	if d.Scope != scope {
+		return nil, lie(-1, "the statistics are of something else than was asked for")
 	}
 	if d.Records.Count != out.Checkpoint.Size {
 		return nil, lie(-1, "it counts %d records, and its checkpoint has %d", d.Records.Count, out.Checkpoint.Size)

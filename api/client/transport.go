@@ -193,7 +193,14 @@ func (c *Client) send(ctx context.Context, r request, body io.Reader) (*http.Res
 	if !c.key.IsZero() {
 		req.Header.Set("Authorization", "Bearer "+c.key.Reveal())
 	}
+	if purpose := c.purposeOf(ctx); purpose != "" {
+		req.Header.Set("Lendlog-Purpose", purpose)
+	}
+	if c.caseID != "" {
+		req.Header.Set("Lendlog-Case", c.caseID)
+	}
 	req.Header.Set("Accept", r.accept)
+	askRecent(ctx, req.Header)
 	req.Header.Set("Accept-Encoding", "identity") // a compressing proxy would hold lines back
 	resp, err := c.http.Do(req)
 	if err != nil {

@@ -39,6 +39,9 @@ func newKey(g access.Grant) *Key {
 		k.used.Store(g.Used.Unix())
 	}
 	k.revoked, k.end = context.WithCancel(context.Background())
+	if !g.Revoked.IsZero() {
+		k.end()
+	}
 	return k
 }
 

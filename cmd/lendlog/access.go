@@ -19,7 +19,7 @@ import (
 func newAccess(c *console.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "access",
-		Short: "Grant, list and revoke the keys of a ledger",
+		Short: "Grant, list and revoke the keys of a ledger, and see who looked",
 		Long: `Grant, list and revoke the keys with which a server is asked. Once a ledger has
 granted a key, its server demands keys of everybody, for ever; until then it is open
 to whoever reaches it, which is this machine only. Every grant and revocation is a
@@ -27,13 +27,15 @@ record of the ledger.
 
 The first key is granted with --dir, while no server holds the ledger, or by
 "lendlog init --admin-key": an admin's, with which the others are granted over the
-server.`,
+server.
+
+What a key opens is a record too: "looks" says who looked at whom.`,
 		Example: `  lendlog access grant --role admin --out admin.key --dir ledger
   lendlog access list --server https://ledger.bank.example --key-file admin.key`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newAccessGrant(c), newAccessList(c), newAccessRevoke(c))
+	cmd.AddCommand(newAccessGrant(c), newAccessKey(c), newAccessList(c), newAccessRevoke(c), newAccessLooks(c))
 	return cmd
 }
 
@@ -49,8 +51,9 @@ const roleHelp = `  submitter        records events of its sources
 
 func newAccessGrant(c *console.Console) *cobra.Command {
 	var t target
-	var role, expires, out string
+	var role, expires, request, out string
 	var terms grants.Terms
+	var to holder
 	cmd := &cobra.Command{
 		Use:   "grant --role ROLE",
 		Short: "Grant a key, which is shown once",
@@ -66,11 +69,28 @@ The key is printed, or written to --out, and can't be shown again: only a hash o
 is kept. To replace a key, grant another one, put it to use, and revoke the first:
 both hold until then. Label a key by the system that it is for, not by a person.
 
+Whoever is not of the house, such as a regulator who asks several lenders, makes a key
+of their own with "lendlog access key new", and each lender grants its request, with
+--for: one key works at all of them, none of them ever sees it, and each revokes it for
+itself. --purpose and --basis are codes for what it is granted for, and by what right,
+and stand openly in the ledger; --fields narrows what may be opened to some sealed
+members. What is granted with any of these has to expire.
+
+Instead of a key, something is granted to whoever comes by a --certificate, over TLS,
+which is known by its public key; or to a person whom an OpenID provider names, and who
+signs in to the console by it: --oidc-issuer is the provider, --oidc-subject its claim
+sub. Each has one grant at a time, and there is no key to show.
+
 With --json: {"id", "role", "index", "key"}, where "index" is the record of the
-grant; with --out {"id", "role", "index", "file"}.`,
+grant; with --out {"id", "role", "index", "file"}, without a new key neither
+of the last.`,
 		Example: `  lendlog access grant --role admin --out admin.key --dir ledger
   lendlog access grant --role submitter --source urn:lender:origination --label origination \
-    --expires 2027-12-31 --out origination.key --server https://ledger.bank.example --key-file admin.key`,
+    --expires 2027-12-31 --out origination.key --server https://ledger.bank.example --key-file admin.key
+  lendlog access grant --role submitter --source urn:lender:cards --certificate cards.pem --dir ledger
+  lendlog access grant --role auditor --oidc-issuer https://login.bank.example --oidc-subject 00u1a2b3 --dir ledger
+  lendlog access grant --role regulator --for llr_k3v9q2ab_…_1b2c3d4e --purpose supervision \
+    --basis supervisory-request --fields /subject,/data/amount --expires 2027-06-30 --dir ledger`,
 		Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
@@ -78,7 +98,7 @@ grant; with --out {"id", "role", "index", "file"}.`,
 			if terms.Role, err = grants.ParseRole(role); err != nil {
 				return usagef("--role: %w", err)
 			}
-			if terms.Expires, err = parseExpiry(expires); err != nil {
+			if terms.Expires, err = parseDay("--expires", expires); err != nil {
 				return err
 			}
 			if !terms.Expires.IsZero() && !terms.Expires.After(time.Now()) {
@@ -86,8 +106,24 @@ grant; with --out {"id", "role", "index", "file"}.`,
 			}
 			slices.Sort(terms.Sources)
 			terms.Sources = slices.Compact(terms.Sources)
+			slices.Sort(terms.Fields)
+			terms.Fields = slices.Compact(terms.Fields)
 			if err := terms.Check(); err != nil {
 				return usagef("%w", err)
+			}
+			if to.named() {
+				g, who, err := to.grant(terms)
+				if err != nil {
+					return err
+				}
+				return t.with(ctx, c, func(l access.Ledger) error { return grantTo(ctx, c, l, g, who) })
+			}
+			if request != "" {
+				r, err := grants.ParseRequest(request)
+				if err != nil {
+					return usagef("--for: %w", err)
+				}
+				return t.with(ctx, c, func(l access.Ledger) error { return grantRequest(ctx, c, l, terms, r) })
 			}
 			return t.with(ctx, c, func(l access.Ledger) error { return grant(ctx, c, l, terms, out) })
 		},
@@ -99,7 +135,13 @@ grant; with --out {"id", "role", "index", "file"}.`,
 	f.StringVar(&terms.Label, "label", "", "what the key is for, such as the name of a system")
 	f.StringVar(&expires, "expires", "", "day or RFC 3339 time from when on the key is refused (default: never)")
 	f.Int64Var(&terms.Rate, "rate", 0, "requests a minute (default: 120000)")
+	f.StringVar(&terms.Purpose, "purpose", "", "code for what it is granted for, such as supervision")
+	f.StringVar(&terms.Basis, "basis", "", "code for the right to it, such as supervisory-request")
+	f.StringSliceVar(&terms.Fields, "fields", nil, "JSON Pointers of the only sealed members that may be opened, with commas between them (default: all that the role opens)")
+	f.StringVar(&request, "for", "", "request of a key that somebody made for themselves")
 	f.StringVar(&out, "out", "", "new file to write the key to, which only you can read (default: print it)")
+	cmd.MarkFlagsMutuallyExclusive("for", "out")
+	to.flags(cmd)
 	_ = cmd.MarkFlagRequired("role")
 	_ = cmd.RegisterFlagCompletionFunc("role", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		var names []string
@@ -109,19 +151,6 @@ grant; with --out {"id", "role", "index", "file"}.`,
 		return names, cobra.ShellCompDirectiveNoFileComp
 	})
 	return cmd
-}
-
-// parseExpiry reads a time, or a day of UTC, at whose beginning it is over.
-func parseExpiry(s string) (time.Time, error) {
-	if s == "" {
-		return time.Time{}, nil
-	}
-	for _, layout := range []string{time.DateOnly, time.RFC3339} {
-		if t, err := time.Parse(layout, s); err == nil {
-			return t.UTC(), nil
-		}
-	}
-	return time.Time{}, usagef("--expires takes a day such as 2027-12-31, or an RFC 3339 time such as 2027-12-31T12:00:00+08:00")
 }
 
 // A granted is the JSON form of a key that was granted.
@@ -158,6 +187,16 @@ func grant(ctx context.Context, c *console.Console, l access.Ledger, t grants.Te
 	return c.Emit(g)
 }
 
+// grantRequest grants a key that is somebody's own.
+func grantRequest(ctx context.Context, c *console.Console, l access.Ledger, t grants.Terms, r grants.Request) error {
+	index, err := l.GrantRequest(ctx, t, r)
+	if err != nil {
+		return fmt.Errorf("couldn't grant the key: %w", err)
+	}
+	c.Printf("Granted %s to the key %s, in record %d; whoever made it has it.\n", t.Role, r.ID, index)
+	return c.Emit(granted{ID: r.ID, Role: t.Role, Index: index})
+}
+
 func newAccessList(c *console.Console) *cobra.Command {
 	var t target
 	cmd := &cobra.Command{
@@ -168,8 +207,10 @@ the file of keys, so that nobody can use it: its file was put back from an older
 or it could not be written.
 
 With --json, one line per grant: {"id", "role", "state", "label", "sources", "rate",
-"granted", "expires", "revoked", "used", "index"}, where "state" is active, expired,
-revoked or lost, "used" the day of the last use, and "index" the last record of it.`,
+"purpose", "basis", "fields", "granted", "expires", "revoked", "used", "index"}, where
+"state" is active, expired, revoked or lost, "used" the day of the last use, and
+"index" the last record of it; where no key is shown, "means" is certificate or oidc,
+with "certificate" (SHA-256 of its public key), or "issuer" and "person".`,
 		Example: `  lendlog access list --dir ledger
   lendlog access list --server https://ledger.bank.example --key-file admin.key --json`,
 		Args: takes(),
@@ -190,14 +231,14 @@ revoked or lost, "used" the day of the last use, and "index" the last record of 
 						expires = g.Expires.UTC().Format(time.RFC3339)
 					}
 					rows = append(rows, []string{
-						g.ID, string(g.Role), g.State, g.Used, expires, console.Clean(g.Label), console.Clean(strings.Join(g.Sources, " ")),
+						g.ID, string(g.Role), g.State, g.Used, expires, console.Clean(g.Label), console.Clean(strings.Join(g.Sources, " ")), console.Clean(comesBy(g)),
 					})
 				}
 				if len(all) == 0 {
 					c.Printf("The ledger never granted a key: its server is open to whoever reaches it.\n")
 					return nil
 				}
-				c.Table([]string{"ID", "ROLE", "STATE", "USED", "EXPIRES", "LABEL", "SOURCES"}, rows)
+				c.Table([]string{"ID", "ROLE", "STATE", "USED", "EXPIRES", "LABEL", "SOURCES", "BY"}, rows)
 				return nil
 			})
 		},

@@ -44,7 +44,8 @@ ledger that no server holds, with --dir and --anchors.`,
 // anchored is where the anchors are that a command works on: those of a server,
 // or of a directory and an anchors file.
 type anchored struct {
-	dir, server, file, key string
+	dir, server, file string
+	credentials
 }
 
 func (a *anchored) flags(cmd *cobra.Command) {
@@ -52,7 +53,7 @@ func (a *anchored) flags(cmd *cobra.Command) {
 	f.StringVar(&a.dir, "dir", "", "directory of a ledger that no server holds")
 	f.StringVar(&a.server, "server", "", "URL of a server, such as http://127.0.0.1:8080")
 	f.StringVar(&a.file, "anchors", "", "anchors file, with --dir")
-	keyFlag(cmd, &a.key)
+	a.credentials.flags(cmd)
 	_ = cmd.MarkFlagDirname("dir")
 	_ = cmd.MarkFlagFilename("anchors")
 	cmd.MarkFlagsMutuallyExclusive("dir", "server")
@@ -64,7 +65,7 @@ func (a *anchored) flags(cmd *cobra.Command) {
 func (a *anchored) with(ctx context.Context, c *console.Console, remote func(*client.Client) error, local func(*ledger.Ledger, *anchor.Group) error) (err error) {
 	switch {
 	case a.server != "":
-		cl, err := dialPinned(ctx, a.server, "", a.key)
+		cl, err := dialPinned(ctx, a.server, "", a.credentials)
 		if err != nil {
 			return err
 		}
@@ -383,7 +384,7 @@ It is the same with --json.`,
 			ctx := cmd.Context()
 			switch {
 			case server != "":
-				cl, err := dialPinned(ctx, server, "", "")
+				cl, err := dialPinned(ctx, server, "", credentials{})
 				if err != nil {
 					return err
 				}

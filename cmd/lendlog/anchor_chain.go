@@ -152,7 +152,8 @@ func anchorsFlag(cmd *cobra.Command, file *string) {
 }
 
 func newAnchorAudit(c *console.Console) *cobra.Command {
-	var file, dir, server, trust, key, publisher string
+	var file, dir, server, trust, publisher string
+	var shown credentials
 	cmd := &cobra.Command{
 		Use:   "audit TARGET --anchors FILE",
 		Short: "Hold all anchors on a chain against the ledger",
@@ -198,7 +199,7 @@ With --json, the report: {"chain", "contract", "publisher", "block", "complete",
 			var archive func(*ethereum.AuditReport) error
 			switch {
 			case server != "":
-				cl, err := dialPinned(ctx, server, trust, key)
+				cl, err := dialPinned(ctx, server, trust, shown)
 				if err != nil {
 					return err
 				}
@@ -252,7 +253,7 @@ With --json, the report: {"chain", "contract", "publisher", "block", "complete",
 	f.StringVar(&dir, "dir", "", "directory of a ledger that no server holds")
 	f.StringVar(&server, "server", "", "URL of a server, such as http://127.0.0.1:8080")
 	f.StringVar(&trust, "trust", "", "trust file to verify the server with (default: the server's own, believed)")
-	keyFlag(cmd, &key)
+	shown.flags(cmd)
 	f.StringVar(&publisher, "publisher", "", "account that anchors, 0x and 40 hexadecimal digits (default: that of the target's key)")
 	_ = cmd.MarkFlagDirname("dir")
 	cmd.MarkFlagsMutuallyExclusive("dir", "server")
@@ -261,14 +262,13 @@ With --json, the report: {"chain", "contract", "publisher", "block", "complete",
 }
 
 // dialPinned reaches a server, and verifies it under a trust file where one is
-// named, showing it the key that a file or the environment holds.
-func dialPinned(ctx context.Context, server, trust, keyFile string) (*client.Client, error) {
-	options := []client.Option{client.WithRetries(2)}
-	if key, err := readKey(keyFile); err != nil {
+// named, with what is shown to it.
+func dialPinned(ctx context.Context, server, trust string, shown credentials) (*client.Client, error) {
+	options, err := shown.options()
+	if err != nil {
 		return nil, err
-	} else if key != "" {
-		options = append(options, client.WithKey(key))
 	}
+	options = append(options, client.WithRetries(2))
 	if trust != "" {
 		b, err := os.ReadFile(trust)
 		if err != nil {

@@ -3,18 +3,15 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"regexp"
 	"time"
 
-	"go.yaml.in/yaml/v3"
-
+	"github.com/lendlog/lendlog/cmd/lendlog/internal/config"
 	"github.com/lendlog/lendlog/ledger"
 	"github.com/lendlog/lendlog/ledger/anchor"
 	"github.com/lendlog/lendlog/ledger/anchor/ethereum"
@@ -60,24 +57,10 @@ func readAnchors(path string) (*anchorsFile, error) {
 	return f, nil
 }
 
-// inType is where YAML says which type of this program has no such field.
-var inType = regexp.MustCompile(` in type \S+$`)
-
 func parseAnchors(b []byte, dir string) (*anchorsFile, error) {
-	if len(b) > maxAnchors {
-		return nil, fmt.Errorf("it has more than %d KiB", maxAnchors>>10)
-	}
-	d := yaml.NewDecoder(bytes.NewReader(b))
-	d.KnownFields(true)
 	var f anchorsFile
-	var mistyped *yaml.TypeError
-	if err := d.Decode(&f); errors.As(err, &mistyped) {
-		return nil, errors.New(inType.ReplaceAllString(mistyped.Errors[0], ""))
-	} else if err != nil && !errors.Is(err, io.EOF) {
+	if err := config.Document(b, maxAnchors, &f); err != nil {
 		return nil, err
-	}
-	if err := d.Decode(new(any)); !errors.Is(err, io.EOF) {
-		return nil, errors.New("it has more than one document")
 	}
 	switch n := len(f.Targets); {
 	case n == 0:

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/lendlog/lendlog/api/client"
+	"github.com/lendlog/lendlog/cmd/lendlog/internal/access"
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/console"
 	"github.com/lendlog/lendlog/ledger"
 	"github.com/lendlog/lendlog/ledger/canon"
@@ -23,9 +24,10 @@ import (
 )
 
 func newAudit(c *console.Console) *cobra.Command {
-	var dir, server, trustFile, keyFile string
+	var dir, server, trustFile string
+	var shown credentials
 	var checkpoints []string
-	o := fsck.Options{}
+	o := fsck.Options{Passphrase: access.Passphrase}
 	cmd := &cobra.Command{
 		Use:   "audit [--deep] {--dir DIR | --server URL}",
 		Short: "Audit a ledger from its bytes",
@@ -82,7 +84,7 @@ With --json, one line: {"verdict", "origin", "size", "deep", "checks": [{"name",
 			var err error
 			switch {
 			case server != "":
-				report, err = auditServer(cmd.Context(), server, keyFile, o)
+				report, err = auditServer(cmd.Context(), server, shown, o)
 			case dir != "":
 				report, err = auditDir(cmd.Context(), dir, o)
 			default:
@@ -112,9 +114,9 @@ With --json, one line: {"verdict", "origin", "size", "deep", "checks": [{"name",
 	f.IntVar(&o.Limit, "limit", 100, "findings that are listed; the others are counted")
 	_ = cmd.MarkFlagDirname("dir")
 	_ = cmd.MarkFlagFilename("trust", "json")
-	keyFlag(cmd, &keyFile)
+	shown.flags(cmd)
 	cmd.MarkFlagsMutuallyExclusive("dir", "server")
-	cmd.MarkFlagsMutuallyExclusive("dir", "key-file")
+	shown.notWith(cmd, "dir")
 	return cmd
 }
 
@@ -165,14 +167,10 @@ func auditDir(ctx context.Context, dir string, o fsck.Options) (*fsck.Report, er
 	return nil, coded{exitStore, fmt.Errorf("couldn't audit the ledger: %w", err)}
 }
 
-func auditServer(ctx context.Context, server, keyFile string, o fsck.Options) (*fsck.Report, error) {
-	var options []client.Option
-	key, err := readKey(keyFile)
+func auditServer(ctx context.Context, server string, shown credentials, o fsck.Options) (*fsck.Report, error) {
+	options, err := shown.options()
 	if err != nil {
 		return nil, err
-	}
-	if key != "" {
-		options = append(options, client.WithKey(key))
 	}
 	if o.Trust != nil {
 		options = append(options, client.WithTrust(o.Trust))

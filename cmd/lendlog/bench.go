@@ -79,10 +79,10 @@ With --json, one line: {"version", "begun", "seconds", "machine": {"os", "arch",
 	f := cmd.Flags()
 	f.Var(&records, "records", "records of each large ledger, such as 200k or 10M")
 	f.BoolVar(&quick, "quick", false, "50k records, unless --records says how many")
-	f.StringVar(&o.Dir, "dir", "", "directory to work in (default: that for temporary files)")
+	f.StringVar(&o.Dir, "dir", "", "directory to work in, which is made where it is absent (default: that for temporary files)")
 	f.StringSliceVar(&o.Only, "only", nil, "what to measure, parted by commas (default: all)")
 	f.Uint64Var(&o.Seed, "seed", 1, "seed of the events")
-	f.StringVar(&o.Profile, "profile", "", "directory for profiles of the paths without a server, to read with go tool pprof; it must exist")
+	f.StringVar(&o.Profile, "profile", "", "directory for profiles of the paths without a server, to read with go tool pprof; it is made where it is absent")
 	_ = cmd.MarkFlagDirname("dir")
 	_ = cmd.MarkFlagDirname("profile")
 	return cmd

@@ -93,6 +93,7 @@ this ledger that was kept, or a receipt, evidence or bundle that holds one.`,
 		},
 	}
 	t.flags(cmd)
+	t.lookFlags(cmd)
 	f := cmd.Flags()
 	f.StringVar(&from, "from", "", "first moment of the period (default: the beginning)")
 	f.StringVar(&to, "to", "", "first moment after the period (default: up to the checkpoint)")

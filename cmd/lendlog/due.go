@@ -38,9 +38,9 @@ are left out, here and everywhere else.
 Of a server the list is its own word: read the records that it names with "lendlog
 show". Of one subject the records are read, verified and judged here.
 
-With --json: {"asOf", "zone", "counts", "subjects", "matched", "items": [{"obligation",
-"title": {"en", "zh"}, "subject", "state", "due", "from", "left", "trigger", "done",
-"doneBy", "unsure"}], "size", "checkpoint"}.`,
+With --json: {"asOf", "zone", "counts", "byObligation", "subjects", "matched",
+"items": [{"obligation", "title": {"en", "zh"}, "subject", "state", "due", "from",
+"left", "trigger", "done", "doneBy", "unsure"}], "size", "checkpoint"}.`,
 		Example: `  lendlog due --dir ledger
   lendlog due --dir ledger --within 7 --zone America/New_York
   lendlog due --server http://127.0.0.1:8080 --as-of 2026-03-31 --state all --json
@@ -89,6 +89,7 @@ With --json: {"asOf", "zone", "counts", "subjects", "matched", "items": [{"oblig
 		},
 	}
 	t.flags(cmd)
+	t.lookFlags(cmd)
 	f := cmd.Flags()
 	f.StringVar(&asOf, "as-of", "", "time or day at which to judge; of a day, its end (default: now)")
 	f.StringVar(&zone, "zone", "UTC", "zone of the days, such as America/New_York")

@@ -139,6 +139,7 @@ With --json, which wants -o: {"year", "lines", "incomplete", "ofOthers",
 		},
 	}
 	t.flags(cmd)
+	t.lookFlags(cmd)
 	f := cmd.Flags()
 	f.IntVar(&year, "year", 0, "calendar year of the actions taken")
 	f.StringVar(&institution, "institution", "", "YAML file that says who reports")

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -19,7 +18,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/lendlog/lendlog/api/client"
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/access"
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/console"
 	"github.com/lendlog/lendlog/ledger/canon"
@@ -51,8 +49,10 @@ receipt of that record stands in the manifest: so neither can be altered unnotic
 which "lendlog export verify" checks offline. The record has who exported, what for,
 how many rows, and by which fields they were chosen, but no value of the filter. It is
 about the subject that the filter names with subject=, else about ledger/exports, where
-"lendlog timeline" lists them. FILE gets its name only
-when the export is recorded. It is not written over another.
+"lendlog timeline" lists them. Where a server demands keys it is a look of the server's
+own ("lendlog access looks"), of a subject in the chain of its looks, and takes a key
+that may export. FILE gets its name only when the export is recorded. It is not
+written over another.
 
 In CSV, a text that a spreadsheet could take for a formula has an apostrophe before it;
 numbers have none. What could not be read, because a key was destroyed or the record is
@@ -88,6 +88,7 @@ With --json: {"file", "manifest", "format", "rows", "sha256", "record", "checkpo
 			if _, err := os.Lstat(x.out); !errors.Is(err, fs.ErrNotExist) {
 				return usagef("%s is there already, or cannot be looked for; an export is not written over another file", x.out)
 			}
+			x.by.Purpose = t.purpose
 			return t.with(cmd.Context(), c, func(l access.Ledger) error {
 				m, err := x.run(cmd.Context(), l)
 				if err != nil {
@@ -98,6 +99,7 @@ With --json: {"file", "manifest", "format", "rows", "sha256", "record", "checkpo
 		},
 	}
 	t.flags(cmd)
+	t.lookFlags(cmd)
 	f := cmd.Flags()
 	f.StringVar(&filter, "filter", "", "which records, as for lendlog query (default: all)")
 	f.StringVar(&asOf, "as-of", "", "time or day at which to judge what is due; of a day, its end (default: now)")
@@ -106,7 +108,6 @@ With --json: {"file", "manifest", "format", "rows", "sha256", "record", "checkpo
 	f.BoolVar(&x.bom, "bom", false, "begin a CSV with a byte order mark")
 	f.StringVar(&x.by.Actor, "actor", "", "the id of who exports, or of the person for whom a system does")
 	f.StringVar(&x.by.ActorKind, "actor-kind", "staff", "staff, system, data-subject, auditor, authority or partner")
-	f.StringVar(&x.by.Purpose, "purpose", "", "what for, a code such as servicing, complaint, audit or supervision")
 	f.StringVar(&x.by.Role, "role", "", "the role in which it is exported")
 	f.StringVar(&x.by.LegalBasis, "legal-basis", "", "the legal basis, by your own code")
 	f.StringVar(&x.by.Approval, "approval", "", "where the approval is recorded")
@@ -259,19 +260,45 @@ func rowOf(r *access.Record) (export.Record, error) {
 	return out, nil
 }
 
-// record submits the event of an export and returns what proves it.
+// record has the export recorded and returns what proves it.
 func (x *exporter) record(ctx context.Context, l access.Ledger, catalogue *record.Catalogue, m *export.Manifest, now time.Time) (*export.Access, error) {
 	event := m.Event(x.by, x.filter.Fields(), now)
+	got, err := x.look(ctx, l, event)
+	if err == nil && got == nil {
+		got, err = x.submit(ctx, l, catalogue, event)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if got.Consistency, err = l.Consistency(ctx, string(m.Checkpoint), string(got.Receipt.Checkpoint)); err != nil {
+		return nil, fmt.Errorf("the export is record %d of the ledger, but its file was not kept: %w", got.Receipt.Index, err)
+	}
+	return got, nil
+}
+
+// look has a ledger that demands keys record the export, nil of any other: there it
+// is a look of whoever shows the key, who need not be one who submits.
+func (x *exporter) look(ctx context.Context, l access.Ledger, event canon.Value) (*export.Access, error) {
+	data, _ := event.Get("data")
+	ev, receipt, err := l.RecordExport(ctx, x.by.Subject, data)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("the export was perhaps not recorded, so its file was not kept: %w", err)
+	case ev == nil:
+		return nil, nil
+	}
+	return &export.Access{Event: ev.Document(), Schema: ev.Schema.Text, Receipt: receipt}, nil
+}
+
+// submit submits the event of an export.
+func (x *exporter) submit(ctx context.Context, l access.Ledger, catalogue *record.Catalogue, event canon.Value) (*export.Access, error) {
 	schema, _ := catalogue.Type(export.AccessType)
 	got := &export.Access{Event: event, Schema: schema.Text}
 	events := func(yield func(access.Event, error) bool) {
 		yield(access.Event{Number: 1, Document: event.Bytes()}, nil)
 	}
 	for out, err := range l.Submit(ctx, events, access.SubmitOptions{Proofs: true}) {
-		var p *client.Problem
 		switch {
-		case errors.As(err, &p) && p.Status == http.StatusForbidden:
-			return nil, fmt.Errorf("the export was not recorded, so its file was not kept: it takes a key that may read and record, such as one of the role compliance granted with the source of --source: %w", err)
 		case err != nil:
 			return nil, fmt.Errorf("the export was perhaps not recorded, so its file was not kept: %w", err)
 		case out.Refused != nil:
@@ -281,10 +308,6 @@ func (x *exporter) record(ctx context.Context, l access.Ledger, catalogue *recor
 	}
 	if got.Receipt == nil {
 		return nil, errors.New("the ledger didn't answer whether it recorded the export, so its file was not kept")
-	}
-	var err error
-	if got.Consistency, err = l.Consistency(ctx, string(m.Checkpoint), string(got.Receipt.Checkpoint)); err != nil {
-		return nil, fmt.Errorf("the export is record %d of the ledger, but its file was not kept: %w", got.Receipt.Index, err)
 	}
 	return got, nil
 }

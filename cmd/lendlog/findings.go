@@ -84,6 +84,7 @@ With --json, one line per subject that has any: {"subject", "findings": [{"rule"
 		},
 	}
 	t.flags(cmd)
+	t.lookFlags(cmd)
 	cmd.Flags().StringVar(&only, "rule", "", "id of the only rule to judge by")
 	return cmd
 }

@@ -8,7 +8,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -39,27 +38,41 @@ func readKey(file string) (string, error) {
 		}
 		return shown, nil
 	}
-	f, err := os.Open(file)
+	shown, err := readSecret(file)
 	if err != nil {
 		return "", err
 	}
-	defer f.Close()
-	st, err := f.Stat()
-	if err != nil {
-		return "", err
-	}
-	if st.Mode().IsRegular() && st.Mode().Perm()&0o077 != 0 {
-		return "", usagef("%s can be read by others; run chmod 600 on it, and have the key revoked if somebody may have", file)
-	}
-	b, err := io.ReadAll(io.LimitReader(f, 4096))
-	if err != nil {
-		return "", fmt.Errorf("couldn't read the key: %w", err)
-	}
-	shown := strings.TrimSpace(string(b))
 	if _, err := grants.ParseKey(shown); err != nil {
 		return "", usagef("%s: %w", file, err)
 	}
 	return shown, nil
+}
+
+// readSecret reads a file that holds a secret and white space around it.
+func readSecret(file string) (string, error) {
+	b, err := readPrivate(file)
+	return strings.TrimSpace(string(b)), err
+}
+
+// readPrivate reads a small file that nobody else may be able to read.
+func readPrivate(file string) ([]byte, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if st.Mode().IsRegular() && st.Mode().Perm()&0o077 != 0 {
+		return nil, usagef("%s can be read by others; run chmod 600 on it, and replace what it holds if somebody may have", file)
+	}
+	b, err := io.ReadAll(io.LimitReader(f, 64<<10))
+	if err != nil {
+		return nil, fmt.Errorf("couldn't read %s: %w", file, err)
+	}
+	return b, nil
 }
 
 // A keySink takes a key that is shown once: a file of its own, or the output.
@@ -108,10 +121,3 @@ func (s *keySink) keep(key grants.Key) error {
 	}
 	return nil
 }
-
-// keyInText finds a key, or what was meant to be one, where it does not belong.
-var keyInText = regexp.MustCompile(`ll_[0-9A-Za-z]{8}_[0-9A-Za-z_]+`)
-
-// redact takes keys out of what is printed: what is not understood is repeated to
-// whoever typed it, and may be one.
-func redact(s string) string { return keyInText.ReplaceAllString(s, "ll_…") }

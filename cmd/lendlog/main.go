@@ -26,6 +26,7 @@ import (
 	"github.com/lendlog/lendlog/api/client"
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/access"
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/console"
+	"github.com/lendlog/lendlog/cmd/lendlog/internal/redact"
 	"github.com/lendlog/lendlog/ledger"
 )
 
@@ -152,7 +153,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 var inLine = strings.NewReplacer("\n\nDid you mean this?\n\t", "; did you mean ", "\n\t", " or ", "\n;", ";", "\n", "; ")
 
 func oneLine(err error) string {
-	return redact(console.Clean(inLine.Replace(strings.TrimSpace(err.Error()))))
+	return redact.Keys(console.Clean(inLine.Replace(strings.TrimSpace(err.Error()))))
 }
 
 // What cobra says of flags that are missing, or that exclude each other.
@@ -229,7 +230,7 @@ an outsider being able to prove it, offline.
 			root.AddCommand(cmd)
 		}
 	}
-	group("keep", newInit(c), newServe(c), newRepair(c), newTrust(c), newAnchor(c), newAccess(c))
+	group("keep", newInit(c), newServe(c), newRepair(c), newTrust(c), newKeys(c), newAnchor(c), newAccess(c), newConfig(c), newDoctor(c), newLedgers(c))
 	group("use", newSubmit(c), newImport(c), newShow(c), newTimeline(c), newQuery(c), newTail(c), newProve(c), newReceipt(c), newBundle(c), newClose(c), newDue(c), newFindings(c), newStats(c), newTypes(c), newExport(c))
 	group("check", newVerify(c), newAudit(c), newMonitor(c), newWitnessing(c), newReconcile(c), newDemo(c), newGenerate(c), newBench(c))
 	root.AddCommand(newVersion(c))

@@ -14,6 +14,7 @@ import (
 
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/console"
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/monitor"
+	"github.com/lendlog/lendlog/cmd/lendlog/internal/redact"
 )
 
 // What the command of --exec may take.
@@ -24,7 +25,8 @@ const (
 
 func newMonitor(c *console.Console) *cobra.Command {
 	var conf monitor.Config
-	var trustFile, keyFile, command string
+	var trustFile, command string
+	var shown credentials
 	var once bool
 	cmd := &cobra.Command{
 		Use:   "monitor --server URL --trust TRUST --state DIR",
@@ -76,7 +78,10 @@ With --json, one line per round and finding: {"time", "event", "size", "grown",
 			if conf.Trust, err = os.ReadFile(trustFile); err != nil {
 				return err
 			}
-			if conf.Key, err = readKey(keyFile); err != nil {
+			if conf.Key, err = shown.readKey(); err != nil {
+				return err
+			}
+			if conf.TLS, err = shown.tls(); err != nil {
 				return err
 			}
 			if conf.Every <= 0 {
@@ -123,7 +128,7 @@ With --json, one line per round and finding: {"time", "event", "size", "grown",
 	f := cmd.Flags()
 	f.StringVar(&conf.Server, "server", "", "URL of the server to watch, such as https://ledger.bank.example")
 	f.StringVar(&trustFile, "trust", "", "trust file, pinned outside the ledger")
-	keyFlag(cmd, &keyFile)
+	shown.flags(cmd)
 	f.StringVar(&conf.State, "state", "", "directory for what was seen, and for evidence; it is made where it is absent")
 	f.StringVar(&conf.Receipts, "receipts", "", "directory of receipts, checkpoints and evidence that the ledger has to stand by")
 	f.DurationVar(&conf.Every, "interval", time.Minute, "time between two rounds")
@@ -155,7 +160,8 @@ func monitorError(err error) error {
 
 // tellMonitored prints what a monitor has to say.
 func tellMonitored(c *console.Console, e monitor.Event) {
-	_ = c.Emit(e) // an error stays with the output
+	e.Text = redact.Text(e.Text) // a server's answer may be in it
+	_ = c.Emit(e)                // an error stays with the output
 	at := e.Time.Format(time.RFC3339)
 	text := console.Clean(e.Text)
 	switch e.Event {

@@ -103,6 +103,7 @@ With --json, one line per record, of the form of "lendlog show --json"; with
 		},
 	}
 	t.flags(cmd)
+	t.lookFlags(cmd)
 	cmd.Flags().IntVar(&limit, "limit", 100, "how many records to show at most")
 	cmd.Flags().BoolVar(&newest, "newest", false, "the newest records first, which is the default")
 	cmd.Flags().BoolVar(&oldest, "oldest", false, "the oldest records first")

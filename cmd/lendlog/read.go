@@ -84,6 +84,7 @@ With --json: {"index", "type", "title", "subject", "seq", "time", "recorded",
 		},
 	}
 	t.flags(cmd)
+	t.lookFlags(cmd)
 	return cmd
 }
 
@@ -259,6 +260,7 @@ proof.`,
 		},
 	}
 	t.flags(cmd)
+	t.lookFlags(cmd)
 	cmd.Flags().Int64Var(&from, "from", 1, "number of the first record to show")
 	cmd.Flags().Int64Var(&limit, "limit", 1000, "how many records to show at most")
 	return cmd
@@ -349,6 +351,7 @@ later.`,
 		},
 	}
 	t.flags(cmd)
+	t.lookFlags(cmd)
 	cmd.Flags().StringVar(&subject, "subject", "", "prove all records of this subject, KIND/ID, and that there are no others")
 	cmd.Flags().StringSliceVar(&disclose, "disclose", []string{"all"}, "sealed members to disclose: all, none, or pointers")
 	cmd.Flags().StringVarP(&out, "output", "o", "", "file to write to (default: standard output)")

@@ -17,24 +17,9 @@ import (
 	"github.com/lendlog/lendlog/ledger/store"
 )
 
-func newReceipt(c *console.Console) *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "receipt",
-		Short: "Upgrade receipts with the cosignatures of witnesses",
-		Long: `Upgrade receipts with the cosignatures of witnesses, so that what they prove does
-not rest on the lender's signature alone.`,
-		Example: "  lendlog receipt upgrade receipts/receipt-22.json --server http://127.0.0.1:8080 --trust trust.json",
-		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return usagef("say what to do with receipts; see `lendlog receipt --help`")
-		},
-	}
-	cmd.AddCommand(newReceiptUpgrade(c))
-	return cmd
-}
-
 func newReceiptUpgrade(c *console.Console) *cobra.Command {
-	var server, trustFile, keyFile string
+	var server, trustFile string
+	var shown credentials
 	var wait time.Duration
 	cmd := &cobra.Command{
 		Use:   "upgrade FILE... --server URL --trust TRUST",
@@ -65,11 +50,11 @@ With --json, one line per file: {"file", "upgraded", "verdict"}.`,
 			case trust.Witnesses == nil:
 				return usagef("%s names no witnesses; write one that does with lendlog trust --witness", trustFile)
 			}
-			key, err := readKey(keyFile)
+			options, err := shown.options()
 			if err != nil {
 				return err
 			}
-			u, err := access.Upgrader(cmd.Context(), server, b, key)
+			u, err := access.Upgrader(cmd.Context(), server, b, options...)
 			if err != nil {
 				return err
 			}
@@ -93,7 +78,7 @@ With --json, one line per file: {"file", "upgraded", "verdict"}.`,
 	f := cmd.Flags()
 	f.StringVar(&server, "server", "", "URL of the server of the ledger, such as http://127.0.0.1:8080")
 	f.StringVar(&trustFile, "trust", "", "trust file that names the witnesses, pinned outside the ledger")
-	keyFlag(cmd, &keyFile)
+	shown.flags(cmd)
 	f.DurationVar(&wait, "wait", 0, "how long to wait for the witnesses")
 	_ = cmd.MarkFlagRequired("server")
 	_ = cmd.MarkFlagRequired("trust")
@@ -181,12 +166,12 @@ func upgradeSaved(ctx context.Context, c *console.Console, t target, files []str
 	if err != nil || trust.Witnesses == nil || wait <= 0 {
 		return err
 	}
-	key, err := readKey(t.key)
+	shown, err := t.options()
 	if err != nil {
 		return err
 	}
 	later := fmt.Sprintf("later run `lendlog receipt upgrade FILE --server %s --trust %s`", t.server, t.trust)
-	u, err := access.Upgrader(ctx, t.server, b, key)
+	u, err := access.Upgrader(ctx, t.server, b, shown...)
 	done := 0
 	if err == nil {
 		defer u.Close()

@@ -97,6 +97,7 @@ With --feeds: {"period", "producers": [{"source", "numbered", "unnumbered",
 		},
 	}
 	r.flags(cmd)
+	r.lookFlags(cmd)
 	f := cmd.Flags()
 	f.StringVarP(&r.mapping, "mapping", "m", "", "file that says how FILE.csv is written")
 	f.StringVar(&period, "period", "", "what is compared, such as 2026-03 (default: all there is)")

@@ -34,10 +34,14 @@ import (
 	"github.com/lendlog/lendlog/ledger/ledgertest"
 	"github.com/lendlog/lendlog/ledger/proof"
 	"github.com/lendlog/lendlog/ledger/record"
+	"github.com/lendlog/lendlog/ledger/signer/signertest"
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"lendlog": main})
+	testscript.Main(m, map[string]func(){
+		"lendlog":     main,
+		"test-signer": func() { signertest.Main(os.Args[1:], os.Stdin, os.Stdout) },
+	})
 }
 
 // TestScripts runs the program as a person does: testdata/script holds what
@@ -64,6 +68,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("DATA", data)
 			e.Setenv("GOLDEN", golden)
+			e.Setenv("PORTABLE", filepath.Join(golden, "..", "portable"))
 			// The indexes of the first records that are submitted to a new
 			// ledger, which begins with genesis, all types and an index-root.
 			for i := range 3 {
@@ -78,7 +83,12 @@ func TestScripts(t *testing.T) {
 			"witness-down": witnessDown, "witness-up": witnessUp, "becomes": becomes,
 			"follow": followInBackground, "watch": watchInBackground, "arrives": arrives, "interrupt": interrupt,
 			"tsa": func(ts *testscript.TestScript, neg bool, args []string) { startTSA(t, ts, neg, args) }, "tsa-down": tsaDown, "tsa-up": tsaUp, "fill": fill,
-			"readme": readme, "idle-ledger": idleLedger, "env-from": envFrom, "id-of": idOfKey,
+			"serve-with": serveWith, "hangup": hangup, "fetch": fetch,
+			"grant-of": grantOf, "browse": browse,
+			"provider":     func(ts *testscript.TestScript, neg bool, args []string) { startProvider(t, ts, neg, args) },
+			"certificates": func(ts *testscript.TestScript, neg bool, args []string) { issueClients(t, ts, neg, args) },
+			"issue":        func(ts *testscript.TestScript, neg bool, args []string) { issue(t, ts, neg, args) },
+			"readme":       readme, "idle-ledger": idleLedger, "env-from": envFrom, "id-of": idOfKey,
 		},
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
@@ -177,23 +187,32 @@ func serveInBackground(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 1 {
 		ts.Fatalf("usage: serve DIR [FLAG...]")
 	}
+	startServer(ts, append([]string{"--listen", "127.0.0.1:0", "--dir"}, args...)...)
+}
+
+// startServer starts a server, as serve does, of whatever the flags say.
+func startServer(ts *testscript.TestScript, flags ...string) {
 	bin, err := exec.LookPath("lendlog")
 	ts.Check(err)
-	s := &running{Cmd: exec.Command(bin, append([]string{"serve", "--json", "--listen", "127.0.0.1:0", "--dir"}, args...)...)}
+	s := &running{Cmd: exec.Command(bin, append([]string{"serve", "--json"}, flags...)...)}
 	s.Dir, s.Stderr = ts.MkAbs("."), &s.errs
 	out, err := s.StdoutPipe()
 	ts.Check(err)
 	ts.Check(s.Start())
 	ts.Defer(func() { _ = s.Process.Kill(); _ = s.Wait() })
 	var ready struct {
-		URL string `json:"url"`
+		URL   string `json:"url"`
+		Admin string `json:"admin"`
 	}
 	if err := json.NewDecoder(out).Decode(&ready); err != nil {
 		_ = s.Wait()
 		ts.Fatalf("the server doesn't start: %v\n%s", err, &s.errs)
 	}
+	ready.URL = strings.Replace(ready.URL, "//[::]:", "//127.0.0.1:", 1)
 	ts.Setenv("SERVER", ready.URL)
-	ts.Setenv("ADDRESS", strings.TrimPrefix(ready.URL, "http://"))
+	ts.Setenv("ADMIN", ready.Admin)
+	_, address, _ := strings.Cut(ready.URL, "://")
+	ts.Setenv("ADDRESS", address)
 	servers.put(ts, s)
 }
 

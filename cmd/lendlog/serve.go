@@ -5,11 +5,9 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"os"
-	"regexp"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -18,30 +16,36 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/lendlog/lendlog/api"
-	"github.com/lendlog/lendlog/api/keys"
-	"github.com/lendlog/lendlog/cmd/lendlog/internal/access"
+	"github.com/lendlog/lendlog/api/certificate"
+	"github.com/lendlog/lendlog/api/signin"
+	"github.com/lendlog/lendlog/cmd/lendlog/internal/config"
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/console"
-	"github.com/lendlog/lendlog/ledger"
-	"github.com/lendlog/lendlog/ledger/anchor"
-	witnessing "github.com/lendlog/lendlog/ledger/anchor/witness"
+	"github.com/lendlog/lendlog/cmd/lendlog/internal/redact"
 )
 
 func newServe(c *console.Console) *cobra.Command {
-	var o serving
-	var logFormat string
-	var remote bool
+	var s serving
 	cmd := &cobra.Command{
-		Use:   "serve --dir DIR",
+		Use:   "serve --dir DIR | --config FILE",
 		Short: "Open a ledger and serve it over HTTP",
 		Long: `Open a ledger and serve it over HTTP until SIGINT or SIGTERM: then it takes no
 more requests, finishes those under way, commits what waits and closes the ledger.
 A second signal ends it at once; what was acknowledged is safe in either case.
 
+With --config, what no flag says is read from a YAML file whose keys are the names of
+the flags, and from the environment, which outweighs the file: LENDLOG_ and the name,
+such as LENDLOG_ADMIN_LISTEN. "lendlog config show" shows what holds and why.
+
 A ledger that has granted a key (see "lendlog access") demands keys of everybody. One
 that has granted none is open: whoever reaches the address can read every record and
 submit new ones. So only loopback addresses are served unless --allow-remote is given,
-which takes a ledger that demands keys. What passes is not encrypted: put something in
-front of it that speaks TLS.
+which takes a ledger that demands keys. What passes is encrypted with --tls-cert and
+--tls-key; they are read again when the files change, and upon SIGHUP. Without them put
+something in front of it that speaks TLS. With --tls-client-ca, a certificate that a
+client shows has to come from these roots.
+
+With --admin-listen, metrics, health and profiles (/metrics, /livez, /readyz,
+/debug/pprof) are served at another address, without a key and without any record.
 
 With --witnesses, the C2SP witnesses of a policy file (c2sp.org/tlog-policy: lines of
 witness NAME KEY URL, group and quorum) are asked to cosign the newest checkpoint,
@@ -57,240 +61,208 @@ time-stamp authorities that the file names (docs/anchors.md): no event waits for
 and none is refused because it fails. Where there are witnesses, only what they
 cosigned is anchored. "lendlog anchor status" shows how it goes.
 
-With --json, one line once it listens: {"url", "origin", "records"}. The log goes
+A browser that opens the address finds the console: search, timelines, records and
+their proofs, in English and Chinese. Of a ledger that demands keys one signs in there
+with a key, or, with --oidc-issuer, by an OpenID provider, which has to know this
+server as the client --oidc-client-id, and sends people back to --external-url with
+/console/signin/oidc/callback behind it; who of them may do what, grants say
+("lendlog access grant --oidc-subject"). --console=false leaves the console out.
+
+Several ledgers are served where the file of --config has a list of "ledgers", each
+below /ledgers/NAME/ as if it were alone, and shown only to those with a key of it,
+unless it is public. One that does not open, or stops, leaves the others alone;
+"lendlog ledgers" lists them, and closes and opens each, by the socket of --control.
+
+With --json, one line once it listens: {"url", "origin", "records", "admin"}, of
+several {"url", "ledgers": [{"name", "dir", "state", "reason"}], "admin"}. The log goes
 to standard error.`,
 		Example: `  lendlog serve --dir ledger
   lendlog serve --dir ledger --listen 127.0.0.1:9000 --log json
+  lendlog serve --config lendlog.yaml
+  lendlog serve --dir ledger --external-url https://ledger.bank.example \
+    --oidc-issuer https://login.bank.example --oidc-client-id lendlog --oidc-secret-file oidc.secret
+  lendlog serve --dir ledger --listen 0.0.0.0:8443 --allow-remote --tls-cert cert.pem --tls-key key.pem
   lendlog serve --dir ledger --witnesses witnesses.policy
   lendlog serve --dir ledger --anchors anchors.yaml
   lendlog serve --dir ledger --witnesses witnesses.policy --without-quorum witness-outage`,
 		Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			logger, err := newLogger(c, logFormat)
-			if err != nil {
+			if err := s.prepare(c); err != nil {
 				return err
 			}
-			reachable, err := checkListen(o.listen, remote)
-			if err != nil {
-				return err
-			}
-			o.reachable, o.logger = reachable, logger
-			if err := o.readPolicy(); err != nil {
-				return err
-			}
-			if o.anchorsFile != "" {
-				if o.anchors, err = readAnchors(o.anchorsFile); err != nil {
-					return err
-				}
-			}
-			return serve(cmd.Context(), c, o)
+			return s.run(cmd.Context(), c)
 		},
 	}
-	dirFlag(cmd, &o.dir)
-	f := cmd.Flags()
-	f.StringVar(&o.listen, "listen", "127.0.0.1:8080", "address to listen on; port 0 takes any free one")
-	f.BoolVar(&remote, "allow-remote", false, "serve addresses that others can reach, of a ledger that demands keys")
-	f.StringVar(&logFormat, "log", "text", "form of the log: text or json")
-	f.StringVar(&o.policyFile, "witnesses", "", "C2SP tlog-policy of the witnesses to ask, each with its URL")
-	_ = cmd.MarkFlagFilename("witnesses")
-	f.DurationVar(&o.every, "witness-every", 30*time.Second, "pause between two checkpoints that witnesses are asked for")
-	f.StringVar(&o.override, "without-quorum", "", "take events although no quorum of the witnesses has answered yet, and record it with this reason")
-	f.StringVar(&o.anchorsFile, "anchors", "", "file that says where checkpoints are anchored")
-	_ = cmd.MarkFlagFilename("anchors")
+	s.flags(cmd)
 	return cmd
 }
 
-// serving says what to serve, and how.
+// serving is what to serve, and how.
 type serving struct {
-	dir, listen string
-	reachable   bool // by other machines
+	file   string // of the settings; "" for none
+	server config.Server
+	only   config.Ledger // where the file names no ledgers
+	config *config.Config
+
+	// What prepare makes of that.
 	logger      *slog.Logger
-
-	policyFile string
-	policy     *witnessing.Policy // nil for no witnesses
-	every      time.Duration
-	override   string // the reason for not waiting for a quorum; "" to wait
-
-	anchorsFile string
-	anchors     *anchorsFile // nil for none
+	reachable   bool                     // by other machines
+	certificate *certificate.Certificate // nil without TLS
+	signIn      *signin.Config           // but for what is of a ledger; nil without a provider
+	ledgers     []*hosted                // one, but where the file names several
 }
 
-// reasonCode is what the schema of the record of an override takes.
-var reasonCode = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
-
-// readPolicy reads the policy of witnesses.
-func (o *serving) readPolicy() error {
-	switch {
-	case o.policyFile == "" && o.override != "":
-		return usagef("--without-quorum goes with --witnesses")
-	case o.override != "" && !reasonCode.MatchString(o.override):
-		return usagef("--without-quorum takes a code such as witness-outage, which stands openly in the ledger")
-	case o.policyFile == "":
-		return nil
-	case o.every < time.Second:
-		return usagef("--witness-every is at least 1s: each checkpoint costs the ledger a leaf, and its witnesses a request")
-	}
-	b, err := os.ReadFile(o.policyFile)
-	if err != nil {
+// flags adds the settings, and has those made that the command line leaves alone.
+func (s *serving) flags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&s.file, "config", "", "YAML file with what no flag and no environment variable says")
+	_ = cmd.MarkFlagFilename("config", "yaml", "yml")
+	s.server.Flags(f)
+	s.only.Flags(f)
+	cmd.PreRunE = func(cmd *cobra.Command, _ []string) (err error) {
+		s.config, err = config.Load(cmd.LocalNonPersistentFlags(), s.file, os.LookupEnv)
 		return err
 	}
-	if o.policy, err = witnessing.ParsePolicy(b); err != nil {
-		return usagef("%s: %w", o.policyFile, err)
-	}
-	return nil
 }
 
-// witnesses returns the group that is to be run beside the ledger, nil for none.
-func (o *serving) witnesses(l *ledger.Ledger) (*witnessing.Group, error) {
-	if o.policy == nil {
-		return nil, nil
+// prepare checks the settings, and reads all that they name but the ledgers.
+func (s *serving) prepare(c *console.Console) (err error) {
+	if s.logger, err = newLogger(c, s.server.Log, s.server.LogLevel); err != nil {
+		return err
 	}
-	l.Hold(ledger.ErrUnwitnessed)
-	return witnessing.New(witnessing.Config{Ledger: l, Policy: o.policy, Logger: o.logger, Every: o.every})
+	if err := s.prepareListening(); err != nil {
+		return err
+	}
+	if err := s.prepareSignIn(); err != nil {
+		return err
+	}
+	for _, l := range s.config.Ledgers {
+		s.ledgers = append(s.ledgers, &hosted{Ledger: l}) // each is prepared when it is opened
+	}
+	switch {
+	case s.several() && s.signIn != nil:
+		return usagef("--oidc-issuer is for the console, which a server of several ledgers does not have")
+	case s.several():
+		return nil
+	case s.server.Control != "":
+		return usagef("--control goes with several ledgers, which a file of --config names")
+	case s.only.Dir == "":
+		return usagef("--dir is required; it names the directory of a ledger, as dir does in the file of --config")
+	}
+	only := &hosted{Ledger: s.only}
+	s.ledgers = []*hosted{only}
+	return only.prepare()
 }
 
-func newLogger(c *console.Console, format string) (*slog.Logger, error) {
-	o := &slog.HandlerOptions{Level: slog.LevelInfo}
+// several reports whether the file names ledgers, each to be served below its name.
+func (s *serving) several() bool { return s.config.Ledgers != nil }
+
+// conf is how any server of this process answers.
+func (s *serving) conf(registry *prometheus.Registry) api.Config {
+	conf := api.Config{Logger: s.logger, Registry: registry, Remote: s.reachable, Version: version}
+	if s.certificate != nil {
+		conf.TLS, conf.Warnings = s.certificate.Config(), s.certificate.Warnings
+	}
+	return conf
+}
+
+// measure makes the registry of what the process measures.
+func (s *serving) measure() *prometheus.Registry {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if s.certificate != nil {
+		registry.MustRegister(s.certificate.Metrics()...)
+	}
+	return registry
+}
+
+// newLogger makes a logger that lets no secret through.
+func newLogger(c *console.Console, format, least string) (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(least)); err != nil {
+		return nil, usagef("--log-level takes debug, info, warn or error")
+	}
 	if c.Quiet {
-		o.Level = slog.LevelWarn
+		level = max(level, slog.LevelWarn)
 	}
+	o := &slog.HandlerOptions{Level: level}
 	switch format {
 	case "text":
-		return slog.New(slog.NewTextHandler(c.Err, o)), nil
+		return slog.New(redact.New(slog.NewTextHandler(c.Err, o))), nil
 	case "json":
-		return slog.New(slog.NewJSONHandler(c.Err, o)), nil
+		return slog.New(redact.New(slog.NewJSONHandler(c.Err, o))), nil
 	}
 	return nil, usagef("--log takes text or json")
 }
 
-// checkListen tells whether other machines can reach an address, which it
-// refuses unless that is allowed.
-func checkListen(listen string, remote bool) (reachable bool, err error) {
-	host, _, err := net.SplitHostPort(listen)
-	if err != nil {
-		return false, usagef("--listen takes HOST:PORT, such as 127.0.0.1:8080")
+// run serves until ctx ends. The sequencer outlives the server, so that every
+// request that was taken is answered.
+func (s *serving) run(ctx context.Context, c *console.Console) (err error) {
+	if s.several() {
+		return s.runSeveral(ctx, c)
 	}
-	if ip := net.ParseIP(host); host == "localhost" || ip != nil && ip.IsLoopback() {
-		return false, nil
-	}
-	if remote {
-		return true, nil
-	}
-	return true, usagef("%s can be reached from other machines: listen on 127.0.0.1, or add --allow-remote, which takes a ledger that demands keys and something in front of it that speaks TLS", listen)
-}
-
-// serve runs the ledger and the server together: when one ends, the other
-// does. The sequencer outlives the server, so that every request that was
-// taken is answered.
-func serve(ctx context.Context, c *console.Console, o serving) (err error) {
-	logger := o.logger
-	if _, _, err := ledger.Locate(o.dir); err != nil {
-		return usagef("%w", err)
-	}
-	progress := c.Progress()
-	l, err := access.Open(ctx, o.dir, ledger.Options{Logger: logger, Progress: progress.Set})
-	progress.Done()
+	registry := s.measure()
+	l, err := s.ledgers[0].open(ctx, c, s.conf(registry))
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
-	held, err := keys.Open(ctx, o.dir, l, logger)
-	if err != nil {
-		return coded{exitStore, err}
+	if err := l.mount(s); err != nil {
+		return err
 	}
-	if o.reachable && !held.Demanded() {
-		return usagef("%s can be reached from other machines, and the ledger demands no keys: whoever reaches it could read every record and submit new ones; grant the first key with `lendlog access grant --role admin --dir %s`, or listen on 127.0.0.1", o.listen, o.dir)
-	}
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	witnesses, err := o.witnesses(l)
+	listener, err := listen("--listen", s.server.Listen)
 	if err != nil {
 		return err
 	}
-	var anchors *anchor.Group
-	if o.anchors != nil {
-		var newest func() []byte
-		if witnesses != nil {
-			newest = witnesses.Newest
-		}
-		var closing func() error
-		anchors, closing, err = o.anchors.group(l, o.dir, logger, newest)
-		defer func() { err = errors.Join(err, closing()) }()
-		if err != nil {
-			return err
-		}
+	aside, err := s.listenAside(registry, l.server.Handler())
+	if err == nil {
+		err = s.announce(c, l, listener.Addr(), aside)
 	}
-	server, err := api.New(api.Config{Ledger: l, Logger: logger, Registry: registry, Remote: o.reachable, Version: version, Witnesses: witnesses, Anchors: anchors, Keys: held})
-	if err != nil {
-		return err
-	}
-	listener, err := net.Listen("tcp", o.listen)
-	if err != nil {
-		return usagef("couldn't listen on %s: %w; choose another with --listen", o.listen, errors.Unwrap(err))
-	}
-
-	missing, err := l.Unregistered()
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	url := "http://" + listener.Addr().String()
-	info, head := l.Info(), l.Head()
-	c.Printf("Serving %s (%s records) on %s\n", info.Origin, console.Count(head.Size), url)
-	if len(missing) > 0 {
-		logger.Info("the ledger does not take all types that come with this program; lendlog types add --builtin registers them", "types", len(missing))
-	}
-	if o.reachable {
-		c.Warnf("%s can be reached from other machines, and what passes is not encrypted: keys and records can be read on their way unless something in front of it speaks TLS", o.listen)
-	}
-	if !held.Demanded() {
-		c.Notef("The ledger demands no keys, so only this machine can reach it; lendlog access grant grants one.")
-	}
-	if err := c.Emit(struct {
-		URL     string `json:"url"`
-		Origin  string `json:"origin"`
-		Records int64  `json:"records"`
-	}{url, info.Origin, head.Size}); err != nil {
-		return errors.Join(err, listener.Close())
-	}
-
+	began := time.Now()
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	group, serving := errgroup.WithContext(ctx)
-	group.Go(func() error {
-		if err := l.Run(running); err != nil {
-			return coded{exitStore, fmt.Errorf("the ledger has stopped: %w; start it again: opening finds out what was committed", err)}
-		}
-		return nil
-	})
+	group.Go(func() error { return l.run(running) })
 	group.Go(func() error {
 		defer stop()
-		return server.Serve(serving, listener)
+		return l.server.Serve(serving, listener)
 	})
-	if witnesses != nil {
-		group.Go(func() error { return witnesses.Run(serving) })
-		group.Go(func() error { return o.wait(serving, c, l) })
-	}
-	if anchors != nil {
-		group.Go(func() error { return anchors.Run(serving) })
-	}
-	began := time.Now()
+	group.Go(func() error { return l.beside(serving, c) })
+	group.Go(func() error { return s.renew(serving) })
+	group.Go(func() error { return aside.run(running) })
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	logger.Info("stopped", "after", time.Since(began).Round(time.Second), "records", l.Head().Size)
+	s.logger.Info("stopped", "after", time.Since(began).Round(time.Second), "records", l.Head().Size)
 	return nil
 }
 
-// wait tells the operator that events are taken once a quorum of the witnesses
-// has answered, or records that they do not want to wait for that.
-func (o *serving) wait(ctx context.Context, c *console.Console, l *ledger.Ledger) error {
-	if o.override == "" {
-		c.Notef("Events are taken once a quorum of the witnesses has cosigned what the ledger has.")
-		return nil
+// announce says where the ledger is served, and what somebody has to know of that.
+func (s *serving) announce(c *console.Console, l *openLedger, at net.Addr, aside *aside) error {
+	url := s.scheme() + at.String()
+	origin, records := l.Info().Origin, l.Head().Size
+	c.Printf("Serving %s (%s records) on %s\n", origin, console.Count(records), url)
+	s.announceListening(c, aside)
+	if !l.keys.Demanded() {
+		c.Notef("The ledger demands no keys, so only this machine can reach it; lendlog access grant grants one.")
 	}
-	if err := l.Override(ctx, o.override); err != nil && ctx.Err() == nil {
-		return err
+	return c.Emit(struct {
+		URL     string `json:"url"`
+		Origin  string `json:"origin"`
+		Records int64  `json:"records"`
+		Admin   string `json:"admin,omitempty"`
+	}{url, origin, records, aside.url()})
+}
+
+// announceListening says what holds of the listeners, whatever is served.
+func (s *serving) announceListening(c *console.Console, aside *aside) {
+	if aside != nil {
+		c.Printf("Metrics, health and profiles on %s\n", aside.url())
 	}
-	c.Warnf("events are taken without a quorum of the witnesses; the ledger has a record of that")
-	return nil
+	if s.reachable && s.certificate == nil {
+		c.Warnf("%s can be reached from other machines, and what passes is not encrypted: keys and records can be read on their way unless something in front of it speaks TLS", s.server.Listen)
+	}
 }

@@ -20,6 +20,7 @@ import (
 
 func newStats(c *console.Console) *cobra.Command {
 	var t target
+	var scope stats.Scope
 	cmd := &cobra.Command{
 		Use:   "stats",
 		Short: "Count what a ledger holds, and what it will need",
@@ -33,6 +34,10 @@ What is said of decisions and loans is as it holds after corrections. Restricted
 records are counted as such and in nothing else. Nothing is by a trait of a person:
 these are statistics of monitoring, and no test of fairness.
 
+--from, --to and --product narrow what is said of decisions and loans to months, both
+included, and to one product: of a decision the month in which it was made, of a file
+that of its last or first decision, of a loan that in which it began.
+
 The whole ledger is read, which takes a while. Of a server the numbers are its own
 word, under a checkpoint that may be a minute old: run it on a copy of the ledger
 where that is not enough.
@@ -40,12 +45,16 @@ where that is not enough.
 With --json everything that was counted: the members are those of Statistics in
 openapi.yaml, which GET /v1/stats answers with.`,
 		Example: `  lendlog stats --dir ledger
+  lendlog stats --dir ledger --from 2026-01 --to 2026-03 --product personal
   lendlog stats --server http://127.0.0.1:8080 --json`,
 		Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := scope.Check(); err != nil {
+				return usagef("--from, --to and --product: %v", err)
+			}
 			return t.with(cmd.Context(), c, func(l access.Ledger) error {
 				progress := c.Progress()
-				s, err := l.Stats(cmd.Context(), progress.Set)
+				s, err := l.Stats(cmd.Context(), scope, progress.Set)
 				progress.Done()
 				if err != nil {
 					return err
@@ -56,6 +65,10 @@ openapi.yaml, which GET /v1/stats answers with.`,
 		},
 	}
 	t.flags(cmd)
+	f := cmd.Flags()
+	f.StringVar(&scope.From, "from", "", "first month of the decisions and loans, such as 2026-01")
+	f.StringVar(&scope.To, "to", "", "last month of them")
+	f.StringVar(&scope.Product, "product", "", "code of the product that they are of")
 	return cmd
 }
 
@@ -104,6 +117,10 @@ func printStats(c *console.Console, s *access.Stats) {
 	printVintages(c, s.Delinquency.Vintages)
 	if n := s.Delinquency.Unplaced; n > 0 {
 		c.Printf("  %s are in no month\n", console.Count(n))
+	}
+
+	if n := s.Unscoped; n > 0 && s.Scope != (stats.Scope{}) {
+		c.Warnf("%s decisions and loans are in no scope, for there are too many months and products to tell them apart", console.Count(n))
 	}
 
 	section("Growth", s.Growth.Basis)

@@ -87,6 +87,7 @@ proof.`,
 		},
 	}
 	t.flags(cmd)
+	t.lookFlags(cmd)
 	f := cmd.Flags()
 	f.Int64Var(&from, "from", 0, "index of the first record (default: the last ten)")
 	f.StringSliceVar(&types, "type", nil, "record types to print, such as decision.made")

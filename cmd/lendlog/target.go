@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/lendlog/lendlog/api/client"
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/access"
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/console"
 	"github.com/lendlog/lendlog/ledger"
@@ -18,7 +20,9 @@ import (
 // target is the ledger that a command works on: of this machine, or behind a
 // server.
 type target struct {
-	dir, server, trust, key string
+	dir, server, trust string
+	credentials
+	purpose, forCase string // of what is looked at
 }
 
 func (t *target) flags(cmd *cobra.Command) {
@@ -26,11 +30,36 @@ func (t *target) flags(cmd *cobra.Command) {
 	f.StringVar(&t.dir, "dir", "", "directory of a ledger that no server holds")
 	f.StringVar(&t.server, "server", "", "URL of a server, such as http://127.0.0.1:8080")
 	f.StringVar(&t.trust, "trust", "", "trust file to verify the server with (default: the server's own, believed)")
-	keyFlag(cmd, &t.key)
+	t.credentials.flags(cmd)
 	_ = cmd.MarkFlagDirname("dir")
 	cmd.MarkFlagsMutuallyExclusive("dir", "server")
-	cmd.MarkFlagsMutuallyExclusive("dir", "key-file")
+	t.notWith(cmd, "dir")
 	cmd.MarkFlagsMutuallyExclusive("dir", "trust")
+}
+
+// lookFlags adds the flags of commands that open what is sealed.
+func (t *target) lookFlags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&t.purpose, "purpose", "", "what for, a code such as complaint or audit; a server that demands keys records it")
+	f.StringVar(&t.forCase, "case", "", "id of the restricted case for which; then it is recorded there, and nowhere else")
+	cmd.MarkFlagsMutuallyExclusive("dir", "case")
+}
+
+// options are those of a client.
+func (t *target) options() (o []client.Option, err error) {
+	if o, err = t.credentials.options(); err != nil {
+		return nil, err
+	}
+	if t.purpose != "" {
+		if !reasonCode.MatchString(t.purpose) {
+			return nil, usagef("--purpose takes a code such as complaint or audit: a letter or digit, and up to 63 letters, digits, dots, hyphens and underscores")
+		}
+		o = append(o, client.WithPurpose(t.purpose))
+	}
+	if t.forCase != "" {
+		o = append(o, client.WithCase(strings.TrimPrefix(t.forCase, "case/")))
+	}
+	return o, nil
 }
 
 // named reports whether a ledger was named.
@@ -49,7 +78,7 @@ func (t *target) with(ctx context.Context, c *console.Console, do func(access.Le
 func (t *target) open(ctx context.Context, c *console.Console) (access.Ledger, error) {
 	switch {
 	case t.server != "":
-		key, err := readKey(t.key)
+		shown, err := t.options()
 		if err != nil {
 			return nil, err
 		}
@@ -62,7 +91,7 @@ func (t *target) open(ctx context.Context, c *console.Console) (access.Ledger, e
 				return nil, err
 			}
 		}
-		return access.Remote(ctx, t.server, trust, key)
+		return access.Remote(ctx, t.server, trust, shown...)
 	case t.dir != "":
 		if _, _, err := ledger.Locate(t.dir); err != nil {
 			return nil, usagef("%w", err)

@@ -22,7 +22,7 @@ import (
 )
 
 func newTrust(c *console.Console) *cobra.Command {
-	var dir, pinned string
+	var dir, pinned, announced string
 	var d demands
 	cmd := &cobra.Command{
 		Use:   "trust {--dir DIR | --trust FILE}",
@@ -41,11 +41,15 @@ With --chain, once for each, it asks that every record is anchored on one of the
 chains, by that contract and by one of its publishers: ID:CONTRACT:PUBLISHER, ID being
 that of the chain. With --block it also names blocks that a chain has, finally, as you
 found out: else whoever verifies has to. With --stamp-root, once for each, it asks for
-time stamps of --stamps of the authorities under these root certificates (PEM).`,
+time stamps of --stamps of the authorities under these root certificates (PEM).
+
+With --announced, the new checkpoint keys are added that evidence in this file shows
+the ledger to have announced, each under one that the trust file names already.`,
 		Example: `  lendlog trust --dir ledger > trust.json
   lendlog trust --dir ledger --quorum 2 --witness KEY --witness KEY --witness KEY > trust.json
   lendlog trust --trust trust.json --quorum 1 --witness KEY > asks-for-more.json
   lendlog trust --dir ledger --chain 1:0xC5712a6f61429062C84b8E3074d047E53233c1DD:0x71562b71999873DB5b286dF957af199Ec94617F7 > trust.json
+  lendlog trust --trust trust.json --announced evidence.json > newer.json
   lendlog trust --dir ledger --stamps 2 --stamp-root a.pem --stamp-root b.pem > trust.json`,
 		Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -66,6 +70,12 @@ time stamps of --stamps of the authorities under these root certificates (PEM).`
 			if err != nil {
 				return usagef("%s: %w", cmp.Or(pinned, dir), err)
 			}
+			if announced != "" {
+				if t, err = withAnnounced(t, announced); err != nil {
+					return err
+				}
+				b = t.Bytes()
+			}
 			if asks, err := d.add(t); err != nil {
 				return usagef("%w", err)
 			} else if asks {
@@ -84,6 +94,8 @@ time stamps of --stamps of the authorities under these root certificates (PEM).`
 	_ = cmd.MarkFlagDirname("dir")
 	_ = cmd.MarkFlagFilename("trust", "json")
 	cmd.MarkFlagsMutuallyExclusive("dir", "trust")
+	f.StringVar(&announced, "announced", "", "evidence that shows which new checkpoint keys the ledger announced")
+	_ = cmd.MarkFlagFilename("announced", "json")
 	f.StringArrayVar(&d.witnesses.Keys, "witness", nil, "key of a witness to ask for, NAME+ID+KEY; may be given several times")
 	f.IntVar(&d.witnesses.Quorum, "quorum", 0, "how many of the witnesses have to have cosigned")
 	f.StringArrayVar(&d.chains, "chain", nil, "contract on a chain and a publisher to ask for, ID:CONTRACT:PUBLISHER; may be given several times")
@@ -92,6 +104,26 @@ time stamps of --stamps of the authorities under these root certificates (PEM).`
 	_ = cmd.MarkFlagFilename("stamp-root", "pem")
 	f.IntVar(&d.stamps, "stamps", 0, "how many of the authorities have to have stamped (default all)")
 	return cmd
+}
+
+// withAnnounced adds the keys that evidence shows to be announced.
+func withAnnounced(t *proof.Trust, file string) (*proof.Trust, error) {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	e, err := proof.ParseEvidence(b)
+	if err != nil {
+		return nil, usagef("%s: %w", file, err)
+	}
+	later, last := t.Announced(e.Records)
+	if last < 0 {
+		return nil, usagef("%s announces no key that the trust file does not name, under one that it names", file)
+	}
+	if r := proof.Verify(later, e); r.Verdict == proof.Invalid {
+		return nil, coded{exitInvalid, fmt.Errorf("%s is INVALID with the keys that it announces: it shows nothing", file)}
+	}
+	return later, nil
 }
 
 // demands are what is added to a trust file.

@@ -35,21 +35,21 @@ func (t *target) catalogue(ctx context.Context, c *console.Console) (cat *record
 }
 
 // findType takes a type by its full name or by its short one, such as
-// decision.made.
+// decision.made, which is that of its newest version.
 func findType(cat *record.Catalogue, name string) (*record.Schema, error) {
 	if s, ok := cat.Type(name); ok {
 		return s, nil
 	}
-	var found []*record.Schema
-	for _, s := range cat.All() {
+	var found *record.Schema
+	for _, s := range cat.All() { // sorted by their names
 		if access.ShortType(s.Type) == name {
-			found = append(found, s)
+			found = s
 		}
 	}
-	if len(found) != 1 {
+	if found == nil {
 		return nil, usagef("there is no type %q; `lendlog types` lists them, with --dir or --server those of a ledger", name)
 	}
-	return found[0], nil
+	return found, nil
 }
 
 func newTypes(c *console.Console) *cobra.Command {

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/lendlog/lendlog/cmd/lendlog/internal/access"
 	"github.com/lendlog/lendlog/ledger/record"
 )
 
@@ -28,7 +27,7 @@ func writeTypesPage(w io.Writer) error {
 	b.WriteString(`# Record types
 <!-- Made by ` + "`lendlog types --markdown`" + `. Do not edit: the texts are those of ledger/record/schemas and ledger/record/labels. -->
 
-What can be recorded, as it comes with lendlog; a lender's own types join them with ` + "`lendlog types add`" + `. Full names are ` + "`org.lendlog.<name>.v1`" + `. ` + "`lendlog types show NAME`" + ` prints an event that is ready to be submitted.
+What can be recorded, as it comes with lendlog; a lender's own types join them with ` + "`lendlog types add`" + `. Full names are ` + "`org.lendlog.<name>.v1`" + `, or of the version that is named. ` + "`lendlog types show NAME`" + ` prints an event that is ready to be submitted.
 
 A member of ` + "`data`" + ` is **open**, in the clear in the log and never personal, or sealed under the key of the group that is named. A member with a star is required. Besides those listed, every type has the open members ` + "`jurisdiction`" + ` (ISO 3166, whose law the record falls under, 法域) and ` + "`legalEntity`" + ` (ISO 17442 LEI of the lender's entity, 法人主体), but for the ledger's own types; restricted types seal them.
 
@@ -39,7 +38,7 @@ A member of ` + "`data`" + ` is **open**, in the clear in the log and never pers
 			if i > 0 {
 				b.WriteString(", ")
 			}
-			name := access.ShortType(s.Type)
+			name := pageName(s)
 			fmt.Fprintf(&b, "[%s](#%s)", name, strings.ReplaceAll(name, ".", ""))
 		}
 		b.WriteString("\n")
@@ -56,13 +55,18 @@ A member of ` + "`data`" + ` is **open**, in the clear in the log and never pers
 	return err
 }
 
+// pageName is the short name of a type, with its version unless that is the first.
+func pageName(s *record.Schema) string {
+	return strings.TrimSuffix(strings.TrimPrefix(s.Type, "org.lendlog."), ".v1")
+}
+
 func writeTypeSection(b *bytes.Buffer, s *record.Schema) error {
 	en, zh := s.Labels(record.English), s.Labels(record.Chinese)
 	description := en.Description
 	if zh.Description != description {
 		description += " " + zh.Description
 	}
-	fmt.Fprintf(b, "\n### %s\n**%s** · **%s**. %s\n", access.ShortType(s.Type), markdown(en.Title), markdown(zh.Title), markdown(description))
+	fmt.Fprintf(b, "\n### %s\n**%s** · **%s**. %s\n", pageName(s), markdown(en.Title), markdown(zh.Title), markdown(description))
 	notes := []string{"Subject: " + markdown(strings.Join(s.SubjectKinds, ", "))}
 	if s.Restricted {
 		notes = append(notes, "Restricted: its very type is sealed")

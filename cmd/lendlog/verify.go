@@ -3,6 +3,7 @@
 package main
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/lendlog/lendlog/api/web"
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/console"
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/rpc"
 	"github.com/lendlog/lendlog/ledger/proof"
@@ -18,7 +20,7 @@ import (
 )
 
 func newVerify(c *console.Console) *cobra.Command {
-	var trustFile, eventFile, schemaFile string
+	var trustFile, eventFile, schemaFile, page string
 	var against, blocks []string
 	var endpoints rpc.Endpoints
 	cmd := &cobra.Command{
@@ -45,14 +47,30 @@ it up somewhere that you believe; or JSON-RPC endpoints of the chain, with --rpc
 which all have to agree, or as many as --rpc-agree says. What is asked for is named in
 the report. Only --rpc uses the network.
 
+--page writes a page that does the same in a browser, by itself: one file to open
+from a disk, for whoever may not install a program. It is the same for everybody who
+has this version. With --json: {"file", "sha256"}.
+
 With --json, one line per file: {"file", "report": {"verdict", "checks": [{"name",
 "record", "result", "text"}], "shown": [{"record", "what", "value"}]}}.`,
 		Example: `  lendlog verify --trust trust.json record-12.evidence.json
   lendlog verify --trust trust.json --event decision.json receipts/receipt-12.json
   lendlog verify --trust trust.json --against receipts/receipt-12.json file.evidence.json
-  lendlog verify --trust trust.json --rpc https://rpc.example.org --rpc https://eth.example.net record-12.evidence.json`,
-		Args: cobra.MinimumNArgs(1),
+  lendlog verify --trust trust.json --rpc https://rpc.example.org --rpc https://eth.example.net record-12.evidence.json
+  lendlog verify --page verify.html`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case page != "":
+				return takes()(cmd, args)
+			case trustFile == "":
+				return errors.New("--trust is required")
+			}
+			return cobra.MinimumNArgs(1)(cmd, args)
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if page != "" {
+				return writePage(c, page)
+			}
 			b, err := os.ReadFile(trustFile)
 			if err != nil {
 				return err
@@ -110,8 +128,10 @@ With --json, one line per file: {"file", "report": {"verdict", "checks": [{"name
 		},
 	}
 	cmd.Flags().StringVar(&trustFile, "trust", "", "trust file, pinned outside the ledger")
-	_ = cmd.MarkFlagRequired("trust")
 	_ = cmd.MarkFlagFilename("trust", "json")
+	cmd.Flags().StringVar(&page, "page", "", "write the page that verifies in a browser to this file, and do nothing else")
+	_ = cmd.MarkFlagFilename("page", "html")
+	cmd.MarkFlagsMutuallyExclusive("page", "trust")
 	cmd.Flags().StringArrayVar(&against, "against", nil, "a receipt to hold evidence against; may be given several times")
 	_ = cmd.MarkFlagFilename("against", "json")
 	cmd.Flags().StringArrayVar(&blocks, "block", nil, "a block that a chain has, finally: ID:NUMBER:HASH, or with :TIME behind; may be given several times")
@@ -120,6 +140,23 @@ With --json, one line per file: {"file", "report": {"verdict", "checks": [{"name
 	cmd.Flags().StringVar(&eventFile, "event", "", "the event that a receipt is of, as it was submitted")
 	cmd.Flags().StringVar(&schemaFile, "schema", "", "the schema of that event, where its type does not come with lendlog")
 	return cmd
+}
+
+// writePage writes the page that verifies in a browser.
+func writePage(c *console.Console, name string) error {
+	page, err := web.SavedVerifier()
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(name, page, 0o644); err != nil {
+		return err
+	}
+	sum := fmt.Sprintf("%x", sha256.Sum256(page))
+	c.Printf("%s: open it in a browser. SHA-256 %s\n", name, sum)
+	return c.Emit(struct {
+		File   string `json:"file"`
+		SHA256 string `json:"sha256"`
+	}{name, sum})
 }
 
 // worse returns the exit code that decides over two files.

@@ -89,7 +89,7 @@ With --json: {"key", "policy"}.`,
 func newWitnessRun(c *console.Console) *cobra.Command {
 	var conf cosigner.Config
 	var known []string
-	var listen, logFormat string
+	var listen, logFormat, logLevel string
 	var remote bool
 	cmd := &cobra.Command{
 		Use:   "run --dir DIR --ledger TRUST,URL[,KEYFILE]",
@@ -128,17 +128,13 @@ standard error.`,
     --ledger a.json,https://ledger.a.example/log --ledger b.json,https://ledger.b.example/log`,
 		Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			if conf.Logger, err = newLogger(c, logFormat); err != nil {
+			if conf.Logger, err = newLogger(c, logFormat, logLevel); err != nil {
 				return err
 			}
-			if !remote {
-				reachable, err := checkListen(listen, true)
-				if err != nil {
-					return err
-				}
-				if reachable {
-					return usagef("%s can be reached from other machines; add --allow-remote if it should be", listen)
-				}
+			if remotely, err := reachable("--listen", listen); err != nil {
+				return err
+			} else if remotely && !remote {
+				return usagef("%s can be reached from other machines; add --allow-remote if it should be", listen)
 			}
 			for _, k := range known {
 				parts := strings.Split(k, ",")
@@ -169,6 +165,7 @@ standard error.`,
 	f.BoolVar(&remote, "allow-remote", false, "serve addresses that others can reach")
 	f.IntVar(&conf.MaxSubjects, "max-subjects", 10_000_000, "most subjects that a ledger may have, each 131 bytes of memory")
 	f.StringVar(&logFormat, "log", "text", "form of the log: text or json")
+	f.StringVar(&logLevel, "log-level", "info", "least level that is logged: debug, info, warn or error")
 	for _, name := range []string{"dir", "ledger"} {
 		_ = cmd.MarkFlagRequired(name)
 	}

@@ -181,19 +181,35 @@ func grants() []Grant {
 	return all
 }
 
+// lent are grants of everything that the second format adds.
+func lent() []Grant {
+	day := time.Date(2026, 11, 30, 0, 0, 0, 0, time.UTC)
+	r := fixed(11).Request()
+	all := append(grants(),
+		Grant{ID: r.ID, Hash: r.Hash, Terms: Terms{
+			Role: Regulator, Purpose: "supervision", Basis: "supervisory-request", Fields: []string{"/data/amount", "/subject"}, Expires: day.AddDate(0, 6, 0),
+		}, Used: day, Revoked: day.AddDate(0, 1, 0)},
+		Grant{ID: fixed(3).ID(), Hash: fixed(3).Hash(), Means: ByCertificate, Certificate: [32]byte{1, 2, 3}, Terms: Terms{Role: Submitter, Sources: []string{"urn:lender"}}},
+		Grant{ID: fixed(4).ID(), Hash: fixed(4).Hash(), Means: ByOIDC, Issuer: "https://id.bank.example", Person: "248289761001", Terms: Terms{Role: Auditor}},
+	)
+	slices.SortFunc(all, func(a, b Grant) int { return strings.Compare(a.ID, b.ID) })
+	return all
+}
+
 func TestFileGolden(t *testing.T) {
 	golden(t, "access.golden", FileBytes(grants()))
+	golden(t, "access2.golden", FileBytes(lent()))
 	var digests bytes.Buffer
-	for _, g := range grants() {
+	for _, g := range lent() {
 		used := g
-		used.Used = used.Used.AddDate(0, 0, 1)
+		used.Used, used.Revoked = used.Used.AddDate(0, 0, 1), used.Revoked.AddDate(0, 0, 1)
 		if used.Digest() != g.Digest() {
-			t.Error("the digest covers the last use")
+			t.Error("the digest covers the last use, or the end")
 		}
 		fmt.Fprintf(&digests, "%s %x\n", g.ID, g.Digest())
 	}
 	golden(t, "digests.golden", digests.Bytes())
-	for _, want := range [][]Grant{nil, grants()} {
+	for _, want := range [][]Grant{nil, grants(), lent()} {
 		got, err := ParseFile(FileBytes(want))
 		if err != nil {
 			t.Fatal(err)
@@ -217,6 +233,13 @@ func TestDigestCoversTheGrant(t *testing.T) {
 		"label":   func(g *Grant) { g.Label = "" },
 		"expires": func(g *Grant) { g.Expires = time.Time{} },
 		"rate":    func(g *Grant) { g.Rate = 0 },
+		"purpose": func(g *Grant) { g.Purpose = "supervision" },
+		"basis":   func(g *Grant) { g.Basis = "supervision" },
+		"fields":  func(g *Grant) { g.Fields = []string{"/subject"} },
+		"means":   func(g *Grant) { g.Means = ByOIDC },
+		"cert":    func(g *Grant) { g.Certificate = g.Hash },
+		"issuer":  func(g *Grant) { g.Issuer = "supervision" },
+		"person":  func(g *Grant) { g.Person = "supervision" },
 	} {
 		g := grants()[1]
 		change(&g)
@@ -233,7 +256,8 @@ func TestParseFileRefuses(t *testing.T) {
 		"nothing":          "",
 		"no line feed":     strings.TrimSuffix(good, "\n"),
 		"more":             good + "\n",
-		"another format":   strings.Replace(good, "lendlog-access/1", "lendlog-access/2", 1),
+		"another format":   strings.Replace(good, "lendlog-access/1", "lendlog-access/3", 1),
+		"a later format":   strings.Replace(good, "lendlog-access/1", "lendlog-access/2", 1),
 		"an unknown thing": strings.Replace(good, `"v":`, `"u":1,"v":`, 1),
 		"in a grant":       strings.Replace(good, `"used":`, `"until":"x","used":`, 1),
 		"white space":      strings.Replace(good, `":`, `": `, 1),
@@ -258,6 +282,7 @@ func TestParseFileRefuses(t *testing.T) {
 }
 
 func TestTermsCheck(t *testing.T) {
+	soon := time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)
 	many := make([]string, MaxSources+1)
 	for i := range many {
 		many[i] = fmt.Sprintf("urn:%03d", i)
@@ -273,6 +298,16 @@ func TestTermsCheck(t *testing.T) {
 		"the label is not":        {Role: Auditor, Label: "\x1b[31m"},
 		"the rate is":             {Role: Auditor, Rate: MaxRate + 1},
 		"whole seconds":           {Role: Auditor, Expires: time.Unix(0, 1)},
+		"the purpose is a code":   {Role: Auditor, Purpose: "in words", Expires: soon},
+		"the basis is a code":     {Role: Auditor, Purpose: "x", Basis: "§ 44", Expires: soon},
+		"goes with the purpose":   {Role: Auditor, Basis: "x", Expires: soon},
+		"opens nothing":           {Role: Monitor, Fields: []string{"/subject"}, Expires: soon},
+		"at most 32 fields":       {Role: Auditor, Fields: many, Expires: soon},
+		"field 1 is not":          {Role: Auditor, Fields: []string{"subject"}, Expires: soon},
+		"field 2 is not":          {Role: Auditor, Fields: []string{"/a", "/b~2"}, Expires: soon},
+		"the fields are not":      {Role: Auditor, Fields: []string{"/b", "/a"}, Expires: soon},
+		"say when it expires":     {Role: Regulator, Purpose: "supervision"},
+		"for some fields, ends":   {Role: Regulator, Fields: []string{"/subject"}},
 	} {
 		if err := terms.Check(); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%+v: %v, want %q", terms, err, says)
@@ -287,6 +322,78 @@ func TestTermsCheck(t *testing.T) {
 			t.Errorf("%s: %v", r, err)
 		}
 	}
+}
+
+// A grant has what its means calls for, and nothing of another.
+func TestGrantCheck(t *testing.T) {
+	hash, terms := fixed(1).Hash(), Terms{Role: Auditor}
+	for says, g := range map[string]Grant{
+		"the id is none":        {ID: "AAAAAAAA", Hash: hash, Terms: terms},
+		"none that is known":    {ID: "aaaaaaaa", Means: "api-key", Hash: hash, Terms: terms},
+		"lacks what its means":  {ID: "aaaaaaaa", Terms: terms},
+		"does not call for":     {ID: "aaaaaaaa", Hash: hash, Person: "x", Terms: terms},
+		"not call for":          {ID: "aaaaaaaa", Means: ByCertificate, Hash: hash, Certificate: hash, Issuer: "https://id.example", Terms: terms},
+		"lacks what":            {ID: "aaaaaaaa", Means: ByCertificate, Certificate: hash, Terms: terms},
+		"lacks what its":        {ID: "aaaaaaaa", Hash: hash, Means: ByOIDC, Issuer: "https://id.example", Terms: terms},
+		"issuer and person are": {ID: "aaaaaaaa", Hash: hash, Means: ByOIDC, Issuer: "https://id.example", Person: "a\nb", Terms: terms},
+		"the role is one of":    {ID: "aaaaaaaa", Hash: hash},
+	} {
+		if err := g.Check(); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%+v: %v, want %q", g, err, says)
+		}
+	}
+	for _, g := range lent() {
+		if err := g.Check(); err != nil {
+			t.Errorf("%+v: %v", g, err)
+		}
+	}
+}
+
+func TestOpens(t *testing.T) {
+	for _, tt := range []struct {
+		fields []string
+		opens  bool
+	}{{nil, true}, {[]string{"/data/amount", "/subject"}, true}, {[]string{"/data/amounts", "/data", "/data/amount/amount"}, false}} {
+		terms := Terms{Fields: tt.fields}
+		if terms.Opens("/data/amount") != tt.opens || terms.Scoped() != (tt.fields != nil) {
+			t.Errorf("%v opens /data/amount: %v", tt.fields, !tt.opens)
+		}
+	}
+}
+
+// What is sent in the place of a key is read as it was written, and holds nothing
+// that opens anything.
+func TestRequest(t *testing.T) {
+	k := fixed(0)
+	text := k.Request().String()
+	golden(t, "request.golden", []byte(text+"\n"))
+	if r, err := ParseRequest(text); err != nil || r.ID != k.ID() || r.Hash != k.Hash() {
+		t.Errorf("%s is read as %v, %v", text, r, err)
+	}
+	if strings.Contains(text, k.Reveal()[len(keyPrefix)+idLength+1:][:8]) {
+		t.Error("the request holds the secret")
+	}
+	for i := range len(text) {
+		for _, s := range []string{text[:i], text[i+1:], text[:i] + "!" + text[i+1:], text[:i] + "a" + text[i:]} {
+			if _, err := ParseRequest(s); !errors.Is(err, ErrRequest) {
+				t.Errorf("%q is taken for a request: %v", s, err)
+			}
+		}
+	}
+	if _, err := ParseRequest(k.Reveal()); !errors.Is(err, ErrRequest) || strings.Contains(err.Error(), k.ID()) {
+		t.Errorf("a key in its place: %v", err)
+	}
+}
+
+func FuzzParseRequest(f *testing.F) {
+	f.Add(fixed(0).Request().String())
+	f.Add("llr_aaaaaaaa__")
+	f.Fuzz(func(t *testing.T, s string) {
+		r, err := ParseRequest(s)
+		if (err == nil) != (r.String() == s) {
+			t.Errorf("%q is read as %v, %v", s, r, err)
+		}
+	})
 }
 
 func TestCovers(t *testing.T) {
@@ -338,6 +445,7 @@ func FuzzParseKey(f *testing.F) {
 func FuzzParseFile(f *testing.F) {
 	f.Add(FileBytes(nil))
 	f.Add(FileBytes(grants()))
+	f.Add(FileBytes(lent()))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		got, err := ParseFile(b)
 		if err != nil {

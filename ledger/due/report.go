@@ -23,9 +23,13 @@ type Query struct {
 	// Within, unless nil, leaves out of the list what is due more than so many
 	// days after AsOf.
 	Within *int
-	// Limit is how many items are listed at most, the most urgent; 0 for all.
+	// Limit is how many items are listed at most, the most urgent; 0 for all, and
+	// None for none.
 	Limit int
 }
+
+// None is the limit of a query that counts only.
+const None = -1
 
 // A Report says what is owed.
 type Report struct {
@@ -33,6 +37,9 @@ type Report struct {
 	Zone string    `json:"zone"`
 	// Counts are the obligations by their state, whatever is listed.
 	Counts map[State]int64 `json:"counts"`
+	// ByObligation are the same, by the id of the obligation; of those that there
+	// are any of.
+	ByObligation map[string]map[State]int64 `json:"byObligation"`
 	// Subjects is how many subjects had a record that can give rise to any.
 	Subjects int64 `json:"subjects"`
 	// Matched is how many obligations the query means; Items are the most
@@ -47,7 +54,7 @@ func (t *Table) Collect(q Query, stories iter.Seq2[*story.Story, error]) (*Repor
 	if q.Zone == nil {
 		q.Zone = time.UTC
 	}
-	r := &Report{AsOf: q.AsOf.UTC(), Zone: q.Zone.String(), Counts: map[State]int64{}, Items: []Item{}}
+	r := &Report{AsOf: q.AsOf.UTC(), Zone: q.Zone.String(), Counts: map[State]int64{}, ByObligation: map[string]map[State]int64{}, Items: []Item{}}
 	for _, s := range States {
 		r.Counts[s] = 0
 	}
@@ -60,10 +67,12 @@ func (t *Table) Collect(q Query, stories iter.Seq2[*story.Story, error]) (*Repor
 			if q.Obligation != "" && q.Obligation != item.Obligation {
 				continue
 			}
-			r.Counts[item.State]++
+			r.count(item)
 			if q.lists(item) {
 				r.Matched++
-				r.Items = append(r.Items, item)
+				if q.Limit != None {
+					r.Items = append(r.Items, item)
+				}
 			}
 		}
 		// What does not fit is dropped now and then, so that memory does not
@@ -74,6 +83,14 @@ func (t *Table) Collect(q Query, stories iter.Seq2[*story.Story, error]) (*Repor
 	}
 	r.cut(q.Limit)
 	return r, nil
+}
+
+func (r *Report) count(item Item) {
+	r.Counts[item.State]++
+	if r.ByObligation[item.Obligation] == nil {
+		r.ByObligation[item.Obligation] = map[State]int64{}
+	}
+	r.ByObligation[item.Obligation][item.State]++
 }
 
 func (r *Report) cut(limit int) {

@@ -127,7 +127,7 @@ func TestReportIsJSON(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = `{"asOf":"2026-03-30T16:00:00Z","zone":"UTC","counts":{"breached":0,"met":1,"met-late":0,"open":0},"subjects":1,"matched":1,"items":[` +
+	const want = `{"asOf":"2026-03-30T16:00:00Z","zone":"UTC","counts":{"breached":0,"met":1,"met-late":0,"open":0},"byObligation":{"us.adverse-action.notice":{"met":1}},"subjects":1,"matched":1,"items":[` +
 		`{"obligation":"us.adverse-action.notice","title":{"en":"Adverse-action notice","zh":"不利决定通知"},"subject":"file/1","state":"met",` +
 		`"due":"2026-02-01","from":"2026-01-02","left":0,"trigger":100,"done":"2026-01-05","doneBy":101}]}`
 	if diff := cmp.Diff(want, string(b)); diff != "" {

@@ -9,12 +9,13 @@ import (
 	"time"
 
 	"github.com/lendlog/lendlog/ledger/canon"
+	"github.com/lendlog/lendlog/ledger/look"
 	"github.com/lendlog/lendlog/ledger/record"
 	"github.com/lendlog/lendlog/ledger/story"
 )
 
 // Subject is what exports are recorded about that are not of one subject.
-const Subject = "ledger/exports"
+const Subject = look.Exports
 
 // A Reader says who exports, and what for. What is "" is not recorded.
 type Reader struct {

@@ -249,3 +249,28 @@ func (r csvReader) record(n int) ([]string, error) {
 		return nil, fmt.Errorf("a record of the CSV does not have %d fields and a line break", n)
 	}
 }
+
+// Sheet writes a table of texts and numbers as a CSV for spreadsheets, which take
+// no cell of it for a formula: its first record is the header.
+func Sheet(dst io.Writer, records [][]string) error {
+	w := bufio.NewWriterSize(dst, 64<<10)
+	_, _ = w.WriteString(bom)
+	for _, record := range records {
+		for i, cell := range record {
+			if cell != "" && !isNumber(cell) {
+				cell = guard(cell)
+			}
+			field(w, i, cell)
+		}
+		_, _ = w.WriteString("\r\n")
+	}
+	return w.Flush()
+}
+
+// isNumber reports whether a cell is a decimal number, which is no formula.
+func isNumber(s string) bool {
+	digits := strings.TrimPrefix(s, "-")
+	whole, fraction, point := strings.Cut(digits, ".")
+	all := func(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
+	return all(whole) && (!point || all(fraction))
+}

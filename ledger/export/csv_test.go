@@ -118,3 +118,17 @@ func FuzzGuard(f *testing.F) {
 		}
 	})
 }
+
+// No cell of a sheet is a formula, whatever program opens it, and numbers stay
+// numbers.
+func TestSheet(t *testing.T) {
+	var b strings.Builder
+	err := Sheet(&b, [][]string{{"code", "n"}, {"=1+1", "12"}, {"+1", "-3.5"}, {"-a", ""}, {"@x", "1."}, {"a;b", "-"}, {"＝1", "1e5"}, {"'q", "0.1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "\xef\xbb\xbfcode,n\r\n'=1+1,12\r\n'+1,-3.5\r\n'-a,\r\n'@x,1.\r\n\"a;b\",'-\r\n'＝1,1e5\r\n''q,0.1\r\n"
+	if got := b.String(); got != want {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+}

@@ -159,7 +159,7 @@ func (m *Manifest) stands(ev *record.Event) error {
 	count, _ := ev.Data.Get("count")
 	exported, _ := ev.Data.Get("exported")
 	switch {
-	case ev.Type != AccessType || !exported.IsTrue():
+	case ev.Type != AccessType && ev.Type != record.TypeAccessOccurred || !exported.IsTrue():
 		return errors.New("the event that should record the export is of something else")
 	case len(content.Items) != 1 || content.Items[0].Kind != canon.String || content.Items[0].Str != m.stated():
 		return errors.New("the event that records the export states another manifest: this one was altered, or is of another export")

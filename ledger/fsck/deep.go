@@ -55,11 +55,11 @@ func (d *disk) openRing() {
 	}
 	const restore = "put this ledger's own keys and vault back from their backups"
 	var err error
-	if d.ring.own, err = vault.ReadKeys(d.parts.Keys); err != nil {
+	if d.ring.own, err = vault.UnlockKeys(d.parts.Keys, d.opt.Passphrase); err != nil {
 		d.ring.why = "the ledger's keys can't be read: " + err.Error()
 		return
 	}
-	v, err := vault.Open(d.parts.Vault, d.ring.own.Vault, d.policy.Origin)
+	v, err := d.ring.own.OpenVault(d.parts.Vault, d.policy.Origin)
 	if err != nil {
 		fail(whole(Keys, restore, "the vault doesn't open: %v", err))
 		d.ring.why = "the vault doesn't open"

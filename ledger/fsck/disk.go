@@ -97,6 +97,7 @@ func (d *disk) readHeadFile() (*store.HeadFile, error) {
 // all makes every check. Later ones rest on what earlier ones read.
 func (d *disk) all(noted *store.HeadFile) error {
 	d.readGenesis()
+	d.followKeys()
 	d.openHead(noted)
 	outside := d.outside()
 	wanted := []int64{d.headFile.Size}
@@ -110,6 +111,7 @@ func (d *disk) all(noted *store.HeadFile) error {
 	if err := d.read(); err != nil {
 		return err
 	}
+	d.settleKeys()
 	signed := d.replay.settle(d.headRow.Size > 0, d.headRow.Root)
 	d.replay.summary()
 	d.checkHeadFile()

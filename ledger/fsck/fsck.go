@@ -30,6 +30,7 @@ import (
 	"github.com/lendlog/lendlog/ledger/proof"
 	"github.com/lendlog/lendlog/ledger/record"
 	"github.com/lendlog/lendlog/ledger/tree"
+	"github.com/lendlog/lendlog/ledger/vault"
 )
 
 // Options say how to audit.
@@ -46,8 +47,10 @@ type Options struct {
 	// Progress, when not nil, is told how far a step is; total is 0 while it
 	// is not known. It may be called from several goroutines, not at once.
 	Progress func(step string, done, total int64)
-	Workers  int // that hash and decrypt; 0 is one for each processor
-	Limit    int // about how many findings are listed; 0 is 100
+	// Passphrase is asked for where the keys are encrypted at rest.
+	Passphrase vault.Passphrase
+	Workers    int // that hash and decrypt; 0 is one for each processor
+	Limit      int // about how many findings are listed; 0 is 100
 }
 
 // audit is one audit under way.
@@ -55,6 +58,7 @@ type audit struct {
 	opt Options
 	*findings
 	policy *proof.Trust // nil while nobody's checkpoints can be believed
+	own    *proof.Trust // of the keys that the log names, as far as it was read; nil while it names none
 	report Report
 	told   time.Time // when progress was told last
 }
@@ -124,10 +128,11 @@ func (a *audit) genesis(entry []byte, err error) *record.Entry {
 		return nil
 	}
 	if a.policy == nil {
-		a.policy = own
+		a.policy, a.own = own, own
 		a.pass(Genesis, "leaf 0 is the genesis record of %s; no trust file was given, so the keys that it names are believed", own.Origin)
 		return leaf.Entry
 	}
+	a.own = own
 	switch {
 	case own.Genesis != a.policy.Genesis:
 		a.fail(about(Genesis, 0, "ask for the ledger that the trust file names; if this should be it, keep a copy of everything", "the ledger begins with another record than the trust file pins: it is another ledger, or its genesis record was altered"))

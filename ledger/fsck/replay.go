@@ -385,8 +385,11 @@ func (r *replay) derive(index int64, l *readLeaf) {
 	r.schema(index, e)
 	r.chain(index, e, l.hash)
 	r.periods.add(index, e)
-	if e.Type == record.TypePeriodClosed {
+	switch e.Type {
+	case record.TypePeriodClosed:
 		r.period(index, e)
+	case record.TypeKeyChanged:
+		r.keyChange(index, e)
 	}
 	if r.postings != nil {
 		r.postings.add(postingRow(store.Posting{Term: e.Term, Seq: e.Seq, Index: index, Leaf: l.hash}))

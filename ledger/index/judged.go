@@ -3,13 +3,13 @@
 package index
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 
 	"github.com/lendlog/lendlog/ledger/due"
 	"github.com/lendlog/lendlog/ledger/record"
 	"github.com/lendlog/lendlog/ledger/rule"
+	"github.com/lendlog/lendlog/ledger/spelling"
 )
 
 // anyOf is the value of finding and due that stands for all others.
@@ -119,31 +119,5 @@ const nearest = 3
 
 // near lists the names that are most like one that there is not.
 func near(name string, words []string) string {
-	distance := make(map[string]int, len(words))
-	for _, w := range words {
-		distance[w] = edits(name, w)
-	}
-	words = slices.SortedStableFunc(slices.Values(words), func(a, b string) int { return cmp.Compare(distance[a], distance[b]) })
-	return strings.Join(words[:min(nearest, len(words))], ", ")
-}
-
-// edits returns the Levenshtein distance of two texts in bytes.
-func edits(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
+	return strings.Join(spelling.Near(name, words, nearest), ", ")
 }

@@ -82,9 +82,20 @@ const (
 	byStory             // all records of the subject
 )
 
-// Bind looks up what the filter names. With open it refuses terms that ask for
-// what is sealed.
-func (f *Filter) Bind(l Ledger, open bool) (*Query, error) {
+// Asks says what a filter may ask for; the zero Asks for everything.
+type Asks struct {
+	// Open refuses terms that ask for what is sealed, or for a person, a subject
+	// or an event's id.
+	Open bool
+	// Only, when not nil, tells of the pointers of sealed members whether they may
+	// be asked for, and refuses what is derived of others: what one may not see
+	// one may not search by, or a few questions would tell it.
+	Only func(pointer string) bool
+}
+
+// Bind looks up what the filter names. It refuses terms that ask for more than
+// they may.
+func (f *Filter) Bind(l Ledger, may Asks) (*Query, error) {
 	q := &Query{End: math.MaxInt64, Least: math.MinInt64, Greatest: math.MaxInt64}
 	types, err := f.types(l.Schemas())
 	if err != nil {
@@ -92,10 +103,13 @@ func (f *Filter) Bind(l Ledger, open bool) (*Query, error) {
 	}
 	for i := range f.terms {
 		b := bound{term: f.terms[i]}
-		if open && b.kind >= fieldSubject {
+		if may.Open && b.kind >= fieldSubject {
 			return nil, b.fail("%s is personal or sealed, which is not asked for in a URL: put the filter into the body of POST /v1/searches", b.field)
 		}
-		if err := b.bind(q, f, l, types, open); err != nil {
+		if !may.derives(b.kind) {
+			return nil, b.fail("%s is derived of sealed members, of which some may not be opened with this key", b.field)
+		}
+		if err := b.bind(q, f, l, types, may); err != nil {
 			return nil, err
 		}
 		q.terms = append(q.terms, b)
@@ -103,6 +117,26 @@ func (f *Filter) Bind(l Ledger, open bool) (*Query, error) {
 	// What is cheap decides first.
 	slices.SortStableFunc(q.terms, func(a, b bound) int { return int(a.how) - int(b.how) })
 	return q, nil
+}
+
+// derives reports whether a term of a kind may be asked for, as far as it is not
+// one on a member of data. A person is found by their key, in whichever member
+// they are named.
+func (a Asks) derives(kind fieldKind) bool {
+	if a.Only == nil {
+		return true
+	}
+	switch kind {
+	case fieldFinding, fieldDue, fieldParty, fieldOfficer:
+		return false
+	case fieldSubject:
+		return a.Only("/subject")
+	case fieldSource:
+		return a.Only("/source")
+	case fieldID:
+		return a.Only("/id") && a.Only("/source")
+	}
+	return true
 }
 
 func (t *term) fail(format string, args ...any) error {
@@ -158,7 +192,7 @@ func isType(typ string, want []string) bool {
 }
 
 // bind looks the term up, and narrows the query by it unless it is negated.
-func (b *bound) bind(q *Query, f *Filter, l Ledger, types []*record.Schema, open bool) error {
+func (b *bound) bind(q *Query, f *Filter, l Ledger, types []*record.Schema, may Asks) error {
 	var names []Name
 	b.want = b.values
 	switch b.kind {
@@ -218,7 +252,7 @@ func (b *bound) bind(q *Query, f *Filter, l Ledger, types []*record.Schema, open
 		return nil
 	case member:
 		var err error
-		if names, err = b.bindMember(types, open); err != nil {
+		if names, err = b.bindMember(types, may); err != nil {
 			return err
 		}
 	}
@@ -232,7 +266,7 @@ func (b *bound) bind(q *Query, f *Filter, l Ledger, types []*record.Schema, open
 
 // bindMember finds out which types have the member, and in which it is sealed.
 // It returns the names that records with the values have.
-func (b *bound) bindMember(types []*record.Schema, open bool) (names []Name, err error) {
+func (b *bound) bindMember(types []*record.Schema, may Asks) (names []Name, err error) {
 	b.path = strings.Split(strings.TrimPrefix(b.field, "data."), ".")
 	name := b.path[0]
 	b.want = nil
@@ -255,7 +289,10 @@ func (b *bound) bindMember(types []*record.Schema, open bool) (names []Name, err
 			inside, listed, words = true, listed && closed, append(words, of...)
 		}
 		if !m.Open {
-			if open {
+			if may.Only != nil && !may.Only(canon.Pointer("/data", name)) {
+				return nil, b.fail("records of %s seal this member, which may not be opened with this key: admit only types that show it, with type=", s.Type)
+			}
+			if may.Open {
 				return nil, b.fail("records of %s seal this member, which is not asked for in a URL: put the filter into the body of POST /v1/searches, or admit only types that show it, with type=", s.Type)
 			}
 			b.how = bySealed

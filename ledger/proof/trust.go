@@ -208,7 +208,7 @@ func (t *Trust) openHead(signed []byte) (head, error) {
 		for i, k := range t.Keys {
 			if known[i].KeyHash() == s.Hash && known[i].Name() == s.Name {
 				own = true
-				inRange = inRange || cp.Size >= k.From && (k.To == 0 || cp.Size <= k.To)
+				inRange = inRange || k.May(cp.Size)
 			}
 		}
 	}

@@ -289,6 +289,8 @@ func makeVectors(t *testing.T) *vectorMaker {
 
 	m.withAnchors()
 
+	m.keyChanges()
+
 	m.add(incomplete, "policy", "policy-age", "the policy asks for a greatest age, which this version cannot check",
 		policy("trust-age.json", func(*proof.Trust) {}), w.evidence(two).Bytes())
 	asks := m.other["trust-age.json"]

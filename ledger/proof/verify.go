@@ -86,7 +86,20 @@ func malformed(err error) Report {
 // Verify checks evidence under a trust policy, and holds receipts of the same
 // ledger against it: a record that the ledger gave a receipt for and now leaves
 // out is proof of fraud.
+//
+// Of a checkpoint that is signed with a key which the policy does not name, and
+// which the records of the file show to be announced under one that it names,
+// everything else is checked, and the verdict is at best Incomplete.
 func Verify(t *Trust, e *Evidence, receipts ...*Receipt) Report {
+	later, at := t.following(e)
+	r := verify(later, e, receipts)
+	if at >= 0 {
+		r.add("checkpoint", -1, Missing, "it is signed with a key that the trust file does not name; record %d announces that key, under one that it names. Add it with `lendlog trust --trust TRUST --announced FILE`, and verify again", at)
+	}
+	return r.conclude()
+}
+
+func verify(t *Trust, e *Evidence, receipts []*Receipt) Report {
 	var r Report
 	if len(e.Records) == 0 {
 		r.add("format", -1, Fail, "the evidence holds no record")
@@ -114,7 +127,9 @@ func Verify(t *Trust, e *Evidence, receipts ...*Receipt) Report {
 		v.times()
 		blocks := v.observations()
 		for _, l := range v.links {
-			v.leafAnchored(l.index, l.Entry)
+			if l.Type != record.TypeKeyChanged {
+				v.leafAnchored(l.index, l.Entry)
+			}
 			v.notBefore(l, blocks)
 		}
 		for _, index := range v.roots {
@@ -131,7 +146,7 @@ func Verify(t *Trust, e *Evidence, receipts ...*Receipt) Report {
 	for _, name := range e.Sections {
 		r.add("sections", -1, Missing, "the file has a section \"%s\" that this verifier does not know; use a newer one", clip(name))
 	}
-	return r.conclude()
+	return r
 }
 
 // claims says what rests on the operator's word under this policy.
@@ -149,7 +164,11 @@ func (r *Report) claims(t *Trust) {
 
 func (r *Report) checkpoint(t *Trust, signed []byte) (head, bool) {
 	h, err := t.openHead(signed)
-	if err != nil {
+	switch {
+	case errors.Is(err, tree.ErrUnsigned):
+		r.add("checkpoint", -1, Fail, "%v; if the ledger has changed its key, get its new trust file from where you got yours", err)
+		return head{}, false
+	case err != nil:
 		r.add("checkpoint", -1, Fail, "%v", err)
 		return head{}, false
 	}
@@ -490,11 +509,11 @@ func (v *verifier) subject(rec *Record, e *record.Entry, d disclosed) bool {
 	return true
 }
 
-// submitter verifies the submitter's own signature where the policy asks. A record
-// that names a block, which stands in evidence of others, has none: what it says is
-// held against the policy's blocks.
+// submitter verifies the submitter's own signature where the policy asks. The
+// ledger's own records that stand in evidence of others have none: what names a
+// block is held against the policy's blocks, and a key change has a statement.
 func (v *verifier) submitter(rec *Record, e *record.Entry, d disclosed) {
-	if len(v.trust.Submitters) == 0 || e.Type == record.TypeChainObserved {
+	if len(v.trust.Submitters) == 0 || record.Accompanies(e.Type) {
 		return
 	}
 	doc, ok := d.event(e)

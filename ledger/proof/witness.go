@@ -207,6 +207,9 @@ func (v *verifier) times() {
 		return
 	}
 	for _, l := range v.links {
+		if l.Type == record.TypeKeyChanged {
+			continue // it stands in evidence of others, and says whose keys are whose, whenever that was
+		}
 		var after, before time.Time // which it was recorded after, and before
 		for _, h := range v.heads {
 			if at, ok := h.from(p.Quorum); ok && h.Size <= l.index && (after.IsZero() || at.After(after)) {

@@ -24,12 +24,21 @@ const (
 	TypePeriodClosed     = "org.lendlog.period.closed.v1"
 	TypeOverridden       = "org.lendlog.witness.overridden.v1"
 	TypeRoleGranted      = "org.lendlog.role.granted.v1"
+	TypeRoleLent         = "org.lendlog.role.granted.v2" // with a purpose, a basis or fields
 	TypeRoleRevoked      = "org.lendlog.role.revoked.v1"
+	TypeKeyChanged       = "org.lendlog.key.changed.v1"
+	TypeAccessOccurred   = "org.lendlog.access.occurred.v2"
+	TypeCaseAccessed     = "org.lendlog.case.accessed.v2"
 	TypeAnchorFinal      = "org.lendlog.anchor.final.v1"
 	TypeChainObserved    = "org.lendlog.chain.observed.v1"
 	TypeRestricted       = "org.lendlog.restricted.v1"
 	TypeIndexRoot        = "org.lendlog.index-root.v1"
 )
+
+// Accompanies reports whether records of a type stand in evidence of others, with
+// nothing disclosed: those that say when these were recorded, or with which key
+// their checkpoint is signed.
+func Accompanies(typ string) bool { return typ == TypeChainObserved || typ == TypeKeyChanged }
 
 // Capture says how a record came into the ledger.
 const (

@@ -10,7 +10,7 @@
 //	c := stats.New(head.Recorded)
 //	for lf, err := range l.Leaves(ctx, head, nil) { … c.Leaf(lf.Bytes, lf.Leaf) }
 //	for s, err := range l.Stories(ctx, head, c, nil) { … c.Story(s) }
-//	report := c.Report()
+//	report := c.Report(stats.Scope{})
 //
 // Records are counted from entries, where what is counted stands in the clear.
 // Whether a record was voided or corrected is sealed, and so is how late a loan
@@ -18,13 +18,12 @@
 // they hold after corrections. Restricted records are counted as such and in
 // nothing else.
 //
+// A [Scope] narrows what is said of decisions and loans to months and a product.
 // These are statistics of monitoring: none of them is by a trait of a person.
 package stats
 
 import (
-	"maps"
 	"math"
-	"slices"
 	"time"
 
 	"github.com/lendlog/lendlog/ledger/record"
@@ -41,6 +40,7 @@ type Basis struct {
 // A Report is the statistics of a ledger under one checkpoint.
 type Report struct {
 	AsOf           time.Time      `json:"asOf"` // the ledger's clock at the last record
+	Scope          Scope          `json:"scope,omitzero"`
 	Records        Records        `json:"records"`
 	Decisions      Decisions      `json:"decisions"`
 	Approval       Approval       `json:"approval"`
@@ -52,6 +52,12 @@ type Report struct {
 	// read any more, or more records than are read: what is said of them may
 	// be wrong.
 	Unclear int64 `json:"unclear"`
+	// Products are the products of which there can be a scope, with the decisions
+	// and loans of each.
+	Products map[string]int64 `json:"products"`
+	// Unscoped is how many decisions and loans are in no scope, because there
+	// are too many months and products to be told apart.
+	Unscoped int64 `json:"unscoped"`
 }
 
 // Records counts leaves.
@@ -95,7 +101,15 @@ type TimeToDecision struct {
 	P90    *int64 `json:"p90Seconds"`
 	// Earlier counts files whose decision lies before the application. They
 	// are left out.
-	Earlier int64 `json:"earlier"`
+	Earlier int64           `json:"earlier"`
+	ByMonth map[string]Wait `json:"byMonth"` // of the decision, UTC
+}
+
+// A Wait is how long the applications waited that were decided in one month.
+type Wait struct {
+	Count  int64 `json:"count"`
+	Median int64 `json:"medianSeconds"`
+	P90    int64 `json:"p90Seconds"`
 }
 
 // Overrides is how many decisions replaced another.
@@ -103,6 +117,7 @@ type Overrides struct {
 	Basis
 	Overrides   Share            `json:"overrides"`
 	ByDirection map[string]int64 `json:"byDirection"` // such as "declined to approved"
+	ByMonth     map[string]int64 `json:"byMonth"`     // of their business time, UTC
 }
 
 // Delinquency is how loans and lines of each month went into arrears.
@@ -157,14 +172,17 @@ const (
 const maxKeys = 1200
 
 // count counts one under a key.
-func count(m map[string]int64, key string) {
+func count(m map[string]int64, key string) { add(m, key, 1) }
+
+// add counts so many under a key.
+func add(m map[string]int64, key string, n int64) {
 	if key == "" {
 		key = Unknown
 	}
 	if _, ok := m[key]; !ok && len(m) >= maxKeys {
 		key = Other
 	}
-	m[key]++
+	m[key] += n
 }
 
 // MonthsOnBook are the ages at which vintages are looked at.
@@ -186,23 +204,21 @@ var (
 // it has to be shown (ledger.Selection). Its other methods are not to be called
 // concurrently.
 type Collector struct {
-	r        Report
-	first    time.Time // of what was recorded
-	waits    durations
-	vintages map[int]*vintage // by month
+	r        Report // what is counted of leaves, and unclear stories
+	first    time.Time
+	whole    *tally
+	parts    map[part]*tally
+	room     int // for keys of parts
+	unscoped int64
 }
 
 // New returns a Collector of a ledger whose last record was recorded at asOf.
 func New(asOf time.Time) *Collector {
-	c := &Collector{vintages: map[int]*vintage{}}
+	c := &Collector{whole: newTally(new(int)), parts: map[part]*tally{}, room: maxRoom}
 	c.r.AsOf = asOf.UTC()
-	for _, m := range []*map[string]int64{
-		&c.r.Records.ByType, &c.r.Records.ByMonth, &c.r.Records.ByCapture,
-		&c.r.Decisions.ByOutcome, &c.r.Decisions.ByReason, &c.r.Decisions.ByMode, &c.r.Overrides.ByDirection,
-	} {
+	for _, m := range []*map[string]int64{&c.r.Records.ByType, &c.r.Records.ByMonth, &c.r.Records.ByCapture} {
 		*m = map[string]int64{}
 	}
-	c.r.Decisions.ByMonth = map[string]map[string]int64{}
 	return c
 }
 
@@ -219,7 +235,7 @@ func (c *Collector) Reads(typ string) bool {
 // Member implements ledger.Selection.
 func (c *Collector) Member(name string) bool {
 	switch name {
-	case "outcome", "reasonCodes", "decisionMode", "use", "overrideOf", "daysPastDue", "monthsPastDue", "asOf", "chargeOffDate":
+	case "outcome", "reasonCodes", "decisionMode", "use", "overrideOf", "daysPastDue", "monthsPastDue", "asOf", "chargeOffDate", "product":
 		return true
 	}
 	return false
@@ -255,7 +271,7 @@ func month(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
-	return t.UTC().Format("2006-01")
+	return t.UTC().Format(monthLayout)
 }
 
 // Story counts what a story tells.
@@ -263,29 +279,19 @@ func (c *Collector) Story(s *story.Story) {
 	if s.Unclear {
 		c.r.Unclear++
 	}
-	c.decided(s)
-	c.lent(s)
+	product := productOf(s)
+	c.decided(s, product)
+	c.lent(s, product)
 }
 
-// Report returns the statistics of what was counted so far.
-func (c *Collector) Report() *Report {
+// Report returns the statistics of what was counted so far, of what lies within
+// a scope. Records and growth are always those of the whole ledger.
+func (c *Collector) Report(scope Scope) *Report {
 	r := c.r
+	r.Scope, r.Products, r.Unscoped = scope, c.products(), c.unscoped
 	r.Records.Population, r.Records.Method = "all leaves of the ledger", "count the entries under the checkpoint by type, month of recorded, and capture; restricted ones by nothing"
-	r.Decisions.Population, r.Decisions.Method = "decisions that hold and took effect", "of decision.made leave out voided ones and those for comparison only, apply corrections; a reason counts once a decision"
-	r.Approval.Population, r.Approval.Method = "files with a decision other than referred", "take the last such decision of each file; approved as a share of all, Wilson score interval with z = 1.96"
-	r.Approval.Approved.of(r.Approval.Count)
-	r.TimeToDecision.Population, r.TimeToDecision.Method = "files with an application and a decision other than referred", "time of the first such decision less that of the first application; nearest rank, rounded down by 1 percent at most"
-	if r.TimeToDecision.Count = c.waits.n; c.waits.n > 0 {
-		median, p90 := c.waits.quantile(0.5), c.waits.quantile(0.9)
-		r.TimeToDecision.Median, r.TimeToDecision.P90 = &median, &p90
-	}
-	r.Overrides.Population, r.Overrides.Method, r.Overrides.Count = "decisions that hold and took effect", "count those with overrideOf; from what and to what outcome", r.Decisions.Count
-	r.Overrides.Overrides.of(r.Overrides.Count)
-	r.Delinquency.Population, r.Delinquency.Method = "loans that were disbursed and lines that were opened", "months of the first such record; by delinquency.changed (daysPastDue, else 30 times monthsPastDue, at asOf) and loan.charged-off, which counts as 90 days; ages that the ledger has reached"
-	r.Delinquency.Vintages = []Vintage{}
-	for _, m := range slices.Sorted(maps.Keys(c.vintages)) {
-		r.Delinquency.Vintages = append(r.Delinquency.Vintages, c.vintages[m].report(m, monthOf(r.AsOf)))
-	}
+	c.within(scope).report(&r)
+	r.TimeToDecision.ByMonth, r.Overrides.ByMonth = c.months(scope)
 	r.Growth.Population, r.Growth.Method = "records of the last 30 days, or of as many as there are", "their number by that time; bytes on disk by all records"
 	if window := min(recent, r.AsOf.Sub(c.first)); !c.first.IsZero() {
 		r.Growth.Days = round(window.Hours() / 24)

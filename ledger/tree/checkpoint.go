@@ -61,34 +61,44 @@ func (c Checkpoint) Sign(signers ...note.Signer) ([]byte, error) {
 // ErrUnsigned is returned when no signature of a known key stands on a note.
 var ErrUnsigned = errors.New("the checkpoint bears no signature of a known key")
 
-// OpenCheckpoint verifies a signed checkpoint against the known keys: at
-// least one of them must have signed, and a signature that claims to be of a
-// known key must be right and in canonical base64. It returns the checkpoint and the verified note.
+// OpenCheckpoint verifies a signed checkpoint against the known keys, as OpenNote
+// does. It returns the checkpoint and the verified note.
 func OpenCheckpoint(signed []byte, known note.Verifiers) (Checkpoint, *note.Note, error) {
-	n, err := note.Open(signed, known)
+	n, err := OpenNote(signed, known)
 	if err != nil {
-		var unverified *note.UnverifiedNoteError
-		var invalid *note.InvalidSignatureError
-		switch {
-		case errors.As(err, &unverified):
-			return Checkpoint{}, nil, ErrUnsigned
-		case errors.As(err, &invalid):
-			return Checkpoint{}, nil, fmt.Errorf("the signature of %s on the checkpoint is wrong", invalid.Name)
-		}
-		return Checkpoint{}, nil, fmt.Errorf("the checkpoint is not a signed note: %w", err)
-	}
-	for _, s := range n.Sigs {
-		// note's decoder lets unused bits through; one signature would then
-		// have several spellings.
-		if _, err := base64.StdEncoding.Strict().DecodeString(s.Base64); err != nil {
-			return Checkpoint{}, nil, fmt.Errorf("the signature of %s on the checkpoint is not canonical base64", s.Name)
-		}
+		return Checkpoint{}, nil, err
 	}
 	c, err := ParseCheckpoint(n.Text)
 	if err != nil {
 		return Checkpoint{}, nil, err
 	}
 	return c, n, nil
+}
+
+// OpenNote verifies a signed note, such as a checkpoint, against the known keys:
+// at least one of them must have signed, and a signature that claims to be of a
+// known key must be right and in canonical base64.
+func OpenNote(signed []byte, known note.Verifiers) (*note.Note, error) {
+	n, err := note.Open(signed, known)
+	if err != nil {
+		var unverified *note.UnverifiedNoteError
+		var invalid *note.InvalidSignatureError
+		switch {
+		case errors.As(err, &unverified):
+			return nil, ErrUnsigned
+		case errors.As(err, &invalid):
+			return nil, fmt.Errorf("the signature of %s on the checkpoint is wrong", invalid.Name)
+		}
+		return nil, fmt.Errorf("the checkpoint is not a signed note: %w", err)
+	}
+	for _, s := range n.Sigs {
+		// note's decoder lets unused bits through; one signature would then
+		// have several spellings.
+		if _, err := base64.StdEncoding.Strict().DecodeString(s.Base64); err != nil {
+			return nil, fmt.Errorf("the signature of %s on the checkpoint is not canonical base64", s.Name)
+		}
+	}
+	return n, nil
 }
 
 // ValidOrigin reports why a string cannot be the origin of a ledger. An

@@ -7,10 +7,14 @@
 //
 // The keys directory holds
 //
-//	checkpoint.key   the Ed25519 checkpoint key, as golang.org/x/mod/sumdb/note writes it
-//	vrf.key          the VRF key, base64 of 32 bytes
-//	index.key        the index key, base64 of 32 bytes
-//	vault.key        the key-encryption key of the vault, base64 of 32 bytes
+//	checkpoint.key      the first checkpoint key, Ed25519, as golang.org/x/mod/sumdb/note writes it
+//	checkpoint-ID.key   one that took over, ID being that of its verifier key
+//	checkpoint….signer  in the place of either: its verifier key, and the command that signs
+//	vrf.key             the VRF key, base64 of 32 bytes
+//	index.key           the index key, base64 of 32 bytes
+//	vault.key           the key-encryption key of the vault, base64 of 32 bytes
+//	vault.next.key      the one that takes over, while it does
+//	passphrase.age      what the files that are encrypted at rest are encrypted to
 //
 // and the vault directory holds one file per 64 buckets, 00000000.vault and
 // so on, in the form
@@ -23,134 +27,15 @@ package vault
 
 import (
 	"bytes"
-	"crypto/ed25519"
-	"encoding/base64"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
-
-	"golang.org/x/mod/sumdb/note"
 
 	"github.com/lendlog/lendlog/ledger/seal"
 	"github.com/lendlog/lendlog/ledger/store"
-	"github.com/lendlog/lendlog/ledger/term"
 )
-
-// Keys are a ledger's own secret keys.
-type Keys struct {
-	Checkpoint string // C2SP signer key (PRIVATE+KEY+…)
-	VRF        *term.PrivateKey
-	Index      seal.Key
-	Vault      seal.Key
-}
-
-// GenerateKeys makes the keys of a new ledger and returns its verifier key
-// with them.
-func GenerateKeys(origin string) (k Keys, verifier string, err error) {
-	k.Checkpoint, verifier, err = note.GenerateKey(nil, origin)
-	if err != nil {
-		return Keys{}, "", err
-	}
-	k.VRF = term.GenerateKey()
-	k.Index = seal.NewKey()
-	k.Vault = seal.NewKey()
-	return k, verifier, nil
-}
-
-// Signer returns the signer of checkpoints.
-func (k Keys) Signer() (note.Signer, error) { return note.NewSigner(k.Checkpoint) }
-
-// Verifier returns the C2SP verifier key that belongs to the checkpoint key.
-func (k Keys) Verifier() (string, error) {
-	// "PRIVATE+KEY+<name>+<hash>+<base64 of 0x01 ‖ seed>"
-	parts := strings.SplitN(strings.TrimPrefix(k.Checkpoint, "PRIVATE+KEY+"), "+", 3)
-	if len(parts) != 3 {
-		return "", errors.New("the checkpoint key is not a note signer key")
-	}
-	seed, err := base64.StdEncoding.DecodeString(parts[2])
-	if err != nil || len(seed) != 33 {
-		return "", errors.New("the checkpoint key is not a note signer key")
-	}
-	return note.NewEd25519VerifierKey(parts[0], ed25519.NewKeyFromSeed(seed[1:]).Public().(ed25519.PublicKey))
-}
-
-const (
-	checkpointFile = "checkpoint.key"
-	vrfFile        = "vrf.key"
-	indexFile      = "index.key"
-	vaultFile      = "vault.key"
-)
-
-// Write stores the keys in dir, which must not hold any yet.
-func (k Keys) Write(dir string) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
-	for name, text := range map[string]string{
-		checkpointFile: k.Checkpoint,
-		vrfFile:        base64.StdEncoding.EncodeToString(k.VRF.Bytes()),
-		indexFile:      base64.StdEncoding.EncodeToString(k.Index[:]),
-		vaultFile:      base64.StdEncoding.EncodeToString(k.Vault[:]),
-	} {
-		path := filepath.Join(dir, name)
-		if _, err := os.Lstat(path); err == nil {
-			return fmt.Errorf("%s exists: a ledger's keys are never overwritten", path)
-		}
-		if err := store.WriteFile(path, []byte(text+"\n"), 0o600); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// ReadSecret reads a file that holds a secret key, and refuses one that others
-// can read. It returns the text without white space around it.
-func ReadSecret(path string) (string, error) {
-	st, err := os.Stat(path)
-	if err != nil {
-		return "", fmt.Errorf("couldn't read a key; put this ledger's own keys back: %w", err)
-	}
-	if st.Mode().Perm()&0o077 != 0 {
-		return "", fmt.Errorf("%s can be read by others; run chmod 600 on it", path)
-	}
-	b, err := os.ReadFile(path)
-	return strings.TrimSpace(string(b)), err
-}
-
-// ReadKeys reads the keys in dir. It refuses files that others can read.
-func ReadKeys(dir string) (k Keys, err error) {
-	read := func(name string) (text string) {
-		if err == nil { // the first one says enough
-			text, err = ReadSecret(filepath.Join(dir, name))
-		}
-		return text
-	}
-	secret := func(name string) (out [32]byte) {
-		b, derr := base64.StdEncoding.DecodeString(read(name))
-		if err == nil && (derr != nil || len(b) != len(out)) {
-			err = fmt.Errorf("%s is not 32 bytes in base64; put this ledger's own keys back", filepath.Join(dir, name))
-		}
-		copy(out[:], b)
-		return out
-	}
-	k.Checkpoint = read(checkpointFile)
-	vrf := secret(vrfFile)
-	k.Index = secret(indexFile)
-	k.Vault = secret(vaultFile)
-	if err != nil {
-		return Keys{}, err
-	}
-	if k.VRF, err = term.ParsePrivateKey(vrf[:]); err != nil {
-		return Keys{}, fmt.Errorf("%s: %w", filepath.Join(dir, vrfFile), err)
-	}
-	if _, err = k.Signer(); err != nil {
-		return Keys{}, fmt.Errorf("%s is not a note signer key; put this ledger's own keys back", filepath.Join(dir, checkpointFile))
-	}
-	return k, nil
-}
 
 // chunk is the number of buckets in one vault file: so many are made at once,
 // so that a new bucket costs an fsync only now and then.
@@ -172,7 +57,7 @@ type Bucket struct {
 // use.
 type Vault struct {
 	dir     string
-	kek     seal.Key
+	keks    []seal.Key // the one to encrypt under, and while it takes over the one before it
 	origin  string
 	buckets []Bucket
 }
@@ -180,9 +65,22 @@ type Vault struct {
 // Open reads all bucket keys in dir. A new ledger's vault is an empty
 // directory.
 func Open(dir string, kek seal.Key, origin string) (*Vault, error) {
-	v := &Vault{dir: dir, kek: kek, origin: origin}
+	return open(dir, origin, kek)
+}
+
+// OpenVault reads all bucket keys in dir, also while one key takes over from
+// another.
+func (k Keys) OpenVault(dir, origin string) (*Vault, error) {
+	if k.VaultNext != nil {
+		return open(dir, origin, *k.VaultNext, k.Vault)
+	}
+	return open(dir, origin, k.Vault)
+}
+
+func open(dir, origin string, keks ...seal.Key) (*Vault, error) {
+	v := &Vault{dir: dir, keks: keks, origin: origin}
 	for n := int64(0); ; n++ {
-		path := filepath.Join(dir, fmt.Sprintf(pattern, n))
+		path := v.path(n)
 		b, err := os.ReadFile(path)
 		if errors.Is(err, os.ErrNotExist) {
 			return v, nil
@@ -193,7 +91,7 @@ func Open(dir string, kek seal.Key, origin string) (*Vault, error) {
 		if !bytes.HasPrefix(b, []byte(magic)) {
 			return nil, fmt.Errorf("%s does not begin with %q: a newer program wrote it, and has to be used, or it is damaged; then restore it from its own backup", path, magic)
 		}
-		plain, err := kek.Decrypt(b[len(magic):], v.context(n))
+		plain, err := v.decrypt(n, b[len(magic):])
 		if err != nil || len(plain) != chunk*slot {
 			return nil, fmt.Errorf("%s does not open under vault.key: it is damaged, or it is another ledger's; restore it from its own backup", path)
 		}
@@ -201,6 +99,27 @@ func Open(dir string, kek seal.Key, origin string) (*Vault, error) {
 			v.buckets = append(v.buckets, Bucket{binary.BigEndian.Uint32(plain), seal.Key(plain[4:slot])})
 		}
 	}
+}
+
+func (v *Vault) path(file int64) string { return filepath.Join(v.dir, fmt.Sprintf(pattern, file)) }
+
+func (v *Vault) decrypt(file int64, b []byte) (plain []byte, err error) {
+	for _, kek := range v.keks {
+		if plain, err = kek.Decrypt(b, v.context(file)); err == nil {
+			break
+		}
+	}
+	return plain, err
+}
+
+// write makes a file what the buckets in it are, durably.
+func (v *Vault) write(file int64, buckets []Bucket) error {
+	plain := make([]byte, 0, chunk*slot)
+	for _, b := range buckets {
+		plain = binary.BigEndian.AppendUint32(plain, b.Generation)
+		plain = append(plain, b.Key[:]...)
+	}
+	return store.WriteFile(v.path(file), v.keks[0].Encrypt([]byte(magic), plain, v.context(file)), 0o600)
 }
 
 func (v *Vault) context(n int64) []byte {
@@ -222,16 +141,10 @@ func (v *Vault) Bucket(n int64) (Bucket, error) {
 func (v *Vault) Grow(n int64) error {
 	for v.Len() <= n {
 		fresh := make([]Bucket, chunk)
-		plain := make([]byte, 0, chunk*slot)
 		for i := range fresh {
 			fresh[i] = Bucket{1, seal.NewKey()}
-			plain = binary.BigEndian.AppendUint32(plain, fresh[i].Generation)
-			plain = append(plain, fresh[i].Key[:]...)
 		}
-		file := v.Len() / chunk
-		path := filepath.Join(v.dir, fmt.Sprintf(pattern, file))
-		b := v.kek.Encrypt([]byte(magic), plain, v.context(file))
-		if err := store.WriteFile(path, b, 0o600); err != nil {
+		if err := v.write(v.Len()/chunk, fresh); err != nil {
 			return fmt.Errorf("couldn't grow the vault: %w", err)
 		}
 		v.buckets = append(v.buckets, fresh...)

@@ -30,7 +30,7 @@ func TestKeys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.Checkpoint != k.Checkpoint || got.Index != k.Index || got.Vault != k.Vault || !bytes.Equal(got.VRF.Bytes(), k.VRF.Bytes()) {
+	if got.Checkpoints[0].text != k.Checkpoints[0].text || got.Index != k.Index || got.Vault != k.Vault || !bytes.Equal(got.VRF.Bytes(), k.VRF.Bytes()) {
 		t.Error("the keys that were read are not those that were written")
 	}
 	if v, err := got.Verifier(); err != nil || v != verifier {
@@ -71,12 +71,12 @@ func TestReadKeysRefuses(t *testing.T) {
 		name, file, text, want string
 		mode                   os.FileMode
 	}{
-		{"missing", indexFile, "", "couldn't read a key", 0},
-		{"readable by others", vaultFile, secret(1), "chmod 600", 0o640},
-		{"too short", indexFile, "AAAA", "32 bytes", 0o600},
-		{"not base64", vaultFile, "!", "32 bytes", 0o600},
-		{"a VRF key beyond the group's order", vrfFile, secret(0xff), "canonical", 0o600},
-		{"a VRF key of zero", vrfFile, secret(0), "zero", 0o600},
+		{"missing", IndexFile, "", "couldn't read a key", 0},
+		{"readable by others", VaultFile, secret(1), "chmod 600", 0o640},
+		{"too short", IndexFile, "AAAA", "32 bytes", 0o600},
+		{"not base64", VaultFile, "!", "32 bytes", 0o600},
+		{"a VRF key beyond the group's order", VRFFile, secret(0xff), "canonical", 0o600},
+		{"a VRF key of zero", VRFFile, secret(0), "zero", 0o600},
 		{"no note key", checkpointFile, "hello", "note signer key", 0o600},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

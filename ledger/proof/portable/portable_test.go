@@ -1,11 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package portable has verifiers of evidence, bundles and receipts that need no Go:
-// verify.mjs for browsers and node, verify.py for Python and its standard
-// library. They were written from docs/formats.md and share no code with
-// ledger/proof nor with each other. The package itself is only a test: that
-// both say what ledger/proof says, of the published vectors and of what is made
-// of them.
 package portable
 
 import (

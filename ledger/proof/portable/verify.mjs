@@ -383,6 +383,7 @@ function merkleRoot(leaves) {
 
 const restrictedType = "org.lendlog.restricted.v1";
 const observedType = "org.lendlog.chain.observed.v1";
+const keyChangedType = "org.lendlog.key.changed.v1";
 const indexRootType = "org.lendlog.index-root.v1";
 const clock = /^([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})(\.[0-9]{1,9})?(?:Z|[+-]([0-9]{2}):([0-9]{2}))$/;
 
@@ -746,16 +747,16 @@ export function es256(key, message, sig) {
 
 const noName = /[\t-\r +\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]/;
 
-// openCheckpoint returns the head of a signed checkpoint: size, a BigInt, root,
-// and the times in seconds at which witnesses of the policy cosigned it, one for
-// each public key, ascending. It is Bad when the policy does not believe it.
-function openCheckpoint(trust, note) {
+// openNote returns the text of a signed note, which of the keys signed it, and by
+// public key the times in seconds at which those of witnesses did. It is Bad when
+// the note is none, or a signature of one of the keys is wrong.
+function openNote(keys, note) {
   must(!/[\x00-\x09\x0b-\x1f]/.test(note), "the checkpoint has control characters");
   const split = note.lastIndexOf("\n\n");
   must(split >= 0 && split + 2 < note.length && note.endsWith("\n"), "the checkpoint is not a signed note");
   const body = note.slice(0, split + 1), signatures = note.slice(split + 2, -1).split("\n");
   must(signatures.length <= 100, "the checkpoint has more than 100 signatures");
-  const known = new Map([...(trust.witnesses?.keys ?? []), ...trust.keys].map((k) => [k.of, k]));
+  const known = new Map(keys.map((k) => [k.of, k]));
   const signers = new Set(), times = new Map();
   for (const line of signatures) {
     const [, name, sig] = /^— ([^ ]+) (.*)$/.exec(line) ?? [];
@@ -776,6 +777,14 @@ function openCheckpoint(trust, note) {
     must(to64(b) === sig, `the signature of ${name} is not in strict base64`);
     signers.add(of);
   }
+  return { body, signers, times };
+}
+
+// openCheckpoint returns the head of a signed checkpoint: size, a BigInt, root,
+// and the times in seconds at which witnesses of the policy cosigned it, one for
+// each public key, ascending. It is Bad when the policy does not believe it.
+function openCheckpoint(trust, note) {
+  const { body, signers, times } = openNote([...(trust.witnesses?.keys ?? []), ...trust.keys], note);
   must(trust.keys.some((k) => signers.has(k.of)), "the checkpoint bears no signature of a known key of the ledger");
   const lines = body.split("\n");
   must(lines.length === 4 && /^(0|[1-9][0-9]{0,18})$/.test(lines[1]), "the checkpoint has not three lines");
@@ -785,6 +794,50 @@ function openCheckpoint(trust, note) {
   const may = trust.keys.some((k) => signers.has(k.of) && k.from <= size && size <= k.to);
   must(may, "no key that signed the checkpoint may sign its size");
   return { size, root, times: [...times.values()].sort((a, b) => a - b) };
+}
+
+// Section 20: new checkpoint keys.
+
+// after returns the policy as it is once the key of a statement was announced, the
+// policy itself where it has that key. It is Bad when the statement does not count.
+function after(trust, statement) {
+  const [said, origin, key, ...sizes] = /^lendlog\/key-change\/1\n([^\n]*)\n([^\n]*)\n([1-9][0-9]{0,15})\n([1-9][0-9]{0,15})\n\n/.exec(statement) ?? [];
+  const [from, until] = sizes.map(Number);
+  must(utf8(statement).length <= 8192 && origin === trust.origin && from <= until && until <= Number.MAX_SAFE_INTEGER, "it is no statement of a key of this ledger");
+  const fresh = verifierKey(key, 1);
+  must(fresh.name === trust.origin, "the name of the key is not the origin");
+  if (trust.keys.some((k) => k.of === fresh.of)) return trust;
+  const { body, signers } = openNote([...trust.keys.filter((k) => k.from <= from && from <= k.to), fresh], statement);
+  must(`${body}\n` === said && signers.has(fresh.of) && signers.size > 1, "the new key, and one before it that may sign its first checkpoint, have to have signed");
+  const before = trust.keys.map((k) => (k.from <= until && until < k.to ? { ...k, to: until } : k));
+  return { ...trust, keys: [...before, { of: fresh.of, key: fresh.key, from, to: Infinity }] };
+}
+
+// announced returns the policy with the keys that records announce, and the index
+// of the record that announces the last one.
+function announced(trust, records) {
+  let later = trust, last;
+  for (const r of [...records].sort((a, b) => a.index - b.index)) {
+    try {
+      const { type, open } = parseLeaf(r.entry), statement = type === keyChangedType && open.get("statement");
+      if (typeof statement !== "string") continue;
+      const next = after(later, statement);
+      if (next !== later && next.keys.at(-1).from === r.index + 1) [later, last] = [next, r.index];
+    } catch (e) {
+      if (!(e instanceof Bad)) throw e;
+    }
+  }
+  return [later, last];
+}
+
+// following returns the policy under which evidence is verified, and what announced
+// returns where that is not the given one: where a checkpoint is Bad under that, and
+// not with the keys that the file announces.
+function following(trust, { checkpoint, records }) {
+  const believes = (policy) => new Report().attempt("checkpoint", null, () => void openCheckpoint(policy, checkpoint)) === PASS;
+  if (believes(trust)) return [trust];
+  const [later, last] = announced(trust, records);
+  return last !== undefined && believes(later) ? [later, last] : [trust];
 }
 
 // Section 16: anchors. Keccak-256, RLP, and the trie of receipts.
@@ -1288,6 +1341,7 @@ class Records {
     if (trust.witnesses) this.times(trust.witnesses);
     if (trust.chains) {
       for (const [i, leaf] of this.leaves) {
+        if (leaf.type === keyChangedType) continue;
         report.attempt("anchors", i, () => this.anchored(i));
         if (leaf.type !== indexRootType) report.attempt("time", i, () => this.anchoredAfter(i, leaf.recorded));
       }
@@ -1393,7 +1447,7 @@ class Records {
     // Whose record it is shows without them too.
     const subject = report.attempt("subject", r.index, () => this.subject(r, leaf, shown?.values));
     if (subject === FAIL || !shown) return;
-    if (trust.submitters.length && leaf.type !== observedType) report.attempt("submitter", r.index, () => this.submitter(leaf, shown));
+    if (trust.submitters.length && leaf.type !== observedType && leaf.type !== keyChangedType) report.attempt("submitter", r.index, () => this.submitter(leaf, shown));
     report.sayEntry(r.index, leaf);
     for (const [pointer, v] of shown.values) report.say(r.index, pointer, v);
   }
@@ -1491,7 +1545,8 @@ class Records {
     const earliest = [Infinity]; // times of the heads from each one on
     for (const h of [...heads].reverse()) earliest.unshift(Math.min(earliest[0], h.times[quorum - 1]));
     let passed = 0, after = -Infinity; // heads without the record, and the latest of their times
-    for (const [i, { recorded }] of this.entries) {
+    for (const [i, { type, recorded }] of this.entries) {
+      if (type === keyChangedType) continue;
       for (; passed < heads.length && heads[passed].size <= i; passed++) after = Math.max(after, heads[passed].times.at(-quorum));
       const before = earliest[passed];
       this.report.attempt("time", i, () => {
@@ -1573,8 +1628,10 @@ class Records {
 function verifyEvidence(report, trust, o, receipts) {
   let file;
   if (report.attempt("format", null, () => void (file = parseEvidence(o))) !== PASS) return;
-  const at = checkCheckpoint(report, trust, file.checkpoint);
-  if (at) new Records(report, trust, file, at).verify(receipts);
+  const [policy, announcing] = following(trust, file);
+  const at = checkCheckpoint(report, policy, file.checkpoint);
+  if (announcing !== undefined) report.add("checkpoint", null, MISSING, `it is signed with a key that the trust file does not name; record ${announcing} announces that key, under one that it names: get the ledger's new trust file from where you got yours`);
+  if (at) new Records(report, policy, file, at).verify(receipts);
   for (const name of file.unknown) report.add("sections", null, MISSING, `the file has a section ${name} that is not known; use a newer program`);
 }
 

@@ -311,6 +311,7 @@ def merkle_root(leaves):
 RESTRICTED = "org.lendlog.restricted.v1"
 INDEX_ROOT = "org.lendlog.index-root.v1"
 OBSERVED = "org.lendlog.chain.observed.v1"
+KEY_CHANGED = "org.lendlog.key.changed.v1"
 NAME = re.compile(r"[\x21-\x7e]{1,128}")
 CLOCK = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})")
 
@@ -708,14 +709,15 @@ NO_NAME = re.compile("[\t-\r +\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205
 Head = collections.namedtuple("Head", "size root times")
 
 
-def open_checkpoint(trust, note):
-    """Return the head of a signed checkpoint; Bad when the policy does not believe it."""
+def open_note(known, witnesses, note):
+    """Return the text of a signed note, who signed it, and when the witnesses did; Bad when it is none, or wrongly signed by one of them.
+
+    Public keys are given by name and id, those of witnesses apart.
+    """
     require(not re.search(r"[\x00-\x09\x0b-\x1f]", note), "the checkpoint has control characters")
     body, blank, lines = note.rpartition("\n\n")
     require(blank and lines.endswith("\n"), "the checkpoint is not a signed note")
     body += "\n"
-    known = {(trust["origin"], k["id"]): k["public"] for k in trust["keys"]}
-    witnesses = trust["witnesses"]["keys"] if trust["witnesses"] else {}
     signers, times = set(), {}
     lines = lines[:-1].split("\n")
     require(len(lines) <= 100, "the checkpoint has more than 100 signatures")
@@ -741,6 +743,13 @@ def open_checkpoint(trust, note):
         require(ok, f"the signature of {name} is wrong")
         require(to64(b) == sig, f"the signature of {name} is not in strict base64")
         signers.add(signer)
+    return body, signers, times
+
+
+def open_checkpoint(trust, note):
+    """Return the head of a signed checkpoint; Bad when the policy does not believe it."""
+    known = {(trust["origin"], k["id"]): k["public"] for k in trust["keys"]}
+    body, signers, times = open_note(known, trust["witnesses"]["keys"] if trust["witnesses"] else {}, note)
     require(not signers.isdisjoint(known), "the checkpoint bears no signature of a known key of the ledger")
     lines = body.split("\n")
     require(len(lines) == 4 and re.fullmatch("0|[1-9][0-9]{0,18}", lines[1]), "the checkpoint has not three lines")
@@ -750,6 +759,60 @@ def open_checkpoint(trust, note):
     may = any((trust["origin"], k["id"]) in signers and k["from"] <= size <= k["to"] for k in trust["keys"])
     require(may, "no key that signed the checkpoint may sign its size")
     return Head(size, root, sorted(times.values()))
+
+
+# Section 20: new checkpoint keys.
+
+KEY_CHANGE = re.compile(r"lendlog/key-change/1\n([^\n]*)\n([^\n]*)\n([1-9][0-9]{0,15})\n([1-9][0-9]{0,15})\n")
+
+
+def after(trust, statement):
+    """Return the policy once the key of a statement was announced, itself where it has that key; Bad when the statement does not count."""
+    said = KEY_CHANGE.match(statement)
+    require(said and len(statement.encode()) <= 8192 and said[1] == trust["origin"], "it is no statement of a key of this ledger")
+    first, until = int(said[3]), int(said[4])
+    require(first <= until < 2**53, "it is no statement of a key of this ledger")
+    name, id_, public = verifier_key(said[2], 1)
+    require(name == trust["origin"], "the name of the key is not the origin")
+    if any(k["id"] == id_ for k in trust["keys"]):
+        return trust
+    known = {(name, k["id"]): k["public"] for k in trust["keys"] if k["from"] <= first <= k["to"]}
+    body, signers, _ = open_note(known | {(name, id_): public}, {}, statement)
+    signed = body == said[0] and (name, id_) in signers and len(signers) > 1
+    require(signed, "the new key, and one before it that may sign its first checkpoint, have to have signed")
+    before = [{**k, "to": until} if k["from"] <= until < k["to"] else k for k in trust["keys"]]
+    return {**trust, "keys": before + [{"id": id_, "public": public, "from": first, "to": 2**63}]}
+
+
+def announced(trust, records):
+    """Return the policy with the keys that records announce, and the index of the record that announces the last one."""
+    later, last = trust, None
+    for r in sorted(records, key=lambda r: r["index"]):
+        try:
+            leaf = parse_leaf(r["entry"])
+            statement = leaf["open"].get("statement") if leaf["type"] == KEY_CHANGED else None
+            if isinstance(statement, str):
+                then = after(later, statement)
+                if then is not later and then["keys"][-1]["from"] == r["index"] + 1:
+                    later, last = then, r["index"]
+        except Bad:
+            pass
+    return later, last
+
+
+def following(trust, file):
+    """Return the policy under which evidence is verified, and what announced does where that is not the given one.
+
+    It is another where the checkpoint is Bad under the given one, and not with the keys that the file announces.
+    """
+
+    def believes(policy):
+        return Report().attempt("checkpoint", None, lambda: open_checkpoint(policy, file.checkpoint)) == PASS
+
+    if believes(trust):
+        return trust, None
+    later, last = announced(trust, file.records)
+    return (later, last) if last is not None and believes(later) else (trust, None)
 
 
 # Section 16: anchors. Keccak-256, RLP, and the trie of receipts.
@@ -1249,9 +1312,12 @@ def verify_evidence(report, trust, o, receipts):
     if report.attempt("format", None, lambda: files.append(Evidence(o))) == FAIL:
         return
     file = files[0]
-    head = check_checkpoint(report, trust, file.checkpoint)
+    policy, announcing = following(trust, file)
+    head = check_checkpoint(report, policy, file.checkpoint)
+    if announcing is not None:
+        report.add("checkpoint", None, MISSING, f"it is signed with a key that the trust file does not name; record {announcing} announces that key, under one that it names: get the ledger's new trust file from where you got yours")
     if head:
-        Records(report, trust, file, head).verify(receipts)
+        Records(report, policy, file, head).verify(receipts)
     for name in file.unknown:
         report.add("sections", None, MISSING, f"the file has a section {name} that is not known; use a newer program")
 
@@ -1299,6 +1365,8 @@ class Records:
             self.times()
         if self.trust["chains"]:
             for i, e in self.leaves.items():
+                if e["type"] == KEY_CHANGED:
+                    continue
                 self.report.attempt("anchors", i, lambda: self.anchored(i))
                 if e["type"] != INDEX_ROOT:
                     self.report.attempt("time", i, lambda: self.anchored_after(i, e["recorded"]))
@@ -1397,7 +1465,7 @@ class Records:
         # Whose record it is shows without them too.
         if report.attempt("subject", index, lambda: self.subject(r, leaf, values)) == FAIL or values is None:
             return
-        if self.trust["submitters"] and leaf["type"] != OBSERVED:
+        if self.trust["submitters"] and leaf["type"] not in (OBSERVED, KEY_CHANGED):
             report.attempt("submitter", index, lambda: self.submitter(leaf, values, schema))
         say_entry(report, index, leaf)
         for pointer, value in values.items():
@@ -1500,6 +1568,8 @@ class Records:
             earliest.append(t if earliest[-1] is None else min(t, earliest[-1]))
         passed, after = 0, None  # heads without the record, and the latest of their times
         for i, e in self.entries:
+            if e["type"] == KEY_CHANGED:
+                continue
             while passed < len(heads) and heads[passed].size <= i:
                 t = heads[passed].times[-quorum]
                 passed, after = passed + 1, t if after is None else max(t, after)

@@ -272,6 +272,7 @@ const (
 	typeGenesis    = "org.lendlog.genesis.v1"
 	typeRestricted = "org.lendlog.restricted.v1"
 	typeIndexRoot  = "org.lendlog.index-root.v1"
+	typeKeyChanged = "org.lendlog.key.changed.v1"
 )
 
 var (
@@ -547,19 +548,24 @@ type head struct {
 	times []int64
 }
 
+// readKey reads the verifier key of a ledger, which may sign all sizes.
+func readKey(text, origin string) key {
+	parts := strings.SplitN(text, "+", 3)
+	check(len(parts) == 3, "verifier key")
+	b, err := base64.StdEncoding.DecodeString(parts[2])
+	check(err == nil && len(b) == 33 && b[0] == 1, "an Ed25519 verifier key")
+	h := sha256.Sum256([]byte(parts[0] + "\n" + string(b)))
+	check(fmt.Sprintf("%x", h[:4]) == strings.ToLower(parts[1]) && parts[0] == origin, "key hash and name")
+	return key{parts[0], h[:4], b[1:], 0, 1<<63 - 1}
+}
+
 func parseTrust(b []byte) trust {
 	o := parse(b).(object)
 	check(get[string](o, "v") == "lendlog-trust/1", "version")
 	t := trust{origin: get[string](o, "origin"), genesis: unbase64(get[string](o, "genesis"), 32), vrf: unbase64(get[string](o, "vrf"), 32)}
 	for _, item := range get[[]any](o, "keys") {
 		ko := item.(object)
-		parts := strings.SplitN(get[string](ko, "key"), "+", 3)
-		check(len(parts) == 3, "verifier key")
-		b, err := base64.StdEncoding.DecodeString(parts[2])
-		check(err == nil && len(b) == 33 && b[0] == 1, "an Ed25519 verifier key")
-		h := sha256.Sum256([]byte(parts[0] + "\n" + string(b)))
-		check(fmt.Sprintf("%x", h[:4]) == strings.ToLower(parts[1]) && parts[0] == t.origin, "key hash and name")
-		k := key{parts[0], h[:4], b[1:], 0, 1<<63 - 1}
+		k := readKey(get[string](ko, "key"), t.origin)
 		if has(ko, "from") {
 			k.from = number(ko, "from")
 		}
@@ -615,27 +621,52 @@ func parseTrust(b []byte) trust {
 	return t
 }
 
-// open verifies a signed note (C2SP signed-note) that holds a checkpoint.
-func (t trust) open(note string) (h head) {
-	var size int64
-	var root []byte
-	cosigned := map[string]bool{}
+// A signature is a line below a signed note.
+type signature struct {
+	name, text string
+	b          []byte // key id and signature
+}
+
+// noteOf takes a signed note (C2SP signed-note) apart.
+func noteOf(note string) (text string, lines []signature) {
 	i := strings.LastIndex(note, "\n\n")
 	check(i >= 0 && strings.HasSuffix(note, "\n"), "not a signed note")
-	text, inRange := note[:i+1], false
 	for _, line := range strings.Split(strings.TrimSuffix(note[i+2:], "\n"), "\n") {
 		line, ok := strings.CutPrefix(line, "— ")
 		name, sig, ok2 := strings.Cut(line, " ")
 		check(ok && ok2, "signature line")
 		b, err := base64.StdEncoding.DecodeString(sig)
 		check(err == nil && len(b) >= 5, "signature line")
+		lines = append(lines, signature{name, sig, b})
+	}
+	return note[:i+1], lines
+}
+
+// of reports whether a line claims to be of a key, and then verifies it.
+func (s signature) of(k key, text string) bool {
+	if s.name != k.name || !bytes.Equal(s.b[:4], k.hash) {
+		return false
+	}
+	check(ed25519.Verify(k.public, []byte(text), s.b[4:]) && base64.StdEncoding.EncodeToString(s.b) == s.text, "the signature is wrong")
+	return true
+}
+
+// open verifies a signed note that holds a checkpoint.
+func (t trust) open(note string) (h head) {
+	var size int64
+	var root []byte
+	cosigned := map[string]bool{}
+	inRange := false
+	text, signatures := noteOf(note)
+	for _, s := range signatures {
+		name, sig, b := s.name, s.text, s.b
 		for _, k := range t.keys {
-			if name != k.name || !bytes.Equal(b[:4], k.hash) {
+			if !s.of(k, text) {
 				continue
 			}
-			check(ed25519.Verify(k.public, []byte(text), b[4:]) && base64.StdEncoding.EncodeToString(b) == sig, "the signature is wrong")
 			lines := strings.Split(text, "\n")
 			check(len(lines) == 4 && lines[0] == t.origin, "a checkpoint of this ledger")
+			var err error
 			size, err = strconv.ParseInt(lines[1], 10, 64)
 			check(err == nil && strconv.FormatInt(size, 10) == lines[1] && size >= 0, "size")
 			root = unbase64(lines[2], 32)
@@ -749,6 +780,68 @@ func upTo(s string, size int) []byte {
 	b, err := base64.StdEncoding.Strict().DecodeString(s)
 	check(err == nil && len(b) <= size && base64.StdEncoding.EncodeToString(b) == s, "base64")
 	return b
+}
+
+// Section 20: new checkpoint keys.
+
+var keyChange = regexp.MustCompile(`^lendlog/key-change/1\n([^\n]*)\n([^\n]*)\n([1-9][0-9]*)\n([1-9][0-9]*)\n$`)
+
+// after returns the policy once the key of a statement was announced.
+func (t trust) after(statement string, index int64) trust {
+	text, signatures := noteOf(statement)
+	m := keyChange.FindStringSubmatch(text)
+	check(m != nil && len(statement) <= 8192 && m[1] == t.origin, "a statement of this ledger")
+	fresh := readKey(m[2], t.origin)
+	from, err := strconv.ParseInt(m[3], 10, 64)
+	until, err2 := strconv.ParseInt(m[4], 10, 64)
+	check(err == nil && err2 == nil && from <= until && until < 1<<53 && from == index+1, "the sizes of a statement")
+	fresh.from = from
+	byFresh, byOld := false, false
+	later := t
+	later.keys = nil
+	for _, k := range t.keys {
+		check(!bytes.Equal(k.hash, fresh.hash), "the policy has the key")
+		for _, s := range signatures {
+			byOld = byOld || from >= k.from && from <= k.to && s.of(k, text)
+		}
+		if k.from <= until {
+			k.to = min(k.to, until)
+		}
+		later.keys = append(later.keys, k)
+	}
+	for _, s := range signatures {
+		byFresh = s.of(fresh, text) || byFresh
+	}
+	check(byFresh && byOld, "who signed a statement")
+	later.keys = append(later.keys, fresh)
+	return later
+}
+
+// following returns the policy under which a file is verified, and whether that is
+// another one, which has the keys that the file announces.
+func (t trust) following(checkpoint string, records []any) (trust, bool) {
+	if v, _ := judge(func() { t.open(checkpoint) }); v == valid {
+		return t, false
+	}
+	at := func(r any) int64 {
+		n, _ := r.(object)["index"].(json.Number).Int64()
+		return n
+	}
+	later := t
+	for _, r := range slices.SortedStableFunc(slices.Values(records), func(a, b any) int { return cmp.Compare(at(a), at(b)) }) {
+		_, _ = judge(func() {
+			e := parseLeaf([]byte(r.(object)["entry"].(string)), at(r))
+			check(e != nil && e.typ == typeKeyChanged, "another record")
+			statement, ok := e.open["statement"].(string)
+			check(ok, "no statement")
+			later = later.after(statement, at(r))
+		})
+	}
+	v, _ := judge(func() { later.open(checkpoint) })
+	if v != valid {
+		return t, false
+	}
+	return later, true
 }
 
 // An anchor is a checkpoint in a block of a chain of the policy.
@@ -935,7 +1028,10 @@ type verified struct {
 func verify(t trust, doc []byte) verified {
 	o := parse(doc).(object)
 	check(get[string](o, "v") == "lendlog-evidence/1", "version")
-	own := t.open(get[string](o, "checkpoint"))
+	records := get[[]any](o, "records")
+	signed := get[string](o, "checkpoint")
+	t, announced := t.following(signed, records)
+	own := t.open(signed)
 	size, root := own.size, own.root
 	heads, cosigned := []head{own}, len(own.times) >= t.quorum
 	if has(o, "witnesses") {
@@ -989,9 +1085,11 @@ func verify(t trust, doc []byte) verified {
 		h := sha256.Sum256([]byte(s.(string)))
 		schemas[string(h[:])] = []byte(s.(string))
 	}
-	records := get[[]any](o, "records")
 	check(len(records) > 0, "no record")
 	missing := ""
+	if announced {
+		missing = "the new key in the trust file"
+	}
 	file := verified{size: size, root: root, entries: map[int64]*entry{}, leaves: map[int64][]byte{}, subjects: map[string]string{}}
 	var claims []object
 	if has(o, "completeness") {
@@ -1051,6 +1149,9 @@ func verify(t trust, doc []byte) verified {
 		mapHas(file.mapped, []byte(of), value, lookup)
 	}
 	for i, e := range entries {
+		if e.typ == typeKeyChanged {
+			continue
+		}
 		after, before := int64(-1), int64(-1)
 		for _, h := range heads {
 			switch n := len(h.times); {
@@ -1071,6 +1172,9 @@ func verify(t trust, doc []byte) verified {
 	for i := range leaves {
 		if len(t.chains) == 0 {
 			break
+		}
+		if e, ok := entries[i]; ok && e.typ == typeKeyChanged {
+			continue
 		}
 		before := int64(-1)
 		for _, a := range anchors {
@@ -1229,7 +1333,7 @@ func verifyRecord(t trust, r object, file *verified, schemas map[string][]byte) 
 	if isShown {
 		missing = "the subject's proof"
 	}
-	if t.submitters != nil && e.typ != "org.lendlog.chain.observed.v1" {
+	if t.submitters != nil && e.typ != "org.lendlog.chain.observed.v1" && e.typ != typeKeyChanged {
 		need(len(s.pointers) > 0 && len(values) == len(s.pointers), "all members")
 		signed(t, e, s, values)
 	}

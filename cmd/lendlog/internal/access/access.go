@@ -19,10 +19,12 @@ import (
 	"github.com/lendlog/lendlog/api/client"
 	"github.com/lendlog/lendlog/ledger"
 	grants "github.com/lendlog/lendlog/ledger/access"
+	"github.com/lendlog/lendlog/ledger/canon"
 	"github.com/lendlog/lendlog/ledger/due"
 	"github.com/lendlog/lendlog/ledger/index"
 	"github.com/lendlog/lendlog/ledger/proof"
 	"github.com/lendlog/lendlog/ledger/record"
+	"github.com/lendlog/lendlog/ledger/stats"
 	"github.com/lendlog/lendlog/ledger/story"
 	"github.com/lendlog/lendlog/ledger/tree"
 )
@@ -58,8 +60,8 @@ type Ledger interface {
 	// ones when it is negative: of a server also what comes, until ctx ends, of
 	// a directory what there is. Of restricted records it shows their entry.
 	Follow(ctx context.Context, from int64) iter.Seq2[*Record, error]
-	// Stats counts what the whole ledger holds.
-	Stats(ctx context.Context, progress func(step string, done, total int64)) (*Stats, error)
+	// Stats counts what the whole ledger holds, decisions and loans within a scope.
+	Stats(ctx context.Context, scope stats.Scope, progress func(step string, done, total int64)) (*Stats, error)
 	// Prove writes evidence of a record. It discloses the members whose
 	// pointers are listed: none for an empty list, all for nil.
 	Prove(ctx context.Context, index int64, pointers []string) (*proof.Evidence, error)
@@ -105,11 +107,22 @@ type Ledger interface {
 	Explain(ctx context.Context, f *index.Filter) (*ledger.Explanation, error)
 	// Grant grants a key, and returns it with the index of the record of that.
 	Grant(ctx context.Context, t grants.Terms) (key grants.Key, index int64, err error)
+	// GrantRequest grants a key that somebody made and keeps to themselves.
+	GrantRequest(ctx context.Context, t grants.Terms, r grants.Request) (index int64, err error)
+	// GrantTo grants something to whoever comes by the certificate, or as the person,
+	// that a grant names.
+	GrantTo(ctx context.Context, g grants.Grant) (id string, index int64, err error)
 	// Grants returns all grants that there ever were.
 	Grants(ctx context.Context) ([]client.Grant, error)
 	// Revoke revokes a key by its id, with a code for the reason unless it is "",
 	// and returns the index of the record of that.
 	Revoke(ctx context.Context, id, reason string) (index int64, err error)
+	// Looks asks who looked at what is sealed, so many at most unless that is 0.
+	Looks(ctx context.Context, q client.Looking) (*client.Looked, error)
+	// RecordExport records an export of which data is stated, where whoever asks
+	// has a key, and returns the event and its receipt; nil where they have none, and
+	// submit the event.
+	RecordExport(ctx context.Context, subject string, data canon.Value) (*record.Event, *proof.Receipt, error)
 	// Close lets go of the ledger. What was acknowledged is durable already.
 	Close() error
 }

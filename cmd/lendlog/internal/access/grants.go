@@ -4,6 +4,7 @@ package access
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"time"
 
@@ -31,10 +32,36 @@ func (l *local) Grant(ctx context.Context, t grants.Terms) (grants.Key, int64, e
 	}
 	l.run()
 	key, index, err := k.Grant(ctx, t, ledger.Local)
-	if errors.Is(err, keys.ErrTerms) {
-		err = &classed{ErrUsage, err}
+	return key, index, classifyGrant(err)
+}
+
+// GrantRequest implements Ledger.
+func (l *local) GrantRequest(ctx context.Context, t grants.Terms, r grants.Request) (int64, error) {
+	k, err := l.keys(ctx)
+	if err != nil {
+		return 0, err
 	}
-	return key, index, err
+	l.run()
+	index, err := k.Add(ctx, grants.Grant{ID: r.ID, Hash: r.Hash, Terms: t}, ledger.Local)
+	return index, classifyGrant(err)
+}
+
+// GrantTo implements Ledger.
+func (l *local) GrantTo(ctx context.Context, g grants.Grant) (string, int64, error) {
+	k, err := l.keys(ctx)
+	if err != nil {
+		return "", 0, err
+	}
+	l.run()
+	id, index, err := k.GrantTo(ctx, g, ledger.Local)
+	return id, index, classifyGrant(err)
+}
+
+func classifyGrant(err error) error {
+	if errors.Is(err, keys.ErrTerms) || errors.Is(err, keys.ErrTaken) {
+		return &classed{ErrUsage, err}
+	}
+	return err
 }
 
 // Grants implements Ledger.
@@ -46,11 +73,15 @@ func (l *local) Grants(ctx context.Context) ([]client.Grant, error) {
 	var all []client.Grant
 	for _, s := range k.List() {
 		g := client.Grant{
-			ID: s.ID, Role: s.Role, State: s.State, Label: s.Label, Sources: s.Sources, Rate: s.Rate,
-			Granted: s.At, Expires: s.Expires, Revoked: s.Granted.Revoked, Index: s.Index,
+			ID: s.ID, Means: s.Means, Issuer: s.Row.Issuer, Person: s.Row.Person, Role: s.Role, State: s.State, Label: s.Row.Label, Sources: s.Row.Sources, Rate: s.Row.Rate,
+			Purpose: s.Purpose, Basis: s.Basis, Fields: s.Fields,
+			Granted: s.At, Expires: s.Expires, Revoked: s.Revoked, Index: s.Index,
 		}
-		if !s.Used.IsZero() {
-			g.Used = s.Used.Format(time.DateOnly)
+		if s.Means == grants.ByCertificate {
+			g.Certificate = hex.EncodeToString(s.Row.Certificate[:])
+		}
+		if used := s.Row.Used; !used.IsZero() {
+			g.Used = used.Format(time.DateOnly)
 		}
 		all = append(all, g)
 	}
@@ -75,6 +106,18 @@ func (l *local) Revoke(ctx context.Context, id, reason string) (int64, error) {
 func (r *remote) Grant(ctx context.Context, t grants.Terms) (grants.Key, int64, error) {
 	key, index, err := r.Client.Grant(ctx, t)
 	return key, index, classify(err)
+}
+
+// GrantRequest implements Ledger.
+func (r *remote) GrantRequest(ctx context.Context, t grants.Terms, of grants.Request) (int64, error) {
+	index, err := r.Client.GrantRequest(ctx, t, of)
+	return index, classify(err)
+}
+
+// GrantTo implements Ledger.
+func (r *remote) GrantTo(ctx context.Context, g grants.Grant) (string, int64, error) {
+	id, index, err := r.Client.GrantTo(ctx, g)
+	return id, index, classify(err)
 }
 
 // Grants implements Ledger.

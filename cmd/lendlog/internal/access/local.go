@@ -22,6 +22,9 @@ func Open(ctx context.Context, dir string, o ledger.Options) (*ledger.Ledger, er
 	if _, _, err := ledger.Locate(dir); err != nil {
 		return nil, err
 	}
+	if o.Passphrase == nil {
+		o.Passphrase = Passphrase
+	}
 	l, err := ledger.Open(ctx, dir, o)
 	switch {
 	case err == nil:

@@ -20,13 +20,10 @@ import (
 type remote struct{ *client.Client }
 
 // Remote reaches the ledger behind a server at a URL and verifies what it
-// answers under a trust file. Without one the server's own is believed. A key is
-// shown to the server unless it is "".
-func Remote(ctx context.Context, url string, trust []byte, key string) (Ledger, error) {
-	var options []client.Option
-	if key != "" {
-		options = append(options, client.WithKey(key))
-	}
+// answers under a trust file. Without one the server's own is believed. The options
+// are what else a client is made with.
+func Remote(ctx context.Context, url string, trust []byte, options ...client.Option) (Ledger, error) {
+	options = slices.Clone(options)
 	if trust != nil {
 		t, err := proof.ParseTrust(trust)
 		if err != nil {

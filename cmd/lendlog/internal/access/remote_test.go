@@ -34,7 +34,7 @@ func newRemote(t *testing.T) (l *ledgertest.Ledger, remote Ledger, url string, s
 	}
 	srv := httptest.NewServer(s.Handler())
 	t.Cleanup(srv.Close)
-	remote, err = Remote(t.Context(), srv.URL, l.Trust().Bytes(), "")
+	remote, err = Remote(t.Context(), srv.URL, l.Trust().Bytes())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -229,7 +229,7 @@ func TestRemoteErrors(t *testing.T) {
 		{url, []byte("{}"), ErrUsage},
 		{"nonsense", nil, ErrUsage},
 	} {
-		r, err := Remote(t.Context(), x.url, x.trust, "")
+		r, err := Remote(t.Context(), x.url, x.trust)
 		if !errors.Is(err, x.want) {
 			t.Errorf("%s with %.20s gave %v, want %v", x.url, x.trust, err, x.want)
 		}

@@ -17,9 +17,13 @@ type Stats struct {
 }
 
 // Stats implements Ledger.
-func (l *local) Stats(ctx context.Context, progress func(step string, done, total int64)) (*Stats, error) {
+func (l *local) Stats(ctx context.Context, scope stats.Scope, progress func(step string, done, total int64)) (*Stats, error) {
 	head := l.Head()
-	report, err := l.Statistics(ctx, head, func(done, total int64) { progress("reading the ledger", done, total) })
+	counted, err := l.Count(ctx, head, func(done, total int64) { progress("reading the ledger", done, total) })
+	if err != nil {
+		return nil, err
+	}
+	report, err := l.Report(counted, scope)
 	if err != nil {
 		return nil, err
 	}
@@ -27,8 +31,8 @@ func (l *local) Stats(ctx context.Context, progress func(step string, done, tota
 }
 
 // Stats implements Ledger.
-func (r *remote) Stats(ctx context.Context, _ func(step string, done, total int64)) (*Stats, error) {
-	got, err := r.Client.Stats(ctx)
+func (r *remote) Stats(ctx context.Context, scope stats.Scope, _ func(step string, done, total int64)) (*Stats, error) {
+	got, err := r.Client.StatsOf(ctx, scope)
 	if err != nil {
 		return nil, classify(err)
 	}

@@ -75,7 +75,7 @@ func between(t *testing.T, l *ledgertest.Ledger, server, path string, change fun
 	}
 	srv := httptest.NewServer(proxy)
 	t.Cleanup(srv.Close)
-	remote, err := Remote(t.Context(), srv.URL, l.Trust().Bytes(), "")
+	remote, err := Remote(t.Context(), srv.URL, l.Trust().Bytes())
 	if err != nil {
 		t.Fatal(err)
 	}

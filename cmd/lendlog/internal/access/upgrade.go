@@ -15,9 +15,9 @@ import (
 type Upgrades struct{ c *client.Client }
 
 // Upgrader reaches the server of a ledger under a trust file that names
-// witnesses. A key is shown to it unless it is "".
-func Upgrader(ctx context.Context, url string, trust []byte, key string) (*Upgrades, error) {
-	r, err := Remote(ctx, url, trust, key)
+// witnesses, with what else a client is made with.
+func Upgrader(ctx context.Context, url string, trust []byte, options ...client.Option) (*Upgrades, error) {
+	r, err := Remote(ctx, url, trust, options...)
 	if err != nil {
 		return nil, err
 	}

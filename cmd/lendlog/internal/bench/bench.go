@@ -116,6 +116,14 @@ func Run(ctx context.Context, o Options) (_ *Report, err error) {
 	if o.Progress == nil {
 		o.Progress = func(string, int64, int64) {}
 	}
+	for _, dir := range []string{o.Dir, o.Profile} {
+		if dir == "" {
+			continue
+		}
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return nil, fmt.Errorf("couldn't make a directory that was named: %w", err)
+		}
+	}
 	b := &bench{Options: o, ctx: ctx}
 	if b.dir, err = os.MkdirTemp(o.Dir, "lendlog-bench-"); err != nil {
 		return nil, fmt.Errorf("couldn't make a directory to work in: %w", err)

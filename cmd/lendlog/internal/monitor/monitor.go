@@ -14,6 +14,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/http"
@@ -48,7 +49,8 @@ type Config struct {
 
 	Now       func() time.Time                           // nil is time.Now
 	Wait      func(context.Context, time.Duration) error // nil waits by the clock
-	Transport http.RoundTripper                          // nil is one of its own
+	Transport http.RoundTripper                          // nil is one of its own, with TLS
+	TLS       *tls.Config                                // how the server is reached; nil is as always
 }
 
 // An Event is one thing that a monitor has to say.
@@ -104,7 +106,8 @@ func Open(c Config) (m *Monitor, err error) {
 		c.Wait = wait
 	}
 	if c.Transport == nil {
-		c.Transport = http.DefaultTransport.(*http.Transport).Clone()
+		own := http.DefaultTransport.(*http.Transport).Clone()
+		own.TLSClientConfig, c.Transport = c.TLS, own
 	}
 	if c.State, err = filepath.Abs(c.State); err != nil {
 		return nil, err

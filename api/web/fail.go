@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package web
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+
+	"github.com/lendlog/lendlog/api/client"
+)
+
+// A fault is why there is no page. Its words are error.<name> and
+// error.<name>.remedy.
+type fault struct {
+	status int
+	name   string
+}
+
+func (f *fault) Error() string { return "the page is not shown: " + f.name }
+
+var (
+	errSignIn      = &fault{http.StatusUnauthorized, "signin"}
+	errLacks       = &fault{http.StatusForbidden, "lacks"}
+	errCrossOrigin = &fault{http.StatusForbidden, "cross"}
+	errMissing     = &fault{http.StatusNotFound, "missing"}
+	errForm        = &fault{http.StatusBadRequest, "form"}
+	errPurpose     = &fault{http.StatusBadRequest, "purpose"}
+	errTooMany     = &fault{http.StatusUnprocessableEntity, "many"}
+	errBusy        = &fault{http.StatusServiceUnavailable, "busy"}
+	errRate        = &fault{http.StatusTooManyRequests, "rate"}
+	errLie         = &fault{http.StatusInternalServerError, "lie"}
+	errDefect      = &fault{http.StatusInternalServerError, "defect"}
+)
+
+// faultOf returns the fault that an error stands for, and what the ledger says
+// of it, which holds no value of a record.
+func faultOf(err error) (f *fault, detail string) {
+	var p *client.Problem
+	var lie *client.LieError
+	switch {
+	case errors.As(err, &f):
+		return f, ""
+	case errors.As(err, &lie):
+		return errLie, lie.Error()
+	case !errors.As(err, &p):
+		return errDefect, ""
+	}
+	switch {
+	case p.Status == http.StatusUnauthorized:
+		return errSignIn, ""
+	case p.Status == http.StatusForbidden:
+		return errLacks, p.Detail
+	case p.Status == http.StatusNotFound:
+		return errMissing, ""
+	case p.Status == http.StatusTooManyRequests:
+		return errRate, ""
+	case p.Status == http.StatusServiceUnavailable:
+		return errBusy, p.Detail
+	case p.Status >= http.StatusInternalServerError:
+		return errDefect, ""
+	}
+	return errForm, p.Error()
+}
+
+// fail answers with the page for an error. Who has no session is asked to sign
+// in first, and comes back to where they wanted to go.
+func (v *visit) fail(err error) {
+	f, detail := faultOf(err)
+	if f == errDefect && v.r.Context().Err() == nil || f == errLie {
+		v.defect(err)
+	}
+	if f == errSignIn && v.r.Method == http.MethodGet {
+		_ = v.redirect("signin?next=" + url.QueryEscape(v.here()))
+		return
+	}
+	v.status = f.status
+	if err := v.renderAs("error", errorPage{Name: f.name, Detail: detail}); err != nil {
+		v.defect(err)
+		http.Error(v.w, "the page could not be made", http.StatusInternalServerError)
+	}
+}
+
+type errorPage struct{ Name, Detail string }

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package web
+
+import (
+	"time"
+
+	"github.com/lendlog/lendlog/api/client"
+	"github.com/lendlog/lendlog/ledger/canon"
+	"github.com/lendlog/lendlog/ledger/due"
+	"github.com/lendlog/lendlog/ledger/rule"
+)
+
+// A findingsPage is what the rules find, and what audits found.
+type findingsPage struct {
+	Rule     string // the only one that is meant; "" for all
+	Severity string // of audits' findings; "" for all
+	Rules    []ruleOption
+	Survey   *rule.Survey
+	Skipped  int64 // checks that could not be made
+	Count    int64 // of findings that are meant
+	Found    []foundItem
+	Basis    basis
+	Audits   []auditItem
+}
+
+// More reports whether there are more findings than are listed.
+func (p *findingsPage) More() bool { return p.Count > int64(len(p.Found)) }
+
+// A ruleOption is a rule with how many findings it has.
+type ruleOption struct {
+	ID, Title string
+	N         int64
+}
+
+// A foundItem is a finding of a rule.
+type foundItem struct {
+	Title, Text, Source string
+	Subject             subject
+	Records             []int64
+}
+
+// An auditItem is a finding that an audit recorded.
+type auditItem struct {
+	Index          int64
+	Name, Severity string
+	Subject        subject
+	At             time.Time
+	State          due.State // of the answer that is owed; "" where none is
+	Due            due.Day
+}
+
+// Tone is the colour of the state.
+func (i auditItem) Tone() string { return tones[i.State] }
+
+func showFindings(v *visit) error {
+	q := v.r.URL.Query()
+	p := &findingsPage{Rule: q.Get("rule"), Severity: q.Get("severity")}
+	table, err := rule.Builtin()
+	if err != nil {
+		return err
+	}
+	if _, known := table.Rule(p.Rule); p.Rule != "" && !known || p.Severity != "" && !purposeCode.MatchString(p.Severity) {
+		return errForm
+	}
+	l, err := v.ledger()
+	if err != nil {
+		return err
+	}
+	got, err := l.Findings(v.scanning(), p.Rule, listed)
+	if err != nil {
+		return err
+	}
+	v.findings(p, table, got)
+	p.Audits, err = v.audits(l, p.Severity)
+	if err != nil {
+		return err
+	}
+	return v.render(p)
+}
+
+// findings fills in what the rules find.
+func (v *visit) findings(p *findingsPage, table *rule.Table, got *client.Findings) {
+	p.Survey = got.Survey
+	titles := map[string]string{}
+	for _, r := range table.Rules {
+		titles[r.ID] = v.text(r.Title.EN, r.Title.ZH)
+	}
+	for _, id := range mostFirst(got.Counts) {
+		p.Rules = append(p.Rules, ruleOption{id, titles[id], got.Counts[id]})
+		if p.Rule == "" || p.Rule == id {
+			p.Count += got.Counts[id]
+		}
+	}
+	if p.Rule != "" && got.Counts[p.Rule] == 0 {
+		p.Rules = append(p.Rules, ruleOption{p.Rule, titles[p.Rule], 0})
+	}
+	for _, n := range got.Unchecked {
+		p.Skipped += n
+	}
+	for _, f := range got.Survey.Findings {
+		p.Found = append(p.Found, foundItem{titles[f.Rule], v.text(f.Text.EN, f.Text.ZH), f.Source, newSubject(f.Subject), f.Records})
+	}
+	command := []string{"lendlog", "findings", "--dir", "COPY"}
+	if p.Rule != "" {
+		command = append(command, "--rule", p.Rule)
+	}
+	p.Basis = newBasis(got.Checkpoint, command...)
+}
+
+// auditsListed is how many findings of audits a page shows, the newest.
+const auditsListed = 100
+
+// audits reads the findings that audits recorded.
+func (v *visit) audits(l *client.Client, severity string) ([]auditItem, error) {
+	filter := "type=finding.raised"
+	if severity != "" {
+		filter += ` severity="` + severity + `"`
+	}
+	var items []auditItem
+	for found, err := range l.Search(v.ctx(), client.Search{Filter: filter, Page: auditsListed}) {
+		if err != nil {
+			return nil, err
+		}
+		item := auditItem{Index: found.Index}
+		if found.Event != nil {
+			item.Subject = newSubject(found.Event.Subject)
+		}
+		if one, ok := found.Story(); ok {
+			item.At = one.Time
+			item.Name, item.Severity = stated(one.Data, "name"), stated(one.Data, "severity")
+		}
+		if items = append(items, item); len(items) == auditsListed {
+			break
+		}
+	}
+	owed, err := v.owed(l, "finding.answered", len(items))
+	if err != nil {
+		return nil, err
+	}
+	for i := range items {
+		if o, ok := owed[items[i].Index]; ok {
+			items[i].State, items[i].Due = o.State, o.Due
+		}
+	}
+	return items, nil
+}
+
+// stated is a text of the data as it was submitted, "" where there is none.
+func stated(data canon.Value, name string) string {
+	v, _ := data.Get(name)
+	return v.Str
+}

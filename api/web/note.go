@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package web
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// anybodysSource is the source of what is recorded in a ledger that demands no
+// keys.
+const anybodysSource = "urn:lendlog:console"
+
+// takeNote records a finding of an examination about a record: as finding.raised,
+// on the case of the examination, with the record as what it follows from.
+func takeNote(v *visit) error {
+	if err := v.form(); err != nil {
+		return err
+	}
+	f := v.r.PostForm
+	exam, description := f.Get("exam"), strings.TrimSpace(f.Get("description"))
+	index, err := strconv.ParseInt(f.Get("index"), 10, 64)
+	if err != nil || index < 0 || !purposeCode.MatchString(exam) || description == "" || f.Get("severity") != "" && !purposeCode.MatchString(f.Get("severity")) {
+		return errForm
+	}
+	source := v.source()
+	if source == "" {
+		return errLacks
+	}
+	l, err := v.ledger()
+	if err != nil {
+		return err
+	}
+	about, err := l.Record(v.ctx(), index)
+	if err != nil {
+		return err
+	}
+	data := map[string]any{"audit": exam, "findingId": fmt.Sprintf("%s-%d", exam, index), "description": description, "raisedAt": time.Now().UTC().Format(time.RFC3339)}
+	for _, member := range []string{"name", "severity", "dueAt"} {
+		if text := strings.TrimSpace(f.Get(member)); text != "" {
+			data[member] = text
+		}
+	}
+	event := map[string]any{
+		"specversion": "1.0", "id": "finding-" + rand.Text(), "source": source, "type": "org.lendlog.finding.raised.v1",
+		"subject": examSubject(exam), "time": time.Now().UTC().Format(time.RFC3339), "data": data,
+	}
+	if e := about.Event; e != nil {
+		if e.Subject != "" {
+			data["relatedSubjects"] = []string{e.Subject}
+		}
+		if cause := e.Source + "#" + e.ID; !strings.Contains(cause, " ") {
+			event["causationid"] = cause
+		}
+	}
+	document, err := json.Marshal(event)
+	if err != nil {
+		return fmt.Errorf("couldn't write a finding: %w", err)
+	}
+	got, err := l.Submit(v.ctx(), document)
+	if err != nil {
+		return err
+	}
+	back := url.Values{"exam": {exam}, "noted": {strconv.FormatInt(got.Receipt.Index, 10)}}
+	for _, name := range []string{"checkpoint", "seed", "count", "start", "end"} {
+		if f.Get(name) != "" {
+			back.Set(name, f.Get(name))
+		}
+	}
+	return v.redirect("examination?" + back.Encode())
+}
+
+// source is what events of the visitor are of: the first source of their key.
+// "" is of whoever may submit nothing.
+func (v *visit) source() string {
+	switch k := v.Key(); {
+	case v.open:
+		return anybodysSource
+	case k != nil && len(k.Sources) > 0:
+		return k.Sources[0]
+	}
+	return ""
+}

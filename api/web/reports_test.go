@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package web
+
+import (
+	"encoding/csv"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/lendlog/lendlog/ledger/access"
+)
+
+// eventAt is one on a subject, by its type and data.
+func eventAt(id, typ, subject, at, data string) string {
+	return fmt.Sprintf(`{"specversion":"1.0","id":%q,"source":"urn:lender:x","type":"org.lendlog.%s.v1","subject":%q,"time":%q,"data":%s}`, id, typ, subject, at, data)
+}
+
+// lend submits four applications with decisions, of two products and months.
+func (h *house) lend() *house {
+	h.t.Helper()
+	for i, product := range []string{"card", "card", "personal", "personal"} {
+		file := fmt.Sprintf("file/L%d", i)
+		month := []string{"01", "02"}[i%2]
+		h.submit(eventAt(fmt.Sprintf("a%d", i), "application.received", file, "2026-"+month+"-01T10:00:00Z", fmt.Sprintf(`{"applicationId":"A%d","product":%q}`, i, product)))
+		h.submit(eventAt(fmt.Sprintf("d%d", i), "decision.made", file, "2026-"+month+"-03T22:00:00Z", fmt.Sprintf(`{"outcome":%q,"reasonCodes":["debt-to-income"]}`, []string{"declined", "approved"}[i/2])))
+	}
+	return h
+}
+
+// The reports say what the ledger counts, of what, and how to count it again.
+func TestReports(t *testing.T) {
+	h := newHouse(t, true).lend()
+	b := h.as(access.Compliance)
+	b.get("reports").want(t, http.StatusOK,
+		"4 decisions were made.", "2 of 4 files were approved: 50.0%", "The most frequent reason is debt-to-income: 100.0%",
+		"Of 4 applications half were decided within 2 days", "<svg", "lendlog stats --dir COPY", strings.ReplaceAll(h.ledger.Head().Root.String(), "+", "&#43;"))
+	b.get("reports?from=2026-02&to=2026-02").want(t, http.StatusOK, "2 decisions were made.", "lendlog stats --dir COPY --from 2026-02 --to 2026-02")
+	b.get("reports?product=card").want(t, http.StatusOK, "0 of 2 files were approved", "--product card")
+	for _, query := range []string{"from=2026", "from=2026-02&to=2026-01", "past=45", "past=x"} {
+		b.get("reports?"+query).want(t, http.StatusBadRequest, "be read")
+	}
+	b.lang = "zh"
+	b.get("reports").want(t, http.StatusOK, "共作出 4 项决定", "批准")
+	h.as(access.PrivacyOfficer).get("reports").want(t, http.StatusForbidden, "may not see")
+}
+
+// A CSV has the numbers of the table.
+func TestFigureCSV(t *testing.T) {
+	h := newHouse(t, true).lend()
+	b := h.as(access.Auditor)
+	read := func(path string) [][]string {
+		t.Helper()
+		got := b.get(path).want(t, http.StatusOK)
+		if got.header.Get("Content-Type") != "text/csv; charset=utf-8" || !strings.HasPrefix(got.header.Get("Content-Disposition"), `attachment; filename="lendlog-`) {
+			t.Errorf("%s has the headers %v", path, got.header)
+		}
+		records, err := csv.NewReader(strings.NewReader(strings.TrimPrefix(got.body, "\ufeff"))).ReadAll()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return records
+	}
+	want := [][]string{{"Month", "approved", "declined"}, {"2026-01", "1", "1"}, {"2026-02", "1", "1"}}
+	if diff := cmp.Diff(want, read("reports/decisions")); diff != "" {
+		t.Error(diff)
+	}
+	for _, name := range []string{"approval", "waits", "overrides", "directions", "vintages", "complaints"} {
+		read("reports/" + name)
+	}
+	b.get("reports/nothing").want(t, http.StatusNotFound)
+}
+
+func TestDue(t *testing.T) {
+	h := newHouse(t, true).lend()
+	b := h.as(access.Auditor)
+	got := b.get("due").want(t, http.StatusOK, "overdue: 2", "Adverse-action notice", "subjects/file/L0", "lendlog due --dir COPY --as-of", "days over")
+	if strings.Contains(got.body, "L2") {
+		t.Error("an approval owes a notice of a decline")
+	}
+	b.get("due?state=met").want(t, http.StatusOK, "Nothing is like this")
+	b.get("due?id=complaint.promised").want(t, http.StatusOK, "Nothing is like this", "--id complaint.promised")
+	for _, query := range []string{"state=late", "within=x", "id=nothing", "zone=Mars"} {
+		b.get("due?"+query).want(t, http.StatusBadRequest, "be read")
+	}
+	b.lang = "zh"
+	b.get("due").want(t, http.StatusOK, "不利决定通知", "逾期：2")
+}
+
+func TestFindings(t *testing.T) {
+	h := newHouse(t, true)
+	h.submit(eventAt("p", "payment.received", "file/P<script>", "2026-03-01T10:00:00Z", `{"amount":{"amount":"10","currency":"EUR"},"principal":{"amount":"7","currency":"EUR"},"interest":{"amount":"2","currency":"EUR"}}`))
+	h.submit(eventAt("f", "finding.raised", "case/audit-1", "2026-03-01T10:00:00Z", `{"name":"<script>alert(1)</script>","severity":"high","dueAt":"2026-04-01"}`))
+	b := h.as(access.Compliance)
+	got := b.get("findings").want(t, http.StatusOK, "The parts of a payment are the payment", "the parts add up to 9 EUR", "subjects/file/P%3Cscript%3E", "&lt;script&gt;alert", "overdue", "high")
+	if strings.Contains(got.body, "<script>") {
+		t.Error("a name gets out of its place")
+	}
+	b.get("findings?severity=low").want(t, http.StatusOK, "No audit has recorded a finding like this")
+	b.get("findings?rule=decline-reasons").want(t, http.StatusOK, "No rule finds anything like this")
+	b.get("findings?rule=nothing").want(t, http.StatusBadRequest)
+	b.get("findings?severity=%22").want(t, http.StatusBadRequest)
+	b.lang = "zh"
+	b.get("findings").want(t, http.StatusOK, "还款各部分之和等于还款额")
+}
+
+// A sample is the one that its seed draws, with the findings that were made of it.
+func TestExamination(t *testing.T) {
+	h := newHouse(t, true).lend()
+	h.submit(eventAt("r", "requirement.received", "case/bafin-7", "2026-03-01T10:00:00Z", `{"authority":"BaFin","content":"All declines of May.","dueAt":"2026-04-01"}`))
+	kept := string(h.ledger.Head().Note)
+	h.lendMore(3)
+	b := h.as(access.Compliance)
+	q := url.Values{"checkpoint": {strings.ReplaceAll(kept, "\n", "\r\n")}, "seed": {"6 1 3 '3"}, "count": {"3"}, "exam": {"exam-1"}}
+	b.get("examination").want(t, http.StatusOK, "BaFin", "All declines of May.", "overdue", "This is the newest one")
+	drawn := b.get("examination?"+q.Encode()).want(t, http.StatusOK, "3 records were drawn", `lendlog bundle --sample 3 --seed &#39;6 1 3 &#39;\&#39;&#39;3&#39; --checkpoint kept.txt`, "no finding", "Record a finding")
+	index := between(drawn.body, `name="index" value="`, `"`)
+	note := url.Values{"index": {index}, "description": {"A notice is missing."}, "severity": {"high"}, "dueAt": {"2026-05-01"}}
+	for name, value := range q {
+		note[name] = value
+	}
+	noted := b.post("examination/notes", note).want(t, http.StatusOK, "The finding is recorded", "3 records were drawn", `<span class="badge warn">finding</span>`)
+	if !strings.Contains(noted.path, "seed=6") {
+		t.Errorf("it leads to %s", noted.path)
+	}
+	bundle := b.post("examination/bundle", q).want(t, http.StatusOK, "lendlog-bundle/1")
+	if strings.Contains(bundle.body, "disclosures\":[{") {
+		t.Error("the evidence discloses what was not asked for")
+	}
+	// Who records nothing can't make a note, and is told so.
+	a := h.as(access.Auditor)
+	if got := a.get("examination?"+q.Encode()).want(t, http.StatusOK, "Your role records nothing"); strings.Contains(got.body, "examination/notes") {
+		t.Error("a form is offered to whoever may not send it")
+	}
+	a.post("examination/notes", note).want(t, http.StatusForbidden)
+	for name, value := range map[string]string{"count": "201", "start": "x", "checkpoint": "nonsense", "exam": "<b>"} {
+		bad := url.Values{}
+		for k, v := range q {
+			bad[k] = v
+		}
+		bad.Set(name, value)
+		if got := b.get("examination?" + bad.Encode()); got.code != http.StatusBadRequest {
+			t.Errorf("%s of %q is answered %d", name, value, got.code)
+		}
+	}
+}
+
+// lendMore submits decisions on so many further files.
+func (h *house) lendMore(n int) {
+	h.t.Helper()
+	for i := range n {
+		h.submit(eventAt(fmt.Sprintf("more-%d", i), "decision.made", fmt.Sprintf("file/M%d", i), "2026-03-03T22:00:00Z", `{"outcome":"approved"}`))
+	}
+}
+
+func between(s, before, after string) string {
+	_, rest, _ := strings.Cut(s, before)
+	out, _, _ := strings.Cut(rest, after)
+	return out
+}
+
+// A key is shown once, kept by no browser, and stands in no address.
+func TestAdmin(t *testing.T) {
+	h := newHouse(t, true)
+	b := h.as(access.Admin)
+	b.get("admin").want(t, http.StatusOK, "your own", "anchors its checkpoints nowhere", "Privacy officer")
+	b.post("admin/grants", url.Values{"role": {"submitter"}, "label": {"<script>"}}).want(t, http.StatusBadRequest, "a submitter is granted with the sources", "&lt;script&gt;")
+	got := b.post("admin/grants", url.Values{"role": {"submitter"}, "label": {"origination"}, "sources": {"urn:lender:b\r\nurn:lender:a"}, "expires": {"2099-12-31"}, "rate": {"60"}}).want(t, http.StatusOK, "A key was granted")
+	key, err := access.ParseKey(between(got.body, `class="secret">`, "<"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(got.path, key.Reveal()) || got.header.Get("Cache-Control") != "no-store" || h.keys.Find(key.Reveal()) == nil {
+		t.Errorf("it is at %s with %v", got.path, got.header)
+	}
+	listed := b.get("admin").want(t, http.StatusOK, key.ID(), "origination", "urn:lender:a", "1 January 2100", "60 requests a minute")
+	if strings.Contains(listed.body, key.Reveal()) || strings.Contains(h.log.String(), key.ID()) {
+		t.Error("the key is shown again")
+	}
+	b.post("admin/revoke", url.Values{"id": {key.ID()}, "reason": {"<b>"}}).want(t, http.StatusBadRequest)
+	b.post("admin/revoke", url.Values{"id": {key.ID()}, "reason": {"rotated"}}).want(t, http.StatusOK, "refused from now on", "revoked")
+	if h.keys.Find(key.Reveal()) != nil {
+		t.Error("the key that was revoked is accepted")
+	}
+	b.post("admin/revoke", url.Values{"id": {"nothing"}}).want(t, http.StatusNotFound)
+	b.post("admin/anchors", url.Values{"do": {"now"}, "target": {"nowhere"}})
+	for _, r := range access.Roles() {
+		if r == access.Admin {
+			continue
+		}
+		other := h.as(r)
+		if got := other.get("admin").want(t, http.StatusForbidden, "may not see"); strings.Contains(got.body, `href="/console/admin"`) {
+			t.Errorf("%s sees a page in the navigation that it may not have", r)
+		}
+		other.post("admin/grants", url.Values{"role": {"admin"}}).want(t, http.StatusForbidden)
+	}
+	// One's own key ends one's session.
+	own, err := access.ParseKey(h.shown[access.Admin])
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.post("admin/revoke", url.Values{"id": {own.ID()}, "reason": {"left"}}).want(t, http.StatusUnauthorized)
+}
+
+// Before a ledger demands keys there are none to manage.
+func TestAdminOfOpenLedger(t *testing.T) {
+	h := newHouse(t, false)
+	h.browser().get("admin").want(t, http.StatusOK, "demands no keys yet")
+}
+
+// Who looked, and what for, is there for whoever may read.
+func TestLooks(t *testing.T) {
+	h := newHouse(t, true).lend()
+	b := h.as(access.Compliance)
+	b.post("purpose", url.Values{"purpose": {"exam-2026"}})
+	b.get("subjects/file/L0").want(t, http.StatusOK)
+	other := h.as(access.Auditor)
+	other.get("looks?subject=file%2FL0").want(t, http.StatusOK, "Looks at file/L0", "exam-2026", "ledger/looks/file/L0", "Compliance")
+	other.get("looks").want(t, http.StatusOK, "All looks", "Grants and revocations", "granted: Privacy officer")
+	other.post("looks", url.Values{"person": {"P-<77>"}}).want(t, http.StatusOK, "Looks at this person", "Nobody has looked at this")
+	for _, query := range []string{"from=yesterday", "before=x", "by=%00"} {
+		other.get("looks?"+query).want(t, http.StatusBadRequest)
+	}
+	h.as(access.Monitor).get("looks").want(t, http.StatusForbidden)
+}

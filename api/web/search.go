@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package web
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/lendlog/lendlog/api/client"
+	"github.com/lendlog/lendlog/ledger/access"
+	"github.com/lendlog/lendlog/ledger/index"
+	"github.com/lendlog/lendlog/ledger/record"
+	"github.com/lendlog/lendlog/ledger/story"
+)
+
+// searchRows is how many records a page of a search shows.
+const searchRows = 50
+
+// A searchPage shows what a search found, or what one can search for.
+type searchPage struct {
+	Form   searchForm
+	Chips  []chip // the terms of the filter
+	Asked  bool   // there is a filter
+	Rows   []foundRow
+	Size   int64  // how many records were searched
+	Oldest bool   // the oldest come first
+	Next   string // address of the next page; "" for none
+	Wrong  string // what is wrong with the filter, in the ledger's words
+	// Kept says that the address of the page tells nothing of the filter, and is
+	// good for an hour.
+	Kept     bool
+	Export   string // address of what was found as CSV
+	Examples []example
+	Recent   []foundRow // the newest records, where nothing was found or asked for
+}
+
+// A chip is a term of the filter, and the filter without it.
+type chip struct{ Term, Rest string }
+
+// A foundRow is a record that was found.
+type foundRow struct {
+	timelineRow
+	Subject string
+}
+
+// captioned is a table of records with what it is of.
+type captioned struct {
+	Caption string
+	Rows    []foundRow
+}
+
+// MayExport reports whether the visitor may take what was found along.
+func (v *view) MayExport() bool { return v.May(access.RecordsExport) }
+
+// showSearch answers with a page of a search. One for what stands open is in the
+// address; any other was posted before, and the address has its id.
+func showSearch(v *visit) error {
+	q := v.r.URL.Query()
+	id, filter := q.Get("s"), q.Get("filter")
+	p := &searchPage{Oldest: q.Get("order") == "oldest", Kept: id != "", Asked: q.Has("filter") || id != ""}
+	if id != "" {
+		asked, ok := v.kept.get(id)
+		if !ok {
+			return errMissing
+		}
+		filter, p.Oldest = asked.Filter, asked.Oldest
+	}
+	c, err := v.ledger()
+	if err != nil {
+		return err
+	}
+	if p.Asked {
+		if err := v.find(c, p, id, client.Search{Filter: filter, Oldest: p.Oldest}, q.Get("cursor")); err != nil {
+			return err
+		}
+	}
+	p.Form = newSearchForm(v, filter)
+	if len(p.Rows) == 0 && q.Get("cursor") == "" {
+		if err := v.examples(c, p); err != nil {
+			return err
+		}
+	}
+	return v.render(p)
+}
+
+// find reads a page of a search.
+func (v *visit) find(c *client.Client, p *searchPage, id string, s client.Search, cursor string) error {
+	found, err := v.readPage(c, id, s, cursor)
+	var refused *client.Problem
+	if errors.As(err, &refused) && refused.Status == http.StatusBadRequest {
+		p.Wrong = refused.Detail
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	p.Chips = chips(s.Filter)
+	p.Size = found.Size
+	for _, r := range found.Records {
+		p.Rows = append(p.Rows, v.foundRow(r))
+	}
+	address := url.Values{}
+	if id != "" {
+		address.Set("s", id)
+	} else {
+		address.Set("filter", s.Filter)
+		if s.Oldest {
+			address.Set("order", "oldest")
+		}
+	}
+	p.Export = v.URL("search/export?" + address.Encode())
+	if found.Cursor != "" {
+		address.Set("cursor", found.Cursor)
+		p.Next = v.URL("search?" + address.Encode())
+	}
+	return nil
+}
+
+// emptyPages is how many pages without a record are read on one visit: a search may
+// have to read much before it finds something.
+const emptyPages = 4
+
+// readPage reads the first page from a cursor on that has a record.
+func (v *visit) readPage(c *client.Client, id string, s client.Search, cursor string) (found *client.SearchPage, err error) {
+	for range emptyPages {
+		if id != "" {
+			found, err = c.SearchPage(v.ctx(), id, cursor, searchRows)
+		} else {
+			found, err = c.OpenSearchPage(v.ctx(), s, cursor, searchRows)
+		}
+		if err != nil || len(found.Records) > 0 || found.Cursor == "" {
+			return found, err
+		}
+		cursor = found.Cursor
+	}
+	return found, nil
+}
+
+func (v *visit) foundRow(r *client.Record) foundRow {
+	told, ok := r.Story()
+	if !ok {
+		told = story.Record{Index: r.Index, Type: record.TypeIndexRoot}
+	}
+	row := foundRow{timelineRow: *v.row(r, &told)}
+	if r.Event != nil {
+		row.Subject = r.Event.Subject
+	}
+	return row
+}
+
+// chips are the terms of a filter.
+func chips(filter string) (all []chip) {
+	f, err := index.ParseFilter(filter)
+	if err != nil {
+		return nil
+	}
+	terms := f.Terms()
+	for i := range terms {
+		rest := slices.Delete(slices.Clone(terms), i, i+1)
+		all = append(all, chip{terms[i], strings.Join(rest, " ")})
+	}
+	return all
+}
+
+// postSearch takes what was typed and leads to what it means: a record, a subject,
+// or a search.
+func postSearch(v *visit) error {
+	if err := v.form(); err != nil {
+		return err
+	}
+	c, err := v.ledger()
+	if err != nil {
+		return err
+	}
+	form := v.r.PostForm
+	oldest := form.Get("order") == "oldest"
+	text := strings.TrimSpace(form.Get("q"))
+	if text != "" {
+		to, filter, err := v.lookUp(c, text)
+		switch {
+		case err != nil:
+			return err
+		case to != "":
+			return v.redirect(to)
+		}
+		text = filter
+	}
+	filter := strings.TrimSpace(strings.Join([]string{text, form.Get("filter"), formFilter(form)}, " "))
+	return v.leadTo(c, client.Search{Filter: filter, Oldest: oldest})
+}
+
+// leadTo sends the visitor to the page of a search: with its filter in the address
+// if it tells nothing of a person.
+func (v *visit) leadTo(c *client.Client, s client.Search) error {
+	_, err := c.OpenSearchPage(v.ctx(), s, "", 1)
+	var refused *client.Problem
+	switch {
+	case err == nil:
+		q := url.Values{"filter": {s.Filter}}
+		if s.Oldest {
+			q.Set("order", "oldest")
+		}
+		return v.redirect("search?" + q.Encode())
+	case !errors.As(err, &refused) || refused.Status != http.StatusBadRequest:
+		return err
+	}
+	id, err := c.PostSearch(v.ctx(), s)
+	if errors.As(err, &refused) && refused.Status == http.StatusBadRequest {
+		p := &searchPage{Wrong: refused.Detail, Form: newSearchForm(v, s.Filter), Asked: true}
+		v.page.name = "search"
+		return v.render(p)
+	}
+	if err != nil {
+		return err
+	}
+	v.kept.put(id, s)
+	return v.redirect("search?s=" + id)
+}
+
+// keptSearches are what was searched for by the ids that the API gave: it alone
+// decides who may read what they find.
+type keptSearches struct {
+	mu  sync.Mutex // guards all below
+	of  map[string]client.Search
+	ids []string // the newest at the end
+}
+
+// mostKept is how many searches are kept, as many as the API keeps.
+const mostKept = 4096
+
+func (k *keptSearches) put(id string, s client.Search) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.of == nil {
+		k.of = map[string]client.Search{}
+	}
+	if len(k.ids) >= mostKept {
+		delete(k.of, k.ids[0])
+		k.ids = k.ids[1:]
+	}
+	k.of[id] = s
+	k.ids = append(k.ids, id)
+}
+
+func (k *keptSearches) get(id string) (client.Search, bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	s, ok := k.of[id]
+	return s, ok
+}

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package signer
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/lendlog/lendlog/ledger/signer/signertest"
+)
+
+const asSigner = "SIGNERTEST"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asSigner) != "" {
+		signertest.Main(os.Args[1:], os.Stdin, os.Stdout)
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// command is one that signs, with that conduct while the file is there.
+func command(t *testing.T, conduct string) (p *Process, file string) {
+	t.Helper()
+	t.Setenv(asSigner, "1")
+	file = filepath.Join(t.TempDir(), "misbehave")
+	p, err := New(strings.Join([]string{os.Args[0], conduct, "key", file}, " "))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = p.Close() })
+	return p, file
+}
+
+func signs(t *testing.T, p *Process) {
+	t.Helper()
+	key := signertest.Key("key").Public().(ed25519.PublicKey)
+	public, err := p.Public()
+	if err != nil || !bytes.Equal(public, key) {
+		t.Fatalf("its public key is %x: %v", public, err)
+	}
+	sig, err := p.Sign([]byte("a checkpoint"))
+	if err != nil || !ed25519.Verify(key, []byte("a checkpoint"), sig) {
+		t.Fatalf("it signs %x: %v", sig, err)
+	}
+}
+
+func TestSign(t *testing.T) {
+	p, _ := command(t, signertest.Honest)
+	for range 3 {
+		signs(t, p)
+	}
+	pid := p.cmd.Process.Pid
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(pid, 0); err == nil {
+		t.Error("it goes on when it is not needed any more")
+	}
+	signs(t, p)
+}
+
+// Whatever a command does, the question fails, and once it behaves again, so does
+// the next.
+func TestFaults(t *testing.T) {
+	for conduct, want := range map[string]string{
+		signertest.Silent:  "no answer within",
+		signertest.Garbage: "neither ok and 64 bytes",
+		signertest.Endless: "without end",
+		signertest.Dies:    "has ended",
+		signertest.Refuses: "the slot is locked.[2J",
+	} {
+		t.Run(conduct, func(t *testing.T) {
+			p, file := command(t, conduct)
+			signs(t, p)
+			if err := os.WriteFile(file, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if conduct == signertest.Silent {
+				p.timeout = 50 * time.Millisecond
+			}
+			if _, err := p.Sign([]byte("a checkpoint")); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("it says %v, want %q", err, want)
+			}
+			p.timeout = Timeout
+			if err := os.Remove(file); err != nil {
+				t.Fatal(err)
+			}
+			signs(t, p)
+		})
+	}
+}
+
+func TestKilled(t *testing.T) {
+	p, _ := command(t, signertest.Honest)
+	signs(t, p)
+	if err := p.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Sign(nil); err == nil {
+		t.Error("a command that was killed signs")
+	}
+	signs(t, p)
+}
+
+// It learns neither the keys nor the passphrase that the program was given.
+func TestEnvironment(t *testing.T) {
+	t.Setenv("LENDLOG_KEY", "secret")
+	t.Setenv(asSigner, "1")
+	p, _ := command(t, signertest.Honest)
+	signs(t, p)
+	for _, v := range p.cmd.Env {
+		if strings.HasPrefix(v, "LENDLOG_") {
+			t.Errorf("it gets %s", v)
+		}
+	}
+}
+
+func TestNewRefuses(t *testing.T) {
+	for _, command := range []string{"", " ", "a\nb", "a\x00"} {
+		if _, err := New(command); err == nil {
+			t.Errorf("%q is taken for a command", command)
+		}
+	}
+	p, err := New("/there/is/no/such/signer")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Sign(nil); err == nil || !strings.Contains(err.Error(), "couldn't start") {
+		t.Errorf("a command that is not there: %v", err)
+	}
+}
