@@ -61,7 +61,7 @@ func (r *Record) narrow(s scope) {
 		r.Schema, r.Members, r.event, r.restricted = nil, nil, nil, nil
 		return
 	}
-	if e := r.Leaf.Entry; e != nil && (e.Type == record.TypeAccessOccurred || e.Type == record.TypeCaseAccessed) {
+	if e := r.Leaf.Entry; e != nil && e.Type == record.TypeAccessOccurred {
 		r.event, s = nil, scope{} // its subject can name whom others looked for
 	}
 	r.Members = slices.DeleteFunc(r.Members, func(m Member) bool { return !m.Open && !s.opens(m.Pointer) })

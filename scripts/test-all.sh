@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The whole of the tests, with the time that each step takes: by its parts, about
-# 50 minutes on 2 quiet cores. LENDLOG_DATA names the directory with the real lending data;
+# an hour on 2 quiet cores. LENDLOG_DATA names the directory with the real lending data;
 # without it, or without strace, npm, python3 or chromium, this fails rather than testing less.
 set -euo pipefail
 cd "$(dirname "$0")/.."

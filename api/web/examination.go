@@ -11,7 +11,6 @@ import (
 
 	"github.com/lendlog/lendlog/api/client"
 	"github.com/lendlog/lendlog/ledger/access"
-	"github.com/lendlog/lendlog/ledger/due"
 	"github.com/lendlog/lendlog/ledger/proof"
 	"github.com/lendlog/lendlog/ledger/record"
 	"github.com/lendlog/lendlog/ledger/tree"
@@ -20,26 +19,13 @@ import (
 // An examinationPage is what an examiner works with: what authorities asked for,
 // and a sample that nobody chose.
 type examinationPage struct {
-	Requests []requestItem
-	Exam     string // code of the examination, under which its findings are recorded
+	Requests []demand // of authorities
+	Exam     string   // code of the examination, under which its findings are recorded
 	Draw     drawForm
 	Drawn    *drawnSample
 	Noted    int64 // the record of a note that was just made
 	MayNote  bool
 }
-
-// A requestItem is something that an authority demanded.
-type requestItem struct {
-	Index              int64
-	Authority, Content string
-	Subject            subject
-	At                 time.Time
-	State              due.State // of the answer; "" where the demand names no day
-	Due                due.Day
-}
-
-// Tone is the colour of the state.
-func (r requestItem) Tone() string { return tones[r.State] }
 
 // A drawForm says what sample is asked for, as it was typed.
 type drawForm struct {
@@ -79,7 +65,7 @@ func showExamination(v *visit) error {
 	if err != nil {
 		return err
 	}
-	if p.Requests, err = v.requests(l); err != nil {
+	if p.Requests, err = v.demands(l, "type=requirement.received", requestsListed, "content", "authority", "requirement.answered"); err != nil {
 		return err
 	}
 	p.MayNote = v.May(access.RecordsSubmit)
@@ -102,54 +88,6 @@ func showExamination(v *visit) error {
 
 // requestsListed is how many demands a page shows, the newest.
 const requestsListed = 50
-
-// requests reads what authorities demanded.
-func (v *visit) requests(l *client.Client) ([]requestItem, error) {
-	var items []requestItem
-	for found, err := range l.Search(v.ctx(), client.Search{Filter: "type=requirement.received", Page: requestsListed}) {
-		if err != nil {
-			return nil, err
-		}
-		item := requestItem{Index: found.Index}
-		if found.Event != nil {
-			item.Subject = newSubject(found.Event.Subject)
-		}
-		if one, ok := found.Story(); ok {
-			item.At = one.Time
-			item.Authority, item.Content = stated(one.Data, "authority"), stated(one.Data, "content")
-		}
-		if items = append(items, item); len(items) == requestsListed {
-			break
-		}
-	}
-	owed, err := v.owed(l, "requirement.answered", len(items))
-	if err != nil {
-		return nil, err
-	}
-	for i := range items {
-		if o, ok := owed[items[i].Index]; ok {
-			items[i].State, items[i].Due = o.State, o.Due
-		}
-	}
-	return items, nil
-}
-
-// owed returns the items of an obligation by the record that gave rise to each,
-// where there are any that can.
-func (v *visit) owed(l *client.Client, obligation string, records int) (map[int64]due.Item, error) {
-	if records == 0 {
-		return nil, nil
-	}
-	got, err := l.Due(v.scanning(), due.Query{AsOf: endOfDay(time.Now()), Obligation: obligation, Limit: 1000}, "")
-	if err != nil {
-		return nil, err
-	}
-	byTrigger := map[int64]due.Item{}
-	for _, item := range got.Items {
-		byTrigger[item.Trigger] = item
-	}
-	return byTrigger, nil
-}
 
 // sample reads the form.
 func (f *drawForm) sample() (*proof.Sample, error) {

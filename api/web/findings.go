@@ -3,11 +3,7 @@
 package web
 
 import (
-	"time"
-
 	"github.com/lendlog/lendlog/api/client"
-	"github.com/lendlog/lendlog/ledger/canon"
-	"github.com/lendlog/lendlog/ledger/due"
 	"github.com/lendlog/lendlog/ledger/rule"
 )
 
@@ -21,7 +17,7 @@ type findingsPage struct {
 	Count    int64 // of findings that are meant
 	Found    []foundItem
 	Basis    basis
-	Audits   []auditItem
+	Audits   []demand
 }
 
 // More reports whether there are more findings than are listed.
@@ -39,19 +35,6 @@ type foundItem struct {
 	Subject             subject
 	Records             []int64
 }
-
-// An auditItem is a finding that an audit recorded.
-type auditItem struct {
-	Index          int64
-	Name, Severity string
-	Subject        subject
-	At             time.Time
-	State          due.State // of the answer that is owed; "" where none is
-	Due            due.Day
-}
-
-// Tone is the colour of the state.
-func (i auditItem) Tone() string { return tones[i.State] }
 
 func showFindings(v *visit) error {
 	q := v.r.URL.Query()
@@ -112,42 +95,10 @@ func (v *visit) findings(p *findingsPage, table *rule.Table, got *client.Finding
 const auditsListed = 100
 
 // audits reads the findings that audits recorded.
-func (v *visit) audits(l *client.Client, severity string) ([]auditItem, error) {
+func (v *visit) audits(l *client.Client, severity string) ([]demand, error) {
 	filter := "type=finding.raised"
 	if severity != "" {
 		filter += ` severity="` + severity + `"`
 	}
-	var items []auditItem
-	for found, err := range l.Search(v.ctx(), client.Search{Filter: filter, Page: auditsListed}) {
-		if err != nil {
-			return nil, err
-		}
-		item := auditItem{Index: found.Index}
-		if found.Event != nil {
-			item.Subject = newSubject(found.Event.Subject)
-		}
-		if one, ok := found.Story(); ok {
-			item.At = one.Time
-			item.Name, item.Severity = stated(one.Data, "name"), stated(one.Data, "severity")
-		}
-		if items = append(items, item); len(items) == auditsListed {
-			break
-		}
-	}
-	owed, err := v.owed(l, "finding.answered", len(items))
-	if err != nil {
-		return nil, err
-	}
-	for i := range items {
-		if o, ok := owed[items[i].Index]; ok {
-			items[i].State, items[i].Due = o.State, o.Due
-		}
-	}
-	return items, nil
-}
-
-// stated is a text of the data as it was submitted, "" where there is none.
-func stated(data canon.Value, name string) string {
-	v, _ := data.Get(name)
-	return v.Str
+	return v.demands(l, filter, auditsListed, "name", "severity", "finding.answered")
 }

@@ -123,7 +123,7 @@ func health(v *visit) error {
 	}
 	l := &looking{ctx: v.ctx(), ledger: c}
 	if v.Purpose() == "" {
-		l.ctx = withPurpose(l.ctx, healthPurpose)
+		l.ctx = client.Purpose(l.ctx, healthPurpose)
 	}
 	if l.status, err = c.Status(l.ctx); err != nil {
 		return err

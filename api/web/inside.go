@@ -45,9 +45,6 @@ func (t inside) RoundTrip(r *http.Request) (_ *http.Response, err error) {
 	asked.RequestURI = r.URL.RequestURI()
 	asked.RemoteAddr = "127.0.0.1:0"
 	asked.Host = r.URL.Host
-	if purpose, ok := r.Context().Value(purposeKey{}).(string); ok {
-		asked.Header.Set(purposeHeader, purpose)
-	}
 	a := &answer{header: http.Header{}}
 	t.handler.ServeHTTP(a, asked)
 	if a.status == 0 {
@@ -80,18 +77,4 @@ func (a *answer) WriteHeader(status int) {
 func (a *answer) Write(b []byte) (int, error) {
 	a.WriteHeader(http.StatusOK)
 	return a.body.Write(b)
-}
-
-// purposeHeader says for what records are looked at.
-const purposeHeader = "Lendlog-Purpose"
-
-type purposeKey struct{}
-
-// withPurpose says for what the questions of a context are, "" for what is not
-// stated.
-func withPurpose(ctx context.Context, code string) context.Context {
-	if code == "" {
-		return ctx
-	}
-	return context.WithValue(ctx, purposeKey{}, code)
 }

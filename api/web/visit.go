@@ -80,7 +80,10 @@ func (v *visit) Purpose() string {
 // ctx is the context of what is asked of the API for the visitor: it comes by
 // their key and for their purpose.
 func (v *visit) ctx() context.Context {
-	ctx := withPurpose(v.r.Context(), v.Purpose())
+	ctx := v.r.Context()
+	if code := v.Purpose(); code != "" {
+		ctx = client.Purpose(ctx, code)
+	}
 	if v.session != nil {
 		ctx = api.As(ctx, v.session.Key)
 	}

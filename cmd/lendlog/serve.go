@@ -69,9 +69,10 @@ server as the client --oidc-client-id, and sends people back to --external-url w
 ("lendlog access grant --oidc-subject"). --console=false leaves the console out.
 
 Several ledgers are served where the file of --config has a list of "ledgers", each
-below /ledgers/NAME/ as if it were alone, and shown only to those with a key of it,
-unless it is public. One that does not open, or stops, leaves the others alone;
-"lendlog ledgers" lists them, and closes and opens each, by the socket of --control.
+below /ledgers/NAME/ as if it were alone, but without a console, and shown only to
+those with a key of it, unless it is public. One that does not open, or stops, leaves
+the others alone; "lendlog ledgers" lists them, and closes and opens each, by the
+socket of --control.
 
 With --json, one line once it listens: {"url", "origin", "records", "admin"}, of
 several {"url", "ledgers": [{"name", "dir", "state", "reason"}], "admin"}. The log goes
