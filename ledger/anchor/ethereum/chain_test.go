@@ -94,7 +94,17 @@ func newDevChain(t *testing.T, config *params.ChainConfig) *devChain {
 	c := &devChain{t: t, backend: backend, client: client}
 	c.transact(stranger, &contracts.Factory, contracts.Deploy(&contracts.AnchorMetaData), 12_000_000)
 	c.mine(1)
-	return c
+	for range 100 {
+		for range 100 {
+			if _, err := client.TransactionReceipt(context.Background(), common.Hash{1}); !indexing(err) {
+				return c
+			}
+			time.Sleep(time.Millisecond)
+		}
+		c.mine(1) // the node indexes at a new block, and now and then misses its first
+	}
+	t.Fatal("the chain does not index its transactions")
+	return nil
 }
 
 func (c *devChain) mine(n int) {
@@ -352,16 +362,19 @@ func (r *rig) submit(h anchor.Head) {
 
 func (r *rig) poll() *anchor.Final {
 	r.t.Helper()
-	for {
-		f, err := r.Poll(r.t.Context())
-		if indexing(err) {
-			continue
+	var err error
+	for range 1000 {
+		var f *anchor.Final
+		if f, err = r.Poll(r.t.Context()); err == nil {
+			return f
 		}
-		if err != nil {
-			r.t.Fatal(err)
+		if !indexing(err) {
+			break
 		}
-		return f
+		time.Sleep(10 * time.Millisecond)
 	}
+	r.t.Fatal(err)
+	return nil
 }
 
 // indexing reports whether the chain has not indexed its transactions yet, which

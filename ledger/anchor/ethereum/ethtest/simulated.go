@@ -13,6 +13,7 @@ import (
 	neturl "net/url"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core"
@@ -113,6 +114,15 @@ func Simulated(t testing.TB, rules *params.ChainConfig, change ...func(*core.Gen
 		defer s.busy.Unlock()
 		for range n {
 			s.beacon.Commit()
+		}
+		for i := range 1000 {
+			if backend.BlockChain().TxIndexDone() {
+				break
+			}
+			if i%100 == 99 {
+				s.beacon.Commit() // the node indexes at a new block, and now and then misses its first
+			}
+			time.Sleep(time.Millisecond)
 		}
 		head := backend.BlockChain().CurrentBlock().Number.Uint64()
 		s.finalize(max(s.final, head-min(head, s.Lag)))
