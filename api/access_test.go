@@ -454,9 +454,7 @@ func TestRevokedWhileSending(t *testing.T) {
 			used := func() bool {
 				return slices.ContainsFunc(g.keys.List(), func(s keys.Status) bool { return s.ID == idOf(t, stolen) && !s.Row.Used.IsZero() })
 			}
-			for !used() { // then it was let in
-				time.Sleep(time.Millisecond)
-			}
+			ledgertest.Until(t, "that it is let in", used)
 			if _, err := g.keys.Revoke(t.Context(), idOf(t, stolen), ledger.Local, "stolen"); err != nil {
 				t.Fatal(err)
 			}

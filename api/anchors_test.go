@@ -66,14 +66,11 @@ func (s *testServer) place() targetDoc {
 // anchored waits for a final anchor of more than so many records.
 func (s *testServer) anchored(size int64) targetDoc {
 	s.t.Helper()
-	for range 6000 {
-		if p := s.place(); p.Final > size && p.State == "idle" {
-			return p
-		}
-		time.Sleep(5 * time.Millisecond)
+	var p targetDoc
+	if !ledgertest.Comes(func() bool { p = s.place(); return p.Final > size && p.State == "idle" }) {
+		s.t.Fatalf("no anchor came: %+v", p)
 	}
-	s.t.Fatalf("no anchor came: %+v", s.place())
-	return targetDoc{}
+	return p
 }
 
 func (s *testServer) anchorCall(what, body string) answer {
@@ -167,12 +164,7 @@ func TestAnchorsDegraded(t *testing.T) {
 	s, one, _, run := stamped(t)
 	one.Fail(func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusInternalServerError) })
 	run()
-	for range 6000 {
-		if s.place().Degraded != "" {
-			break
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
+	ledgertest.Until(t, "that the place is degraded", func() bool { return s.place().Degraded != "" })
 	s.submit(decision(1))
 	if p := s.place(); !strings.Contains(p.Degraded, "answers 500") || !strings.Contains(p.Failing, "answers 500") {
 		t.Errorf("it says %+v", p)

@@ -152,14 +152,10 @@ func (f *following) records(n int) (all []string) {
 // followersEnd waits until nobody follows.
 func (s *testServer) followersEnd() {
 	s.t.Helper()
-	for range 1000 {
-		if strings.Contains(string(s.get("/metrics").body), "\nlendlog_followers 0\n") {
-			noGoroutines(s.t, "(*follower)")
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	s.t.Fatal("a follower doesn't end")
+	ledgertest.Until(s.t, "the end of a follower", func() bool {
+		return strings.Contains(string(s.get("/metrics").body), "\nlendlog_followers 0\n")
+	})
+	noGoroutines(s.t, "(*follower)")
 }
 
 // read is a record as GET /v1/records/{index} answers it, without what changes
@@ -340,12 +336,10 @@ func TestEventsAreBounded(t *testing.T) {
 	s.follow("")
 	s.wantProblem(s.get("/v1/events"), kindBusy)
 	f.cancel()
-	for range 1000 {
-		if s.want(s.do(http.MethodHead, "/v1/checkpoint", nil), http.StatusOK); strings.Contains(string(s.get("/metrics").body), "\nlendlog_followers 1\n") {
-			break
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
+	ledgertest.Until(t, "the end of a follower", func() bool {
+		s.want(s.do(http.MethodHead, "/v1/checkpoint", nil), http.StatusOK)
+		return strings.Contains(string(s.get("/metrics").body), "\nlendlog_followers 1\n")
+	})
 	s.follow("")
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/lendlog/lendlog/ledger"
 	"github.com/lendlog/lendlog/ledger/access"
+	"github.com/lendlog/lendlog/ledger/ledgertest"
 )
 
 // What a ledger may have of a listener that it shares bounds the requests of those
@@ -24,11 +25,9 @@ func TestShare(t *testing.T) {
 	g.wantProblem(g.get("/v1/types", as(g.of[access.Monitor])...), kindBusy)
 	g.wantProblem(g.get("/v1/trust"), kindUnauthorized)
 	f.cancel()
-	for deadline := time.Now().Add(time.Minute); g.get("/v1/types", as(g.of[access.Auditor])...).status != http.StatusOK; {
-		if time.Now().After(deadline) {
-			t.Fatal("what was under way has ended, and nothing is answered")
-		}
-	}
+	ledgertest.Until(t, "an answer, after what was under way has ended", func() bool {
+		return g.get("/v1/types", as(g.of[access.Auditor])...).status == http.StatusOK
+	})
 }
 
 // A hidden ledger says nothing to strangers that one that is not there does not say,

@@ -48,14 +48,8 @@ func TestMemoryIsBounded(t *testing.T) {
 	}
 	// holding tells what is held once that is as much as the attack is for.
 	holding := func(attack string, base, least int64) int64 {
-		for range 1000 {
-			if held()-base >= least {
-				return max(least, settled()-base)
-			}
-			time.Sleep(10 * time.Millisecond)
-		}
-		t.Fatalf("%s: the attack doesn't take place", attack)
-		return 0
+		ledgertest.Until(t, "the attack of "+attack, func() bool { return held()-base >= least })
+		return max(least, settled()-base)
 	}
 
 	// A timeline of large records whose reader stops at its beginning.
@@ -178,9 +172,7 @@ func TestMemoryIsBounded(t *testing.T) {
 		}
 	})
 	full := inFlightBytes / weigh([]byte(largest(1)))
-	for read.Load() < full {
-		time.Sleep(10 * time.Millisecond)
-	}
+	ledgertest.Until(t, "that the stream is full", func() bool { return read.Load() >= full })
 	account("streams", holding("streams", base, full*int64(len(largest(1))))+2*maxLine, defaultLimits.streams)
 	close(release)
 	stream.Wait()

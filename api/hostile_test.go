@@ -968,9 +968,7 @@ func TestConnectionLimit(t *testing.T) {
 		p.send("GET /livez HTTP/1.1\r\n") // and no more
 		peers = append(peers, p)
 	}
-	for s.crowd.n.Load() < most {
-		runtime.Gosched()
-	}
+	ledgertest.Until(t, "that all are connected", func() bool { return s.crowd.n.Load() >= most })
 	waiting := s.peer()
 	waiting.send(ask)
 	for range 20 {

@@ -18,7 +18,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
@@ -91,19 +90,18 @@ func noGoroutines(t testing.TB, name string) {
 	t.Helper()
 	buf := make([]byte, 1<<20)
 	var left []string
-	for range 2000 {
+	gone := ledgertest.Comes(func() bool {
 		left = nil
 		for stack := range strings.SplitSeq(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
 			if strings.Contains(stack, name) {
 				left = append(left, stack)
 			}
 		}
-		if left == nil {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
+		return left == nil
+	})
+	if !gone {
+		t.Errorf("goroutines of %s are left:\n%s", name, strings.Join(left, "\n\n"))
 	}
-	t.Errorf("goroutines of %s are left:\n%s", name, strings.Join(left, "\n\n"))
 }
 
 type lockedBuffer struct {

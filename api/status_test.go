@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/lendlog/lendlog/ledger"
+	"github.com/lendlog/lendlog/ledger/ledgertest"
 )
 
 func (s *testServer) status() statusDoc {
@@ -42,13 +43,9 @@ func TestStatusOfWitnesses(t *testing.T) {
 	s.covers(r.Index)
 	becomes := func(what string, is func(*witnessingDoc) bool) {
 		t.Helper()
-		for range 6000 {
-			if is(s.status().Witnessing) {
-				return
-			}
-			time.Sleep(10 * time.Millisecond)
+		if !ledgertest.Comes(func() bool { return is(s.status().Witnessing) }) {
+			t.Fatalf("it never says that %s: %+v", what, s.status().Witnessing)
 		}
-		t.Fatalf("it never says that %s: %+v", what, s.status().Witnessing)
 	}
 	becomes("both cosigned", func(w *witnessingDoc) bool {
 		return w.Size > r.Index && !w.Overdue && !w.At.IsZero() && w.Witnesses[0].Cosigned > 0 && !w.Witnesses[1].At.IsZero() && w.Witnesses[1].Failing == ""

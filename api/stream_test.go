@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/lendlog/lendlog/ledger"
+	"github.com/lendlog/lendlog/ledger/ledgertest"
 	"github.com/lendlog/lendlog/ledger/record"
 	"github.com/lendlog/lendlog/ledger/tree"
 )
@@ -202,12 +203,7 @@ func TestDisconnectUnread(t *testing.T) {
 // it calls anything an error.
 func (s *testServer) wantNoDefect(words string) {
 	s.t.Helper()
-	for range 1000 {
-		if strings.Contains(s.log.String(), words) {
-			break
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
+	ledgertest.Comes(func() bool { return strings.Contains(s.log.String(), words) })
 	if log := s.log.String(); !strings.Contains(log, words) || strings.Contains(log, `"level":"ERROR"`) {
 		s.t.Errorf("the log, which should have %s and no error, says\n%s", words, log)
 	}
@@ -216,13 +212,9 @@ func (s *testServer) wantNoDefect(words string) {
 // streamsEnd waits until no stream is open.
 func (s *testServer) streamsEnd() {
 	s.t.Helper()
-	for range 1000 {
-		if strings.Contains(string(s.get("/metrics").body), "\nlendlog_streams 0\n") {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	s.t.Fatal("a stream doesn't end")
+	ledgertest.Until(s.t, "the end of a stream", func() bool {
+		return strings.Contains(string(s.get("/metrics").body), "\nlendlog_streams 0\n")
+	})
 }
 
 // A client that sends without reading is not read from for ever, and once it

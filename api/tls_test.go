@@ -13,6 +13,7 @@ import (
 
 	"github.com/lendlog/lendlog/api/certificate/certtest"
 	"github.com/lendlog/lendlog/ledger"
+	"github.com/lendlog/lendlog/ledger/ledgertest"
 )
 
 // ways are those in which a client comes.
@@ -104,13 +105,7 @@ func TestMultiplexedIsBounded(t *testing.T) {
 	s.wantProblem(s.get("/livez"), kindBusy)
 	first.cancel()
 	second.cancel()
-	for range 1000 {
-		if s.get("/livez").status == http.StatusOK {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Error("who left made no room")
+	ledgertest.Until(t, "the room of who left", func() bool { return s.get("/livez").status == http.StatusOK })
 }
 
 // Readiness says what the operator has to know besides.

@@ -52,16 +52,13 @@ func witnessed(t *testing.T, o ledger.CreateOptions) (s *testServer, one, two *l
 // covers waits for a cosigned checkpoint that covers a record.
 func (s *testServer) covers(index int64) []byte {
 	s.t.Helper()
-	for range 6000 {
+	var d struct{ Checkpoints []witnessedDoc }
+	ledgertest.Until(s.t, "a cosigned checkpoint", func() bool {
 		list := s.want(s.get(fmt.Sprintf("/v1/checkpoints?from=%d&limit=1", index+1)), http.StatusOK)
-		d := decode[struct{ Checkpoints []witnessedDoc }](s.t, list.body)
-		if len(d.Checkpoints) == 1 {
-			return []byte(d.Checkpoints[0].Checkpoint)
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	s.t.Fatal("no witness cosigns")
-	return nil
+		d = decode[struct{ Checkpoints []witnessedDoc }](s.t, list.body)
+		return len(d.Checkpoints) == 1
+	})
+	return []byte(d.Checkpoints[0].Checkpoint)
 }
 
 // What witnesses cosigned is served, and a record is proved under it to whoever
@@ -160,12 +157,9 @@ func TestWitnessesOverdue(t *testing.T) {
 	s, one, _, run := witnessed(t, ledger.CreateOptions{WitnessInterval: time.Second})
 	one.Fail(func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusInternalServerError) })
 	run()
-	for range 6000 {
-		if strings.Contains(string(s.want(s.get("/metrics"), http.StatusOK).body), `lendlog_witness_failing{witness="witness.example/1"} 1`) {
-			break
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
+	ledgertest.Until(t, "that the witness fails", func() bool {
+		return strings.Contains(string(s.want(s.get("/metrics"), http.StatusOK).body), `lendlog_witness_failing{witness="witness.example/1"} 1`)
+	})
 	s.submit(decision(1))
 	if got := s.want(s.get("/readyz"), http.StatusOK); !strings.Contains(string(got.body), "within the promised 1s") {
 		t.Errorf("ready is %q", got.body)

@@ -135,13 +135,9 @@ func TestFollow(t *testing.T) {
 func wantNoFollower(t *testing.T) {
 	t.Helper()
 	buf := make([]byte, 1<<20)
-	for range 2000 {
-		if !strings.Contains(string(buf[:runtime.Stack(buf, true)]), "(*follower)") {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
+	if !ledgertest.Comes(func() bool { return !strings.Contains(string(buf[:runtime.Stack(buf, true)]), "(*follower)") }) {
+		t.Errorf("something is left of a follower:\n%s", buf)
 	}
-	t.Errorf("something is left of a follower:\n%s", buf)
 }
 
 // A connection that breaks anywhere, and a server that is started again, cost

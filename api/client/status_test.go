@@ -10,9 +10,9 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/lendlog/lendlog/api/client"
+	"github.com/lendlog/lendlog/ledger/ledgertest"
 )
 
 func TestStatus(t *testing.T) {
@@ -39,9 +39,10 @@ func TestCosignedBefore(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for len(cosigned(t, c, math.MaxInt64, 1)) == 0 || cosigned(t, c, math.MaxInt64, 1)[0].Size <= r.Receipt.Index {
-			time.Sleep(5 * time.Millisecond)
-		}
+		ledgertest.Until(t, "a cosigned checkpoint", func() bool {
+			newest := cosigned(t, c, math.MaxInt64, 1)
+			return len(newest) > 0 && newest[0].Size > r.Receipt.Index
+		})
 	}
 	all := cosigned(t, c, math.MaxInt64, 100)
 	for i, cp := range all {

@@ -334,15 +334,13 @@ func (p *panel) cosign(l *ledgertest.Ledger) bool {
 			p.t.Error(err)
 		}
 	}()
-	for {
-		if w, ok := l.Witnessed(); ok && w.Size == l.Head().Size {
-			return true
-		}
-		if !slices.ContainsFunc(g.Status().Witnesses, func(w cosigning.WitnessStatus) bool { return w.Failing == "" }) {
-			return false
-		}
-		time.Sleep(time.Millisecond)
-	}
+	cosigned := false
+	ledgertest.Until(p.t, "that the panel cosigns or refuses", func() bool {
+		w, ok := l.Witnessed()
+		cosigned = ok && w.Size == l.Head().Size
+		return cosigned || !slices.ContainsFunc(g.Status().Witnesses, func(w cosigning.WitnessStatus) bool { return w.Failing == "" })
+	})
+	return cosigned
 }
 
 // asks returns the status with which a witness answers to a checkpoint that is

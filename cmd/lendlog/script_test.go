@@ -325,13 +325,9 @@ func arrives(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	re, err := regexp.Compile(args[1])
 	ts.Check(err)
-	for range 3000 {
-		if re.MatchString(ts.ReadFile(args[0])) {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
+	if !ledgertest.Comes(func() bool { return re.MatchString(ts.ReadFile(args[0])) }) {
+		ts.Fatalf("%s does not arrive in\n%s", args[1], ts.ReadFile(args[0]))
 	}
-	ts.Fatalf("%s does not arrive in\n%s", args[1], ts.ReadFile(args[0]))
 }
 
 // interrupt sends the follower, or the monitor, of the script SIGINT and wants exit code 0.
@@ -409,21 +405,19 @@ func becomes(ts *testscript.TestScript, neg bool, args []string) {
 	re, err := regexp.Compile(args[1])
 	ts.Check(err)
 	var body []byte
-	for range 6000 {
+	if !ledgertest.Comes(func() bool {
 		resp, err := http.Get(ts.Getenv("SERVER") + args[0])
 		ts.Check(err)
 		body, err = io.ReadAll(resp.Body)
 		_ = resp.Body.Close()
 		ts.Check(err)
-		if re.Match(body) {
-			if len(args) == 3 {
-				ts.Check(os.WriteFile(ts.MkAbs(args[2]), body, 0o600))
-			}
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
+		return re.Match(body)
+	}) {
+		ts.Fatalf("%s does not become %s:\n%s", args[0], args[1], body)
 	}
-	ts.Fatalf("%s does not become %s:\n%s", args[0], args[1], body)
+	if len(args) == 3 {
+		ts.Check(os.WriteFile(ts.MkAbs(args[2]), body, 0o600))
+	}
 }
 
 // post submits the event in a file to the server, in plain HTTP, and wants it

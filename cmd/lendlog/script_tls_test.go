@@ -20,6 +20,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/lendlog/lendlog/api/certificate/certtest"
+	"github.com/lendlog/lendlog/ledger/ledgertest"
 )
 
 // serveWith starts a server of what flags and environment say: serve-with FLAG...
@@ -73,17 +74,12 @@ func fetch(ts *testscript.TestScript, neg bool, args []string) {
 	re, err := regexp.Compile(args[1])
 	ts.Check(err)
 	var answer string
-	for range 3000 {
-		answer = asked(ts, args[0])
-		if re.MatchString(answer) {
-			if len(args) == 3 {
-				ts.Check(os.WriteFile(ts.MkAbs(args[2]), []byte(answer), 0o600))
-			}
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
+	if !ledgertest.Comes(func() bool { answer = asked(ts, args[0]); return re.MatchString(answer) }) {
+		ts.Fatalf("%s does not become %s:\n%s", args[0], args[1], answer)
 	}
-	ts.Fatalf("%s does not become %s:\n%s", args[0], args[1], answer)
+	if len(args) == 3 {
+		ts.Check(os.WriteFile(ts.MkAbs(args[2]), []byte(answer), 0o600))
+	}
 }
 
 // asked asks on a connection of its own.

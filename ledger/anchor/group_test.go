@@ -172,17 +172,6 @@ func run(t testing.TB, g *anchor.Group) (stop func()) {
 	return stop
 }
 
-func until(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	for range 6000 {
-		if ok() {
-			return
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
-	t.Fatal("it did not come: " + what)
-}
-
 // A ledger that grows is anchored, each anchor is archived and recorded once, and
 // a ledger that rests comes to rest.
 func TestRun(t *testing.T) {
@@ -194,7 +183,7 @@ func TestRun(t *testing.T) {
 	for range 4 {
 		l.Submit(events.Take(10)...)
 		size := l.Head().Size
-		until(t, "a final anchor", func() bool { return s.Status().Final >= size && g.Status()[0].Waiting.IsZero() })
+		ledgertest.Until(t, "a final anchor", func() bool { return s.Status().Final >= size && g.Status()[0].Waiting.IsZero() })
 	}
 	// Many polls later nothing has been added.
 	size := l.Head().Size
@@ -235,8 +224,8 @@ func TestPanic(t *testing.T) {
 	})
 	run(t, g)
 	l.Submit(ledgertest.NewEvents(1).Take(5)...)
-	until(t, "an anchor beside it", func() bool { return whole.Status().Final > 0 })
-	until(t, "a failure", func() bool { return strings.Contains(g.Status()[0].Failing, "nothing holds") })
+	ledgertest.Until(t, "an anchor beside it", func() bool { return whole.Status().Final > 0 })
+	ledgertest.Until(t, "a failure", func() bool { return strings.Contains(g.Status()[0].Failing, "nothing holds") })
 }
 
 // Whoever asks for an anchor again and again has a target that fails asked once a
@@ -252,7 +241,7 @@ func TestNowIsBounded(t *testing.T) {
 	}}})
 	run(t, g)
 	begun := time.Now()
-	until(t, "a second step", func() bool {
+	ledgertest.Until(t, "a second step", func() bool {
 		if err := g.Now(""); err != nil {
 			t.Error(err)
 		}
@@ -301,7 +290,7 @@ func TestAppendsWaitForNobody(t *testing.T) {
 		}
 		g := newGroup(t, l, a, anchor.Place{Target: s, Stale: time.Nanosecond})
 		run(t, g)
-		until(t, "a failure", func() bool { return g.Status()[0].Failures > 2 })
+		ledgertest.Until(t, "a failure", func() bool { return g.Status()[0].Failures > 2 })
 		l.Submit(ledgertest.NewEvents(1).Take(50)...)
 		if st := g.Status()[0]; !strings.Contains(st.Failing, "out of order") || !st.Stale && step != "done" {
 			t.Errorf("%s fails, and the status is %+v", step, st)
@@ -351,15 +340,15 @@ func TestEveryStepFailsOnce(t *testing.T) {
 			}
 			stop := run(t, g)
 			if at == "submit" || at == "poll" {
-				until(t, "a final anchor", func() bool { return s.Status().Final > 0 })
+				ledgertest.Until(t, "a final anchor", func() bool { return s.Status().Final > 0 })
 			} else {
-				until(t, "a failure", func() bool { return g.Status()[0].Failures > 0 })
+				ledgertest.Until(t, "a failure", func() bool { return g.Status()[0].Failures > 0 })
 			}
 			stop()
 			l.Release()
 			// A process that was killed comes back.
 			stop = run(t, newGroup(t, l, a, anchor.Place{Target: s}))
-			until(t, "a final anchor", func() bool { return s.Status().Final > 0 })
+			ledgertest.Until(t, "a final anchor", func() bool { return s.Status().Final > 0 })
 			stop()
 			if got := finals(t, l); len(got) != 1 || len(a.sizes) == 0 || a.sizes[0] != got[0] || len(s.done) != 1 {
 				t.Errorf("recorded %v, archived %v, done %v", got, a.sizes, s.done)
@@ -378,7 +367,7 @@ func TestCadence(t *testing.T) {
 	g := newGroup(t, l, &archive{}, anchor.Place{Target: s, Every: time.Hour, Records: 100})
 	run(t, g)
 	submitted := func() int { s.mu.Lock(); defer s.mu.Unlock(); return len(s.submitted) }
-	until(t, "the first one", func() bool { return s.Status().Final > 0 })
+	ledgertest.Until(t, "the first one", func() bool { return s.Status().Final > 0 })
 	l.Submit(events.Take(20)...)
 	time.Sleep(50 * time.Millisecond)
 	if n := submitted(); n != 1 {
@@ -393,12 +382,12 @@ func TestCadence(t *testing.T) {
 	if err := g.Now("shelf"); err != nil {
 		t.Fatal(err)
 	}
-	until(t, "the one that was asked for", func() bool { return submitted() == 2 })
+	ledgertest.Until(t, "the one that was asked for", func() bool { return submitted() == 2 })
 	if err := g.Now(""); err != nil { // there is nothing new
 		t.Fatal(err)
 	}
 	l.Submit(events.Take(200)...)
-	until(t, "the one after so many records", func() bool { return submitted() >= 3 })
+	ledgertest.Until(t, "the one after so many records", func() bool { return submitted() >= 3 })
 }
 
 // Where there are witnesses only what they cosigned is anchored.
@@ -412,10 +401,10 @@ func TestOnlyWhatIsWitnessed(t *testing.T) {
 	})
 	run(t, g)
 	cosigned := func(note []byte) { mu.Lock(); newest = note; mu.Unlock() }
-	until(t, "that it waits for witnesses", func() bool { return strings.Contains(g.Status()[0].Failing, "no quorum of the witnesses") })
+	ledgertest.Until(t, "that it waits for witnesses", func() bool { return strings.Contains(g.Status()[0].Failing, "no quorum of the witnesses") })
 	l.Submit(ledgertest.NewEvents(1).Take(5)...)
 	cosigned(l.Head().Note) // without an index-root at its end
-	until(t, "that it waits for another one", func() bool { return g.Status()[0].Failing == "" })
+	ledgertest.Until(t, "that it waits for another one", func() bool { return g.Status()[0].Failing == "" })
 	time.Sleep(20 * time.Millisecond)
 	if s.Status().Size != 0 {
 		t.Error("a checkpoint that does not end with an index-root was anchored")
@@ -426,7 +415,7 @@ func TestOnlyWhatIsWitnessed(t *testing.T) {
 	}
 	l.Submit(ledgertest.NewEvents(2).Take(5)...)
 	cosigned(h.Note)
-	until(t, "its anchor", func() bool { return s.Status().Final == h.Size })
+	ledgertest.Until(t, "its anchor", func() bool { return s.Status().Final == h.Size })
 	time.Sleep(20 * time.Millisecond)
 	if s.Status().Final != h.Size {
 		t.Error("something was anchored that no witness had cosigned")
@@ -447,9 +436,9 @@ func TestStale(t *testing.T) {
 		c.Logger = slog.New(slog.NewTextHandler(&log, nil))
 	})
 	stop := run(t, g)
-	until(t, "the alarm", func() bool { return g.Status()[0].Stale })
+	ledgertest.Until(t, "the alarm", func() bool { return g.Status()[0].Stale })
 	failed := g.Status()[0].Failures
-	until(t, "more attempts", func() bool { return g.Status()[0].Failures > failed+2 })
+	ledgertest.Until(t, "more attempts", func() bool { return g.Status()[0].Failures > failed+2 })
 	stop()
 	if n := strings.Count(log.String(), "records wait for an anchor for longer"); n != 1 {
 		t.Errorf("the alarm was given %d times:\n%s", n, log.String())

@@ -34,6 +34,7 @@ import (
 
 	"github.com/lendlog/lendlog/contracts"
 	"github.com/lendlog/lendlog/ledger/anchor"
+	"github.com/lendlog/lendlog/ledger/ledgertest"
 	"github.com/lendlog/lendlog/ledger/tree"
 )
 
@@ -362,19 +363,13 @@ func (r *rig) submit(h anchor.Head) {
 
 func (r *rig) poll() *anchor.Final {
 	r.t.Helper()
+	var f *anchor.Final
 	var err error
-	for range 1000 {
-		var f *anchor.Final
-		if f, err = r.Poll(r.t.Context()); err == nil {
-			return f
-		}
-		if !indexing(err) {
-			break
-		}
-		time.Sleep(10 * time.Millisecond)
+	ledgertest.Comes(func() bool { f, err = r.Poll(r.t.Context()); return !indexing(err) })
+	if err != nil {
+		r.t.Fatal(err)
 	}
-	r.t.Fatal(err)
-	return nil
+	return f
 }
 
 // indexing reports whether the chain has not indexed its transactions yet, which

@@ -317,7 +317,9 @@ func (k *killer) sent() (out []*types.Transaction) {
 func (k *killer) finish() {
 	k.t.Helper()
 	cmd, out := k.start(true, "")
-	if err := cmd.Wait(); err != nil {
+	slow := time.AfterFunc(5*time.Minute, func() { _ = cmd.Process.Signal(syscall.SIGQUIT) }) // it prints where it hangs
+	err := cmd.Wait()
+	if slow.Stop(); err != nil {
 		k.t.Fatalf("it doesn't finish: %v\n%s", err, cmd.Stderr)
 	}
 	var said struct {

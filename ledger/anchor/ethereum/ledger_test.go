@@ -61,26 +61,27 @@ func anchoring(t *testing.T, l *ledgertest.Ledger, conf ethereum.Config, mine fu
 // were recorded.
 func anchored(t *testing.T, l *ledgertest.Ledger, g *anchor.Group, mine func()) {
 	t.Helper()
-	for range 3000 {
+	rests := func() bool {
 		mine()
-		if s := g.Status()[0]; s.Waiting.IsZero() && s.Size == s.Final {
-			// An anchor is final before it is archived, and archived before it is
-			// recorded.
-			archived := l.AnchoredCount()
-			if archived == 0 || sizeOf(t, l.Anchored()[archived-1]) != s.Final {
-				time.Sleep(10 * time.Millisecond)
-				continue
-			}
-			switch of, err := l.Timeline(t.Context(), "ledger", "anchors", 1, 1000); {
-			case err != nil && !errors.Is(err, ledger.ErrNotFound):
-				t.Fatal(err)
-			case err == nil && len(of.Records) == archived:
-				return
-			}
+		s := g.Status()[0]
+		if !s.Waiting.IsZero() || s.Size != s.Final {
+			return false
 		}
-		time.Sleep(10 * time.Millisecond)
+		// An anchor is final before it is archived, and archived before it is
+		// recorded.
+		archived := l.AnchoredCount()
+		if archived == 0 || sizeOf(t, l.Anchored()[archived-1]) != s.Final {
+			return false
+		}
+		of, err := l.Timeline(t.Context(), "ledger", "anchors", 1, 1000)
+		if err != nil && !errors.Is(err, ledger.ErrNotFound) {
+			t.Fatal(err)
+		}
+		return err == nil && len(of.Records) == archived
 	}
-	t.Fatalf("it does not come to rest: %+v", g.Status()[0])
+	if !ledgertest.Comes(rests) {
+		t.Fatalf("it does not come to rest: %+v", g.Status()[0])
+	}
 }
 
 // sizeOf returns the size of the checkpoint that is anchored.

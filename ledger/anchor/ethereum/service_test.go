@@ -20,6 +20,8 @@ import (
 	"github.com/ethereum/go-ethereum/core/types"
 	"golang.org/x/mod/sumdb/tlog"
 
+	"github.com/lendlog/lendlog/ledger/anchor"
+	"github.com/lendlog/lendlog/ledger/ledgertest"
 	"github.com/lendlog/lendlog/ledger/store"
 	"github.com/lendlog/lendlog/ledger/tree"
 )
@@ -175,18 +177,14 @@ func failWrite(t *testing.T, n int, strict, after, restart bool) (failed bool) {
 		return next()
 	})
 	for _, size := range sizes {
-		for {
-			err := r.Submit(t.Context(), b.head(size))
-			if err == nil {
-				break
-			}
+		if r.Submit(t.Context(), b.head(size)) != nil {
 			again()
+			r.submit(b.head(size))
 		}
 		for i := 0; ; i++ {
-			f, err := r.Poll(t.Context())
-			if indexing(err) {
-				continue
-			}
+			var f *anchor.Final
+			var err error
+			ledgertest.Comes(func() bool { f, err = r.Poll(t.Context()); return !indexing(err) })
 			if err != nil {
 				if !strings.Contains(err.Error(), "no space left") {
 					t.Fatalf("write %d: %v", n, err)
@@ -206,8 +204,11 @@ func failWrite(t *testing.T, n int, strict, after, restart bool) (failed bool) {
 					t.Fatalf("write %d: anchored %d", n, f.Head.Size)
 				}
 				r.holds(f, b.head(f.Head.Size))
-				for r.Done(f.ID) != nil {
+				if r.Done(f.ID) != nil {
 					again()
+					if err := r.Done(f.ID); err != nil {
+						t.Fatalf("write %d: %v", n, err)
+					}
 				}
 				break
 			}

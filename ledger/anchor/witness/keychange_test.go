@@ -33,16 +33,16 @@ func TestKeyChange(t *testing.T) {
 			return true
 		}
 	}
-	until(t, "a checkpoint that both keys signed, from both witnesses", cosigned(done.Index+1, slow, told))
+	ledgertest.Until(t, "a checkpoint that both keys signed, from both witnesses", cosigned(done.Index+1, slow, told))
 
 	results := l.Submit(events.Take(100)...)
-	until(t, "a checkpoint of the new key, from the witness that knows it", cosigned(l.Head().Size, told))
+	ledgertest.Until(t, "a checkpoint of the new key, from the witness that knows it", cosigned(l.Head().Size, told))
 	if known, _ := slow.Head(); known.Size > done.Until {
 		t.Errorf("a witness that knows the old key alone cosigned checkpoint %d, and that is over after %d", known.Size, done.Until)
 	}
 	policy := l.Trust()
 	policy.Witnesses = &proof.Witnesses{Quorum: 1, Keys: []string{slow.Key, told.Key}}
-	until(t, "evidence under its cosignature", func() bool {
+	ledgertest.Until(t, "evidence under its cosignature", func() bool {
 		e, err := l.Prove(t.Context(), results[0].Receipt.Index, nil)
 		return err == nil && proof.Verify(policy, e).Verdict == proof.Valid
 	})

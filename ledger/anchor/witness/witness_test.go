@@ -49,18 +49,6 @@ func run(t testing.TB, g *Group) {
 	})
 }
 
-// until waits for something that has to come.
-func until(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	for range 6000 {
-		if ok() {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Fatal("it did not come: " + what)
-}
-
 func head(t testing.TB, l *ledgertest.Ledger) ledger.Head {
 	t.Helper()
 	h, err := l.IndexedHead(t.Context())
@@ -85,7 +73,7 @@ func TestRun(t *testing.T) {
 	for range 5 {
 		l.Submit(events.Take(20)...)
 		size := l.Head().Size
-		until(t, "a cosigned checkpoint", func() bool { w, ok := l.Witnessed(); return ok && w.Size >= size })
+		ledgertest.Until(t, "a cosigned checkpoint", func() bool { w, ok := l.Witnessed(); return ok && w.Size >= size })
 	}
 	policy, err := torchwood.ParsePolicy(append([]byte("log "+key(l)+"\n"), ledgertest.Policy(2, one, two, three)...))
 	if err != nil {
@@ -374,7 +362,7 @@ func TestHold(t *testing.T) {
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- l.Run(ctx) }()
-	until(t, "the sequencer", func() bool { return errors.Is(l.Writable(), ledger.ErrUnwitnessed) })
+	ledgertest.Until(t, "the sequencer", func() bool { return errors.Is(l.Writable(), ledger.ErrUnwitnessed) })
 	size := l.Head().Size
 	events := ledgertest.NewEvents(1)
 	ev := events.Take(1)[0].Parse(t, l.Catalogue())
@@ -442,7 +430,7 @@ func TestAlarm(t *testing.T) {
 	g := group(t, l, 1, log.logger(), w)
 	run(t, g)
 	const alarm = `level=ERROR msg="no quorum of the witnesses has cosigned within the time that the genesis record promises"`
-	until(t, "the alarm", func() bool { return strings.Contains(log.String(), alarm) })
+	ledgertest.Until(t, "the alarm", func() bool { return strings.Contains(log.String(), alarm) })
 	if s := g.Status(); !s.Overdue || s.Promise != time.Second {
 		t.Errorf("the status is %+v", s)
 	}
@@ -450,10 +438,10 @@ func TestAlarm(t *testing.T) {
 		t.Errorf("the alarm rang %d times:\n%s", n, log)
 	}
 	w.Fail(nil)
-	until(t, "a quorum", func() bool { return !g.Status().At.IsZero() })
+	ledgertest.Until(t, "a quorum", func() bool { return !g.Status().At.IsZero() })
 	// Without anything new it is cosigned again within the promised time.
 	first := g.Status().At
-	until(t, "another quorum", func() bool { return g.Status().At.After(first) })
+	ledgertest.Until(t, "another quorum", func() bool { return g.Status().At.After(first) })
 }
 
 // When a quorum of the witnesses says that the ledger's clock is wrong, appends

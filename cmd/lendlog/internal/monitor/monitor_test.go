@@ -454,16 +454,15 @@ func TestWitnesses(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- g.Run(ctx) }()
-		for {
-			if w, ok := s.ledger.Witnessed(); ok && w.Size == s.ledger.Head().Size {
-				break
-			}
+		ledgertest.Until(t, "the cosigned checkpoint", func() bool {
 			select {
 			case err := <-done:
 				t.Fatal(err)
-			case <-time.After(time.Millisecond):
+			default:
 			}
-		}
+			w, ok := s.ledger.Witnessed()
+			return ok && w.Size == s.ledger.Head().Size
+		})
 		cancel()
 		if err := <-done; err != nil {
 			t.Fatal(err)
