@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -85,6 +86,9 @@ this ledger that was kept, or a receipt, evidence or bundle that holds one.`,
 					return err
 				}
 			}
+			if err := newFile(out, "a bundle"); err != nil {
+				return err
+			}
 			return t.with(cmd.Context(), c, func(l access.Ledger) error {
 				progress := c.Progress()
 				defer progress.Done()
@@ -104,7 +108,7 @@ this ledger that was kept, or a receipt, evidence or bundle that holds one.`,
 	f.StringVar(&filter, "filter", "", "a filter as \"lendlog query\" takes it")
 	f.StringVar(&checkpoint, "checkpoint", "", "file with the checkpoint to prove under (default: the newest)")
 	f.StringSliceVar(&disclose, "disclose", []string{"none"}, "sealed members to disclose: all, none, or pointers")
-	f.StringVarP(&out, "output", "o", "", "file to write to; it is there when all of it is")
+	f.StringVarP(&out, "output", "o", "", "file to write to, a new one; it is there when all of it is")
 	_ = cmd.MarkFlagRequired("output")
 	for _, period := range []string{"from", "to"} {
 		cmd.MarkFlagsMutuallyExclusive(period, "sample")
@@ -131,6 +135,15 @@ func parseMoment(flag, s string) (time.Time, error) {
 		}
 	}
 	return time.Time{}, usagef("--%s is a day such as 2026-01-31, or an RFC 3339 time such as 2026-01-31T09:00:00Z", flag)
+}
+
+// newFile refuses the name of a file that is there: what others may hold as evidence
+// is not lost to a slip of the keyboard.
+func newFile(name, what string) error {
+	if _, err := os.Lstat(name); !errors.Is(err, fs.ErrNotExist) {
+		return usagef("%s is there already, or cannot be looked for; %s is not written over another file", name, what)
+	}
+	return nil
 }
 
 // writeOnce writes a file that appears under its name when all of it is there.

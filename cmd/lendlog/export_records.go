@@ -85,8 +85,8 @@ With --json: {"file", "manifest", "format", "rows", "sha256", "record", "checkpo
 			if x.bom && x.format != export.CSV {
 				return usagef("--bom goes with --format csv")
 			}
-			if _, err := os.Lstat(x.out); !errors.Is(err, fs.ErrNotExist) {
-				return usagef("%s is there already, or cannot be looked for; an export is not written over another file", x.out)
+			if err := newFile(x.out, "an export"); err != nil {
+				return err
 			}
 			x.by.Purpose = t.purpose
 			return t.with(cmd.Context(), c, func(l access.Ledger) error {

@@ -315,6 +315,11 @@ later.`,
 			if err != nil {
 				return err
 			}
+			if out != "" {
+				if err := newFile(out, "evidence"); err != nil {
+					return err
+				}
+			}
 			var ask func(access.Ledger) (*proof.Evidence, error)
 			if subject != "" {
 				kind, id, err := parseSubject(subject)
@@ -354,7 +359,7 @@ later.`,
 	t.lookFlags(cmd)
 	cmd.Flags().StringVar(&subject, "subject", "", "prove all records of this subject, KIND/ID, and that there are no others")
 	cmd.Flags().StringSliceVar(&disclose, "disclose", []string{"all"}, "sealed members to disclose: all, none, or pointers")
-	cmd.Flags().StringVarP(&out, "output", "o", "", "file to write to (default: standard output)")
+	cmd.Flags().StringVarP(&out, "output", "o", "", "file to write to, a new one (default: standard output)")
 	return cmd
 }
 

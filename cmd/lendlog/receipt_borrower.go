@@ -5,10 +5,7 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -61,8 +58,8 @@ With --json: {"file", "page", "subject", "records"}.`,
 				return usagef("--lang is en or zh")
 			}
 			for _, name := range []string{r.out, r.page()} {
-				if _, err := os.Lstat(name); !errors.Is(err, fs.ErrNotExist) {
-					return usagef("%s is there already, or cannot be looked for; a receipt is not written over another file", name)
+				if err := newFile(name, "a receipt"); err != nil {
+					return err
 				}
 			}
 			return t.with(cmd.Context(), c, func(l access.Ledger) error { return r.write(cmd.Context(), l) })

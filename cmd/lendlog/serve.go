@@ -232,7 +232,7 @@ func (s *serving) run(ctx context.Context, c *console.Console) (err error) {
 		return l.server.Serve(serving, listener)
 	})
 	group.Go(func() error { return l.beside(serving, c) })
-	group.Go(func() error { return s.renew(serving) })
+	group.Go(func() error { return renew(serving, s.certificate) })
 	group.Go(func() error { return aside.run(running) })
 	if err := group.Wait(); err != nil {
 		return err
@@ -243,7 +243,7 @@ func (s *serving) run(ctx context.Context, c *console.Console) (err error) {
 
 // announce says where the ledger is served, and what somebody has to know of that.
 func (s *serving) announce(c *console.Console, l *openLedger, at net.Addr, aside *aside) error {
-	url := s.scheme() + at.String()
+	url := scheme(s.certificate) + at.String()
 	origin, records := l.Info().Origin, l.Head().Size
 	c.Printf("Serving %s (%s records) on %s\n", origin, console.Count(records), url)
 	s.announceListening(c, aside)

@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -33,16 +34,25 @@ func (s *serving) prepareListening() (err error) {
 			return usagef("%s can be reached from other machines, and shows metrics and profiles to whoever asks: take 127.0.0.1, or add --admin-allow-remote", o.AdminListen)
 		}
 	}
+	s.certificate, err = openCertificate(certificate.Files{Cert: o.TLSCert, Key: o.TLSKey, Clients: o.TLSClientCA}, s.logger)
+	return err
+}
+
+// openCertificate reads the certificate that flags name, nil for none.
+func openCertificate(files certificate.Files, log *slog.Logger) (*certificate.Certificate, error) {
 	switch {
-	case o.TLSCert == "" && o.TLSKey == "" && o.TLSClientCA == "":
-		return nil
-	case o.TLSCert == "" || o.TLSKey == "":
-		return usagef("--tls-cert and --tls-key go together, and --tls-client-ca with them")
+	case files == certificate.Files{}:
+		return nil, nil
+	case files.Clients != "" && (files.Cert == "" || files.Key == ""):
+		return nil, usagef("--tls-client-ca goes with --tls-cert and --tls-key")
+	case files.Cert == "" || files.Key == "":
+		return nil, usagef("--tls-cert and --tls-key go together")
 	}
-	if s.certificate, err = certificate.Open(certificate.Files{Cert: o.TLSCert, Key: o.TLSKey, Clients: o.TLSClientCA}, s.logger); err != nil {
-		return usagef("couldn't speak TLS: %w", err)
+	c, err := certificate.Open(files, log)
+	if err != nil {
+		return nil, usagef("couldn't speak TLS: %w", err)
 	}
-	return nil
+	return c, nil
 }
 
 // reachable tells whether other machines can reach the address that a flag has.
@@ -64,24 +74,24 @@ func listen(flag, address string) (net.Listener, error) {
 	return listener, nil
 }
 
-// scheme is that of the server's URL.
-func (s *serving) scheme() string {
-	if s.certificate != nil {
+// scheme is that of the URL of a server with that certificate, nil for none.
+func scheme(c *certificate.Certificate) string {
+	if c != nil {
 		return "https://"
 	}
 	return "http://"
 }
 
-// renew reads the certificate again when it changes, and upon SIGHUP, until ctx
+// renew reads a certificate again when it changes, and upon SIGHUP, until ctx
 // ends.
-func (s *serving) renew(ctx context.Context) error {
-	if s.certificate == nil {
+func renew(ctx context.Context, c *certificate.Certificate) error {
+	if c == nil {
 		return nil
 	}
 	told := make(chan os.Signal, 1)
 	signal.Notify(told, syscall.SIGHUP)
 	defer signal.Stop(told)
-	return s.certificate.Run(ctx, told)
+	return c.Run(ctx, told)
 }
 
 // An aside is the second listener, nil for none.

@@ -59,7 +59,7 @@ func (s *serving) runSeveral(ctx context.Context, c *console.Console) (err error
 	if control != nil {
 		group.Go(func() error { return h.Control(serving, control) })
 	}
-	group.Go(func() error { return s.renew(serving) })
+	group.Go(func() error { return renew(serving, s.certificate) })
 	group.Go(func() error { return aside.run(running) })
 	if err := group.Wait(); err != nil {
 		return err
@@ -98,7 +98,7 @@ func (s *serving) listenControl() (net.Listener, error) {
 
 // announceSeveral says where which ledgers are served.
 func (s *serving) announceSeveral(c *console.Console, h *host.Host, at net.Addr, aside *aside) error {
-	url := s.scheme() + at.String()
+	url := scheme(s.certificate) + at.String()
 	all := h.Ledgers()
 	for _, l := range all {
 		if l.State == host.Open {

@@ -5,7 +5,6 @@ package main
 import (
 	"context"
 	"errors"
-	"net"
 	"os"
 	"strings"
 
@@ -13,6 +12,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/spf13/cobra"
 
+	"github.com/lendlog/lendlog/api/certificate"
+	"github.com/lendlog/lendlog/cmd/lendlog/internal/config"
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/console"
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/cosigner"
 )
@@ -89,6 +90,7 @@ With --json: {"key", "policy"}.`,
 func newWitnessRun(c *console.Console) *cobra.Command {
 	var conf cosigner.Config
 	var known []string
+	var files certificate.Files
 	var listen, logFormat, logLevel string
 	var remote bool
 	cmd := &cobra.Command{
@@ -119,7 +121,9 @@ kept in DIR/ledgers/ID/refused with what shows it.
 
 Whoever reaches the address can read all that, which is public, and ask; nothing is
 cosigned but what a ledger's key signed. Only loopback addresses are served unless
---allow-remote is given: put what speaks TLS in front of it.
+--allow-remote is given. What passes is encrypted with --tls-cert and --tls-key, which
+are read again when the files change, and upon SIGHUP; without them put what speaks TLS
+in front of it.
 
 With --json, one line once it listens: {"url", "name", "ledgers"}. The log goes to
 standard error.`,
@@ -155,7 +159,11 @@ standard error.`,
 			if conf.MaxSubjects < 1 {
 				return usagef("--max-subjects is a number from 1 on")
 			}
-			return runWitness(cmd.Context(), c, conf, listen)
+			cert, err := openCertificate(files, conf.Logger)
+			if err != nil {
+				return err
+			}
+			return runWitness(cmd.Context(), c, conf, listen, cert)
 		},
 	}
 	f := cmd.Flags()
@@ -163,6 +171,7 @@ standard error.`,
 	f.StringArrayVar(&known, "ledger", nil, "TRUST,URL[,KEYFILE]: trust file, URL of the tiles, key to show; may be given several times")
 	f.StringVar(&listen, "listen", "127.0.0.1:8090", "address to listen on; port 0 takes any free one")
 	f.BoolVar(&remote, "allow-remote", false, "serve addresses that others can reach")
+	config.CertificateFlags(f, &files.Cert, &files.Key)
 	f.IntVar(&conf.MaxSubjects, "max-subjects", 10_000_000, "most subjects that a ledger may have, each 131 bytes of memory")
 	f.StringVar(&logFormat, "log", "text", "form of the log: text or json")
 	f.StringVar(&logLevel, "log-level", "info", "least level that is logged: debug, info, warn or error")
@@ -173,9 +182,13 @@ standard error.`,
 	return cmd
 }
 
-func runWitness(ctx context.Context, c *console.Console, conf cosigner.Config, listen string) (err error) {
+func runWitness(ctx context.Context, c *console.Console, conf cosigner.Config, address string, cert *certificate.Certificate) (err error) {
 	conf.Registry = prometheus.NewRegistry()
 	conf.Registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if cert != nil {
+		conf.TLS = cert.Config()
+		conf.Registry.MustRegister(cert.Metrics()...)
+	}
 	w, err := cosigner.Open(conf)
 	switch {
 	case errors.Is(err, cosigner.ErrUsage):
@@ -184,11 +197,11 @@ func runWitness(ctx context.Context, c *console.Console, conf cosigner.Config, l
 		return coded{exitStore, err}
 	}
 	defer func() { err = errors.Join(err, w.Close()) }()
-	listener, err := net.Listen("tcp", listen)
+	listener, err := listen("--listen", address)
 	if err != nil {
-		return usagef("couldn't listen on %s: %w; choose another with --listen", listen, errors.Unwrap(err))
+		return err
 	}
-	url := "http://" + listener.Addr().String()
+	url := scheme(cert) + listener.Addr().String()
 	c.Printf("Witness %s of %d %s on %s\n", w.Name(), len(conf.Ledgers), plural(len(conf.Ledgers), "ledger", "ledgers"), url)
 	if err := c.Emit(struct {
 		URL     string `json:"url"`
@@ -197,5 +210,9 @@ func runWitness(ctx context.Context, c *console.Console, conf cosigner.Config, l
 	}{url, w.Name(), len(conf.Ledgers)}); err != nil {
 		return errors.Join(err, listener.Close())
 	}
+	renewing, stop := context.WithCancel(ctx)
+	renewed := make(chan error, 1)
+	go func() { renewed <- renew(renewing, cert) }()
+	defer func() { stop(); err = errors.Join(err, <-renewed) }()
 	return w.Serve(ctx, listener)
 }

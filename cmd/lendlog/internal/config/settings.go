@@ -34,8 +34,7 @@ type Server struct {
 func (s *Server) Flags(f *pflag.FlagSet) {
 	f.StringVar(&s.Listen, "listen", "127.0.0.1:8080", "address to listen on; port 0 takes any free one")
 	f.BoolVar(&s.AllowRemote, "allow-remote", false, "serve addresses that others can reach, of a ledger that demands keys")
-	file(f, &s.TLSCert, "tls-cert", "file with the certificate, and those between it and its root, in PEM: speak TLS")
-	file(f, &s.TLSKey, "tls-key", "file with the private key of --tls-cert, in PEM, readable by its owner only")
+	CertificateFlags(f, &s.TLSCert, &s.TLSKey)
 	file(f, &s.TLSClientCA, "tls-client-ca", "file with the roots of clients' certificates, in PEM: verify one if a client shows it")
 	f.BoolVar(&s.Console, "console", true, "serve the console for browsers at /console/")
 	f.StringVar(&s.ExternalURL, "external-url", "", "URL by which browsers reach the server, such as https://ledger.bank.example")
@@ -79,6 +78,12 @@ func (l *Ledger) itemFlags(f *pflag.FlagSet) {
 	l.Flags(f)
 	f.StringVar(&l.Name, "name", "", "name of the ledger, below which it is served")
 	f.BoolVar(&l.Public, "public", false, "show checkpoints, proofs and the trust file to whoever has no key")
+}
+
+// CertificateFlags are those of the certificate of any server of the program.
+func CertificateFlags(f *pflag.FlagSet, cert, key *string) {
+	file(f, cert, "tls-cert", "file with the certificate, and those between it and its root, in PEM: speak TLS")
+	file(f, key, "tls-key", "file with the private key of --tls-cert, in PEM, readable by its owner only")
 }
 
 // file adds a setting that names a file.

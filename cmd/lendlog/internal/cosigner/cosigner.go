@@ -17,6 +17,7 @@ package cosigner
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -30,6 +31,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/net/netutil"
 
 	"github.com/lendlog/lendlog/ledger/proof"
 	"github.com/lendlog/lendlog/ledger/store"
@@ -101,6 +103,7 @@ type Config struct {
 	Registry    *prometheus.Registry // nil makes one
 	Now         func() time.Time     // nil is time.Now
 	Transport   http.RoundTripper    // for tiles; nil is one of its own
+	TLS         *tls.Config          // of Serve; nil for none
 	// Patience is how long an answer may be waited for; 0 means 5 s, which is
 	// less than those who ask have.
 	Patience time.Duration
@@ -265,11 +268,18 @@ const (
 	idleTimeout   = 2 * time.Minute
 	drainTimeout  = 10 * time.Second
 	maxHeader     = 16 << 10
+	// maxConns are open at a time, and others wait: a ledger's server needs one, and
+	// readers of what is public must not take all files that the process may open.
+	maxConns = 256
 )
 
 // Serve answers requests from ln until ctx ends. Then it finishes those under
 // way and returns nil.
 func (w *Witness) Serve(ctx context.Context, ln net.Listener) error {
+	ln = netutil.LimitListener(ln, maxConns)
+	if w.conf.TLS != nil {
+		ln = tls.NewListener(ln, w.conf.TLS)
+	}
 	s := &http.Server{
 		Handler: w.handler, MaxHeaderBytes: maxHeader,
 		ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,

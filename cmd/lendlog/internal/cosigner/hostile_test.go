@@ -313,6 +313,64 @@ func TestServes(t *testing.T) {
 	}
 }
 
+// Who opens connections and says nothing keeps no more than so many, and the next
+// one is served when one of them has gone.
+func TestMaxConns(t *testing.T) {
+	leaves, _ := honestLeaves(t)
+	w := start(t, Config{Dir: newDir(t)}, serveLog(t, testOrigin, leaves))
+	ctx, cancel := context.WithCancel(t.Context())
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var accepted atomic.Int64
+	done := make(chan error, 1)
+	go func() { done <- w.Serve(ctx, counted{ln, &accepted}) }()
+	var idle []net.Conn
+	for range maxConns + 10 {
+		c, err := net.Dial("tcp", ln.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		idle = append(idle, c)
+	}
+	ledgertest.Until(t, "all that are let in", func() bool { return accepted.Load() == maxConns })
+	answered := make(chan error, 1)
+	go func() {
+		resp, err := http.Get("http://" + ln.Addr().String() + "/healthz")
+		if err == nil {
+			err = resp.Body.Close()
+		}
+		answered <- err
+	}()
+	if n := accepted.Load(); n != maxConns {
+		t.Errorf("%d connections are open", n)
+	}
+	for _, c := range idle {
+		_ = c.Close()
+	}
+	if err := <-answered; err != nil {
+		t.Error(err)
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+type counted struct {
+	net.Listener
+	n *atomic.Int64
+}
+
+func (c counted) Accept() (net.Conn, error) {
+	conn, err := c.Listener.Accept()
+	if err == nil {
+		c.n.Add(1)
+	}
+	return conn, err
+}
+
 // Whoever asks for the same again and again costs no write, and a wrong proof
 // sends the witness to the tiles once.
 func TestAskedAgain(t *testing.T) {
