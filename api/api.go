@@ -38,6 +38,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/semaphore"
 
+	"github.com/lendlog/lendlog/api/certificate"
 	"github.com/lendlog/lendlog/api/keys"
 	"github.com/lendlog/lendlog/ledger"
 	"github.com/lendlog/lendlog/ledger/access"
@@ -45,6 +46,7 @@ import (
 	"github.com/lendlog/lendlog/ledger/anchor/witness"
 	"github.com/lendlog/lendlog/ledger/due"
 	"github.com/lendlog/lendlog/ledger/rule"
+	"github.com/lendlog/lendlog/ledger/selfaudit"
 	"github.com/lendlog/lendlog/ledger/stats"
 )
 
@@ -83,6 +85,11 @@ type Config struct {
 	// Anchors has the ledger's checkpoints anchored, if it does so anywhere: /metrics
 	// and GET /v1/anchors show how that goes. Whoever made the group runs it.
 	Anchors *anchor.Group
+	// Audits are those that the server makes of its ledger, if it does: /metrics,
+	// /readyz and GET /v1/status show what came out. Whoever made the auditor runs it.
+	Audits *selfaudit.Auditor
+	// Certificate is the one that TLS shows, for GET /v1/status; nil without one.
+	Certificate *certificate.Certificate
 	// DrainTimeout bounds how long Serve waits for requests to end; 0 means
 	// 30 s.
 	DrainTimeout time.Duration
@@ -103,6 +110,7 @@ type Server struct {
 	stats    shelf[*stats.Collector]
 	due      shelf[*due.Report]
 	findings shelf[*rule.Survey]
+	feeds    feeds
 
 	searches searches
 	share    *gate // nil for no bound

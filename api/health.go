@@ -6,6 +6,7 @@ import (
 	_ "embed"
 	"fmt"
 	"net/http"
+	"time"
 )
 
 const typeText = "text/plain; charset=utf-8"
@@ -26,6 +27,13 @@ func (s *Server) readyz(c *call) error {
 	if g := s.conf.Witnesses; g != nil {
 		if status := g.Status(); status.Overdue {
 			text += fmt.Sprintf("no quorum of the witnesses has cosigned within the promised %v; see lendlog_witness_failing and the log\n", status.Promise)
+		}
+	}
+	if a := s.conf.Audits; a != nil {
+		if status := a.Status(); status.Failed() {
+			text += "the last audit of the ledger FAILED; see GET /v1/status and the log, and run lendlog audit\n"
+		} else if status.Trouble != "" || status.Overdue(time.Now()) {
+			text += "the ledger's own audit comes to no end; see GET /v1/status and the log\n"
 		}
 	}
 	if g := s.conf.Anchors; g != nil {

@@ -104,6 +104,13 @@ func (m *metrics) register(conf Config) error {
 			return err
 		}
 	}
+	if conf.Audits != nil {
+		for _, c := range conf.Audits.Metrics() {
+			if err := conf.Registry.Register(c); err != nil {
+				return err
+			}
+		}
+	}
 	return nil
 }
 

@@ -3,12 +3,21 @@
 package api
 
 import (
+	"context"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/lendlog/lendlog/api/certificate"
+	"github.com/lendlog/lendlog/api/certificate/certtest"
 	"github.com/lendlog/lendlog/ledger"
 	"github.com/lendlog/lendlog/ledger/ledgertest"
+	"github.com/lendlog/lendlog/ledger/reconcile"
+	"github.com/lendlog/lendlog/ledger/selfaudit"
 )
 
 func (s *testServer) status() statusDoc {
@@ -53,4 +62,123 @@ func TestStatusOfWitnesses(t *testing.T) {
 	one.Fail(func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusInternalServerError) })
 	s.submit(decision(2))
 	becomes("one fails", func(w *witnessingDoc) bool { return w.Witnesses[0].Failures > 0 && w.Witnesses[0].Failing != "" })
+}
+
+// The last audit is in the status, in /metrics and, where it failed, in /readyz;
+// without an auditor it is the one that the ledger has a record of.
+func TestStatusOfAudits(t *testing.T) {
+	var audits *selfaudit.Auditor
+	s := serve(t, ledger.CreateOptions{}, func(c *Config) {
+		var err error
+		if audits, err = selfaudit.New(selfaudit.Config{Ledger: c.Ledger, Every: time.Hour}); err != nil {
+			t.Fatal(err)
+		}
+		c.Audits = audits
+	})
+	if a := s.status().Audit; a == nil || a.Every != 3600 || a.Last != nil {
+		t.Errorf("before the first audit it says %+v", a)
+	}
+	if err := audits.Audit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	a := s.status().Audit
+	if a.Last == nil || a.Last.Verdict != "valid" || a.Last.Auditor != ledger.AuditedByServer || a.Last.Record == 0 || a.Running || a.Overdue {
+		t.Errorf("after it it says %+v, %+v", a, a.Last)
+	}
+	s.wantMetric("lendlog_audit_failed 0")
+	other := serveLedger(t, s.ledger, nil)
+	if b := other.status().Audit; b == nil || b.Every != 0 || b.Last == nil || b.Last.Record != a.Last.Record || b.Last.Size != a.Last.Size {
+		t.Errorf("a server that makes none says %+v", b)
+	}
+	if _, err := s.ledger.RecordAudit(t.Context(), ledger.Audited{Size: 1, Verdict: "invalid", By: ledger.AuditedByOperator, Failed: []string{"tree"}, Findings: 2}); err != nil {
+		t.Fatal(err)
+	}
+	// Another auditor learns of it when it starts, and raises the alarm.
+	later, err := selfaudit.New(selfaudit.Config{Ledger: s.ledger.Ledger})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ran := make(chan error, 1)
+	go func() { ran <- later.Run(ctx) }()
+	for i := 0; later.Status().Last == nil; i++ {
+		if i == 6000 {
+			t.Fatal("it never learns of it")
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	stop()
+	if err := <-ran; err != nil {
+		t.Error(err)
+	}
+	alarmed := serveLedger(t, s.ledger, func(c *Config) { c.Audits = later })
+	alarmed.wantMetric("lendlog_audit_failed 1")
+	alarmed.wantMetric("lendlog_audit_findings 2")
+	if text := string(alarmed.want(alarmed.get("/readyz"), http.StatusOK).body); !strings.Contains(text, "the last audit of the ledger FAILED") {
+		t.Errorf("it is ready and says %q", text)
+	}
+	if b := other.status().Audit.Last; b.Verdict != "invalid" || b.Auditor != ledger.AuditedByOperator || len(b.Failed) != 1 || b.Findings != 2 {
+		t.Errorf("of the operator's it says %+v", b)
+	}
+}
+
+// Which numbers of a producer are missing is told within moments, after what was
+// there before the server began too.
+func TestFeeds(t *testing.T) {
+	s := serve(t, ledger.CreateOptions{}, nil)
+	numbered := func(n string) string {
+		return strings.Replace(decision(len(n)+int(n[0])), `"specversion"`, `"sequence":"`+n+`","specversion"`, 1)
+	}
+	type document struct {
+		Size, Of, Unreadable int64
+		Feeds                []reconcile.Gap
+	}
+	ask := func() document {
+		t.Helper()
+		return decode[document](t, s.want(s.get("/v1/feeds"), http.StatusOK).body)
+	}
+	s.submit(numbered("1"))
+	s.submit(numbered("4"))
+	if d := ask(); d.Size != 0 || d.Of == 0 || len(d.Feeds) != 0 {
+		t.Errorf("before anything was read it says %+v", d)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	watched := make(chan error, 1)
+	go func() { watched <- s.WatchFeeds(ctx) }()
+	becomes := func(missing ...reconcile.Range) {
+		t.Helper()
+		var d document
+		for range 6000 {
+			if d = ask(); d.Size == d.Of && len(d.Feeds) == 1 && cmp.Equal(d.Feeds[0].Missing, missing, cmpopts.EquateEmpty()) {
+				return
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		t.Fatalf("it never says that %v is missing: %+v", missing, d)
+	}
+	becomes(reconcile.Range{From: 2, To: 3})
+	s.submit(numbered("3"))
+	becomes(reconcile.Range{From: 2, To: 2})
+	s.submit(numbered("2"))
+	becomes()
+	stop()
+	if err := <-watched; err != nil {
+		t.Error(err)
+	}
+}
+
+// The end of the certificate, and of the roots of its clients', is in the status.
+func TestStatusOfCertificate(t *testing.T) {
+	authority, dir := certtest.New(t, "root"), t.TempDir()
+	issued := authority.Issue(t, "localhost", 48*time.Hour)
+	cert, key := certtest.Write(t, dir, "server", issued)
+	c, err := certificate.Open(certificate.Files{Cert: cert, Key: key, Clients: authority.WriteRoot(t, dir, "clients")}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := serve(t, ledger.CreateOptions{}, func(conf *Config) { conf.Certificate = c })
+	d := s.status().Certificate
+	if d == nil || !d.Expires.Equal(c.Leaf().NotAfter) || d.Roots.Before(time.Now()) || d.Refused {
+		t.Errorf("of a certificate until %v it says %+v", c.Leaf().NotAfter, d)
+	}
 }

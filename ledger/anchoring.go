@@ -147,9 +147,15 @@ func (l *Ledger) recordOnce(ctx context.Context, typ, subject, id string, data [
 	return r.Receipt.Index, nil
 }
 
+// quiet reports whether records of a type are not worth an anchor of their own: a
+// ledger that rests would never come to rest.
+func quiet(typ string) bool {
+	return typ == record.TypeAnchorFinal || typ == record.TypeChainObserved || typ == record.TypeAuditCompleted
+}
+
 // NextToAnchor returns the first record from an index on that is worth an anchor,
 // and when it was recorded: all but index-roots and what the ledger records of
-// anchors and blocks, without which a ledger that rests would never come to rest.
+// anchors, blocks and its own audits.
 // Where there is none it returns the size of the ledger and the zero time.
 func (l *Ledger) NextToAnchor(ctx context.Context, from int64) (index int64, recorded time.Time, err error) {
 	view := l.published.Load().view
@@ -163,7 +169,7 @@ func (l *Ledger) NextToAnchor(ctx context.Context, from int64) (index int64, rec
 			switch {
 			case err != nil:
 				return err
-			case lf.Entry == nil, lf.Entry.Type == record.TypeAnchorFinal, lf.Entry.Type == record.TypeChainObserved:
+			case lf.Entry == nil, quiet(lf.Entry.Type):
 				return nil
 			}
 			index, recorded = i, lf.Entry.Recorded

@@ -281,8 +281,10 @@ type ownEvent struct {
 	data             canon.Value
 }
 
-// ownSubmitter is the submitter of the ledger's own records.
-const ownSubmitter = "ledger"
+// OwnSubmitter is the submitter of the ledger's own records.
+const OwnSubmitter = "ledger"
+
+const ownSubmitter = OwnSubmitter
 
 // ownPrefix stands before the origin in the source of the ledger's own records.
 const ownPrefix = "urn:lendlog:ledger:"

@@ -43,6 +43,8 @@ var rules = []struct {
 		"the console and the SDK see a ledger through its API only"},
 	{module + "ledger/anchor/…", []string{"ledger/anchor/…", "api", "cmd/…"},
 		"an append never waits for who is asked after it"},
+	{module + "ledger/selfaudit", []string{"api", "cmd/…"},
+		"a ledger does not know who audits it"},
 	{module + "ledger/signer", []string{"ledger/vault"},
 		"which command signs, and that nothing of it is believed, is said where keys are kept"},
 	{module + "ledger/signer/signertest", nil,

@@ -12,6 +12,7 @@ import (
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -48,6 +49,7 @@ type Certificate struct {
 	seen    [32]byte   // digest of what was looked at last
 
 	using   atomic.Pointer[tls.Config] // for connections that are opened now
+	roots   atomic.Pointer[time.Time]  // when the first of the clients' roots ends; nil without any
 	refused atomic.Pointer[error]      // why what lies there now is not used; nil where it is
 }
 
@@ -71,7 +73,7 @@ func open(files Files, log *slog.Logger, now func() time.Time) (*Certificate, er
 		return nil, err
 	}
 	c.seen = contents.digest()
-	c.using.Store(config)
+	c.use(config, contents)
 	return c, nil
 }
 
@@ -121,9 +123,33 @@ func (c *Certificate) Reload(ctx context.Context) {
 		return
 	}
 	c.seen = seen
-	c.using.Store(config)
+	c.use(config, contents)
 	c.refused.Store(nil)
 	c.log.InfoContext(ctx, "a certificate is used", slog.Time("expires", c.Leaf().NotAfter))
+}
+
+// use has new connections opened with a configuration.
+func (c *Certificate) use(config *tls.Config, of contents) {
+	c.using.Store(config)
+	c.roots.Store(of.rootsEnd())
+}
+
+// A Status is what is used now.
+type Status struct {
+	Expires time.Time // of the server's own certificate
+	// Roots is when the first of the roots of clients' certificates ends; zero where
+	// clients are asked for none.
+	Roots   time.Time
+	Refused bool // what the files hold now can't be used
+}
+
+// Status returns what is used now.
+func (c *Certificate) Status() Status {
+	s := Status{Expires: c.Leaf().NotAfter.UTC(), Refused: c.Refused() != nil}
+	if end := c.roots.Load(); end != nil {
+		s.Roots = end.UTC()
+	}
+	return s
 }
 
 // Leaf returns the server's own certificate that is used now.
@@ -146,6 +172,13 @@ func (c *Certificate) Warnings() (warnings []string) {
 		warnings = append(warnings, "the certificate of this server has expired")
 	} else if left < soon {
 		warnings = append(warnings, fmt.Sprintf("the certificate of this server expires in %d days", left/(24*time.Hour)))
+	}
+	if roots := c.roots.Load(); roots != nil {
+		if left := roots.Sub(c.now()); left < 0 {
+			warnings = append(warnings, "a root of clients' certificates has expired: clients with certificates from it are refused")
+		} else if left < soon {
+			warnings = append(warnings, fmt.Sprintf("a root of clients' certificates expires in %d days", left/(24*time.Hour)))
+		}
 	}
 	return warnings
 }
@@ -173,6 +206,21 @@ func (f Files) read() (c contents, err error) {
 		}
 	}
 	return c, nil
+}
+
+// rootsEnd is when the first of the roots of clients' certificates ends; nil where
+// there are none.
+func (c contents) rootsEnd() (end *time.Time) {
+	for rest := c.clients; ; {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil {
+			return end
+		}
+		root, err := x509.ParseCertificate(block.Bytes)
+		if err == nil && (end == nil || root.NotAfter.Before(*end)) {
+			end = &root.NotAfter
+		}
+	}
 }
 
 func (c contents) digest() [32]byte {

@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
+
+	"github.com/lendlog/lendlog/ledger/reconcile"
 )
 
 // A Status is how the ledger does. It is the server's word.
@@ -20,7 +22,61 @@ type Status struct {
 	// cosigned checkpoints.
 	LateAfter       int64       `json:"lateAfterSeconds"`
 	WitnessInterval int64       `json:"witnessIntervalSeconds"`
-	Witnessing      *Witnessing `json:"witnessing"` // nil where the server asks no witnesses
+	Witnessing      *Witnessing `json:"witnessing"`  // nil where the server asks no witnesses
+	Audit           *Auditing   `json:"audit"`       // nil where nothing is known of audits
+	Certificate     *Expiry     `json:"certificate"` // nil where the server does not speak TLS
+}
+
+// Auditing is how the audits go that a server makes of its own ledger, and its
+// operator.
+type Auditing struct {
+	Every   int64    `json:"everySeconds"` // 0 where the server makes none
+	Running bool     `json:"running"`
+	Done    int64    `json:"done"`    // records that the one under way has read
+	Overdue bool     `json:"overdue"` // the last is more than twice Every ago
+	Trouble string   `json:"trouble"` // why the last attempt came to no end; "" where it did
+	Last    *Audited `json:"last"`    // nil before there is one
+}
+
+// Audited is an audit that came to an end.
+type Audited struct {
+	At       time.Time `json:"at"`
+	Size     int64     `json:"size"`    // records that it covered
+	Verdict  string    `json:"verdict"` // valid, invalid or incomplete
+	Auditor  string    `json:"auditor"` // server or operator
+	Deep     bool      `json:"deep"`
+	Failed   []string  `json:"failed"` // the names of the checks that failed
+	Findings int64     `json:"findings"`
+	Record   int64     `json:"record"` // 0 where the ledger has none of it
+}
+
+// Expiry is when what a server shows in TLS ends.
+type Expiry struct {
+	Expires time.Time `json:"expires"`
+	Roots   time.Time `json:"clientRootsExpire"` // zero where clients are asked for no certificate
+	Refused bool      `json:"refused"`           // a new one can't be used, and this one is used on
+}
+
+// Feeds are which numbers of producers are missing among the records that the server
+// has read so far, Size of Of.
+type Feeds struct {
+	Size       int64           `json:"size"`
+	Of         int64           `json:"of"`
+	Feeds      []reconcile.Gap `json:"feeds"`
+	Unreadable int64           `json:"unreadable"` // records whose source can't be read any more
+}
+
+// Feeds returns which numbers of producers are missing. It is the server's word.
+func (c *Client) Feeds(ctx context.Context) (*Feeds, error) {
+	b, err := c.get(ctx, "/v1/feeds", maxLarge)
+	if err != nil {
+		return nil, err
+	}
+	var f Feeds
+	if err := json.Unmarshal(b, &f); err != nil {
+		return nil, lie(-1, "what it says of feeds cannot be read")
+	}
+	return &f, nil
 }
 
 // Witnessing is how the witnesses do that a server asks. Size and At are of the

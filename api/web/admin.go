@@ -47,6 +47,7 @@ type adminType struct{ Name, Title, Schema string }
 // A grantForm is what a key is asked for with, as it was typed.
 type grantForm struct {
 	Role, Label, Sources, Expires, Rate string
+	Once                                string // its token, with which it grants one key
 	Wrong                               string // why it is refused, in the words of the ledger
 }
 
@@ -73,6 +74,7 @@ func (v *visit) admin(p *adminPage) error {
 			return slices.Index(grantStates, a.State) - slices.Index(grantStates, b.State)
 		})
 		p.Own = v.Key().ID
+		p.Form.Once = v.once.issue(p.Own)
 	}
 	types, err := l.Types(v.ctx())
 	if err != nil {
@@ -109,6 +111,11 @@ func grantKey(v *visit) error {
 			form.Wrong = err.Error()
 		}
 		v.status = http.StatusBadRequest
+		return v.admin(&adminPage{Form: form})
+	}
+	if v.Key() == nil || !v.once.take(f.Get("once"), v.Key().ID) {
+		form.Wrong = v.say("admin.grant.again")
+		v.status = http.StatusConflict
 		return v.admin(&adminPage{Form: form})
 	}
 	l, err := v.ledger()

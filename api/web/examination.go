@@ -3,8 +3,10 @@
 package web
 
 import (
-	"bytes"
+	"cmp"
 	"fmt"
+	"io"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -13,7 +15,6 @@ import (
 	"github.com/lendlog/lendlog/ledger/access"
 	"github.com/lendlog/lendlog/ledger/proof"
 	"github.com/lendlog/lendlog/ledger/record"
-	"github.com/lendlog/lendlog/ledger/tree"
 )
 
 // An examinationPage is what an examiner works with: what authorities asked for,
@@ -21,10 +22,41 @@ import (
 type examinationPage struct {
 	Requests []demand // of authorities
 	Exam     string   // code of the examination, under which its findings are recorded
+	Examiner string   // id of who examines; "" where they do not say
 	Draw     drawForm
 	Drawn    *drawnSample
 	Noted    int64 // the record of a note that was just made
 	MayNote  bool
+}
+
+// Most is how many records a sample may have.
+func (p *examinationPage) Most() int { return mostDrawn }
+
+// Of is what a form about a drawn record sends besides.
+func (p *examinationPage) Of(index int64) drawnForm { return drawnForm{index, p} }
+
+type drawnForm struct {
+	Index int64
+	Page  *examinationPage
+}
+
+// Part is the address of a part of the sample.
+func (p *examinationPage) Part(n int) string { return "examination?" + p.query(n).Encode() }
+
+// query is what the page is asked for with.
+func (p *examinationPage) query(part int) url.Values {
+	q := url.Values{}
+	for name, value := range map[string]string{
+		"exam": p.Exam, "examiner": p.Examiner, "checkpoint": p.Draw.Checkpoint, "seed": p.Draw.Seed, "count": p.Draw.Count, "start": p.Draw.Start, "end": p.Draw.End,
+	} {
+		if value != "" {
+			q.Set(name, value)
+		}
+	}
+	if part > 1 {
+		q.Set("part", strconv.Itoa(part))
+	}
+	return q
 }
 
 // A drawForm says what sample is asked for, as it was typed.
@@ -33,12 +65,26 @@ type drawForm struct {
 	Newest                              bool // Checkpoint was filled in, not given
 }
 
-// A drawnSample is the records that a seed drew.
+// A drawnSample is the records that a seed drew, of which a part is shown.
 type drawnSample struct {
 	Sample  proof.Sample
+	Indexes []int64 // of all of them
+	Part    int     // that is shown, from 1 on
 	Records []drawnRecord
 	Basis   basis
-	Bundle  []byte // evidence of them, which discloses nothing
+	// How many of all of them were examined, and are in order or not.
+	InOrder, NotInOrder int
+}
+
+// Remain is how many nobody has examined yet.
+func (d *drawnSample) Remain() int { return len(d.Indexes) - d.InOrder - d.NotInOrder }
+
+// Parts are the parts of the sample, none where there is only one.
+func (d *drawnSample) Parts() (parts []int) {
+	for n := 1; (n-1)*drawnShown < len(d.Indexes) && len(d.Indexes) > drawnShown; n++ {
+		parts = append(parts, n)
+	}
+	return parts
 }
 
 // A drawnRecord is one of a sample. Nothing of it is opened.
@@ -47,18 +93,33 @@ type drawnRecord struct {
 	Title    string
 	Recorded time.Time
 	Findings []int64 // that the examination has about it
+	Examined *examined
 }
 
-// mostDrawn is how many records a sample has that is drawn here.
-const mostDrawn = 200
+// An examined is what an examiner said last of a record.
+type examined struct {
+	Record  int64 // that says so
+	InOrder bool
+	At      time.Time
+	By      string // who examined, or else who recorded it
+	Note    string
+}
+
+const (
+	mostDrawn  = proof.MaxSample
+	drawnShown = 100 // records of a sample on one page
+	// mostReviewed is how many records of an examination are read, the newest.
+	mostReviewed = 3 * proof.MaxSample
+)
 
 func showExamination(v *visit) error {
 	q := v.r.URL.Query()
-	p := &examinationPage{Exam: q.Get("exam"), Draw: drawForm{Checkpoint: q.Get("checkpoint"), Seed: q.Get("seed"), Count: q.Get("count"), Start: q.Get("start"), End: q.Get("end")}}
+	p := &examinationPage{Exam: q.Get("exam"), Examiner: q.Get("examiner"), Draw: drawForm{Checkpoint: q.Get("checkpoint"), Seed: q.Get("seed"), Count: q.Get("count"), Start: q.Get("start"), End: q.Get("end")}}
 	if noted, err := strconv.ParseInt(q.Get("noted"), 10, 64); err == nil && noted > 0 {
 		p.Noted = noted
 	}
-	if p.Exam != "" && !purposeCode.MatchString(p.Exam) {
+	part, err := strconv.Atoi(cmp.Or(q.Get("part"), "1"))
+	if err != nil || part < 1 || p.Exam != "" && !purposeCode.MatchString(p.Exam) || len(p.Examiner) > 256 {
 		return errForm
 	}
 	l, err := v.ledger()
@@ -70,7 +131,7 @@ func showExamination(v *visit) error {
 	}
 	p.MayNote = v.May(access.RecordsSubmit)
 	if p.Draw.Seed != "" {
-		if p.Drawn, err = v.draw(l, &p.Draw); err != nil {
+		if p.Drawn, err = v.draw(l, &p.Draw, part); err != nil {
 			return err
 		}
 		if err := v.review(l, p); err != nil {
@@ -125,32 +186,30 @@ func (f *drawForm) bundling(pointers []string) (client.Bundling, error) {
 	return client.Bundling{Sample: s, Checkpoint: f.note(), Pointers: pointers}, err
 }
 
-// draw has the sample drawn, as evidence that discloses nothing, which the client
-// verifies: the checkpoint, the draw, and every record.
-func (v *visit) draw(l *client.Client, f *drawForm) (*drawnSample, error) {
-	b, err := f.bundling([]string{})
+// draw draws the sample under a checkpoint of this ledger, and shows a part of it.
+func (v *visit) draw(l *client.Client, f *drawForm, part int) (*drawnSample, error) {
+	s, err := f.sample()
 	if err != nil {
 		return nil, err
 	}
-	var file bytes.Buffer
-	if err := l.WriteBundle(v.ctx(), &file, b); err != nil {
+	under, err := v.drawnUnder(l, f.note())
+	if err != nil {
 		return nil, err
 	}
-	d := &drawnSample{Sample: *b.Sample, Bundle: file.Bytes()}
-	var head *proof.Bundle
-	_, err = proof.VerifyBundle(l.Trust(), &file,
-		func(h *proof.Bundle) error { head = h; d.Sample = *h.Sample; return nil },
-		func(r *proof.Record) error {
-			d.Records = append(d.Records, v.drawn(r))
-			return nil
-		})
-	if err != nil {
-		return nil, fmt.Errorf("couldn't read a sample again: %w", err)
+	if s.End == 0 {
+		s.End = under.Size
 	}
-	text, _, _ := strings.Cut(string(head.Checkpoint), "\n\n")
-	cp, err := tree.ParseCheckpoint(text + "\n")
-	if err != nil {
-		return nil, fmt.Errorf("couldn't read a sample again: %w", err)
+	if s.End > under.Size || s.Start >= s.End {
+		return nil, errForm
+	}
+	d := &drawnSample{Sample: *s, Indexes: s.Draw(under.Text()), Part: part}
+	from := min((part-1)*drawnShown, len(d.Indexes))
+	for _, index := range d.Indexes[from:min(from+drawnShown, len(d.Indexes))] {
+		e, err := l.Prove(v.ctx(), index, []string{})
+		if err != nil {
+			return nil, err
+		}
+		d.Records = append(d.Records, v.drawn(&e.Records[0]))
 	}
 	command := []string{"lendlog", "bundle", "--sample", f.Count, "--seed", f.Seed}
 	for _, flag := range []struct{ name, value string }{{"--start", f.Start}, {"--end", f.End}} {
@@ -158,9 +217,25 @@ func (v *visit) draw(l *client.Client, f *drawForm) (*drawnSample, error) {
 			command = append(command, flag.name, flag.value)
 		}
 	}
-	d.Basis = newBasis(client.Checkpoint{Checkpoint: cp}, append(command, "--checkpoint", "kept.txt", "--dir", "COPY", "-o", "sample.ndjson")...)
-	f.Checkpoint = string(head.Checkpoint)
+	d.Basis = newBasis(under, append(command, "--checkpoint", "kept.txt", "--dir", "COPY", "-o", "sample.ndjson")...)
+	f.Checkpoint = string(under.Note)
 	return d, nil
+}
+
+// drawnUnder returns the checkpoint that a note is, or else the newest one. One that
+// was kept has to be of this ledger, which goes on from it.
+func (v *visit) drawnUnder(l *client.Client, note []byte) (client.Checkpoint, error) {
+	newest, err := l.Checkpoint(v.ctx())
+	if err != nil || note == nil {
+		return newest, err
+	}
+	cp, err := l.Trust().OpenCheckpoint(note)
+	if err != nil || cp.Size > newest.Size {
+		return client.Checkpoint{}, errForm
+	}
+	kept := client.Checkpoint{Checkpoint: cp, Note: note}
+	_, err = l.Consistency(v.ctx(), kept, newest)
+	return kept, err
 }
 
 // drawn shows a record by what stands openly in its entry.
@@ -189,26 +264,70 @@ func (v *visit) typeTitle(schema [32]byte, typ string) string {
 	return v.labels(s).Title
 }
 
-// review finds which of the drawn records the examination has findings about:
-// those that name the record as what they follow from.
+// review finds what the examination recorded about the drawn records: its findings,
+// which name the record as what they follow from, and what was examined.
 func (v *visit) review(l *client.Client, p *examinationPage) error {
 	if p.Exam == "" {
 		return nil
 	}
-	about := map[int64][]int64{}
-	search := client.Search{Filter: fmt.Sprintf("type=finding.raised subject=%q", examSubject(p.Exam)), Oldest: true, Page: 1000}
-	for found, err := range l.Search(v.ctx(), search) {
-		if err != nil {
-			return err
+	findings := map[int64][]int64{}
+	err := v.recordedOf(l, p.Exam, "finding.raised", func(f *client.Found) {
+		for _, ref := range f.Leaf.Entry.Refs {
+			findings[ref] = append([]int64{f.Index}, findings[ref]...)
 		}
-		if e := found.Leaf.Entry; e != nil {
-			for _, ref := range e.Refs {
-				about[ref] = append(about[ref], found.Index)
-			}
+	})
+	if err != nil {
+		return err
+	}
+	last := map[int64]*examined{}
+	err = v.recordedOf(l, p.Exam, "sample.examined", func(f *client.Found) {
+		told, _ := f.Story()
+		about, ok := told.Data.Get("recordIndex")
+		if _, later := last[about.Int]; !ok || later {
+			return
+		}
+		outcome, _ := told.Data.Get("outcome")
+		last[about.Int] = &examined{
+			Record: f.Index, InOrder: outcome.Str == inOrder, At: f.Leaf.Entry.Recorded,
+			By: cmp.Or(stated(told.Data, "examinerId"), f.Leaf.Entry.Submitter), Note: stated(told.Data, "description"),
+		}
+	})
+	if err != nil {
+		return err
+	}
+	for _, index := range p.Drawn.Indexes {
+		switch e := last[index]; {
+		case e == nil:
+		case e.InOrder:
+			p.Drawn.InOrder++
+		default:
+			p.Drawn.NotInOrder++
 		}
 	}
 	for i := range p.Drawn.Records {
-		p.Drawn.Records[i].Findings = about[p.Drawn.Records[i].Index]
+		one := &p.Drawn.Records[i]
+		one.Findings, one.Examined = findings[one.Index], last[one.Index]
+	}
+	return nil
+}
+
+// recordedOf tells of the records of a type that an examination made, the newest
+// first. A ledger that does not know the type has none.
+func (v *visit) recordedOf(l *client.Client, exam, typ string, tell func(*client.Found)) error {
+	n := 0
+	for found, err := range l.Search(v.ctx(), client.Search{Filter: fmt.Sprintf("type=%s subject=%q", typ, examSubject(exam)), Page: 1000}) {
+		if isUnknown(err) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if found.Leaf.Entry != nil {
+			tell(&found)
+		}
+		if n++; n == mostReviewed {
+			break
+		}
 	}
 	return nil
 }
@@ -235,9 +354,5 @@ func sampleBundle(v *visit) error {
 	if err != nil {
 		return err
 	}
-	var file bytes.Buffer // so that no half file goes out
-	if err := l.WriteBundle(v.ctx(), &file, b); err != nil {
-		return err
-	}
-	return v.download("sample.ndjson", "application/x-ndjson", file.Bytes())
+	return v.stream("sample.ndjson", "application/x-ndjson", func(w io.Writer) error { return l.WriteBundle(v.ctx(), w, b) })
 }

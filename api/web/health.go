@@ -13,6 +13,7 @@ import (
 // The states of a sign.
 const (
 	signWell   = "good"
+	signWrong  = "bad"    // the evidence, or a way to it, is broken
 	signBad    = "warn"   // it needs attention
 	signNone   = "off"    // there is nothing to look at
 	signHidden = "hidden" // the visitor may not see it
@@ -47,15 +48,18 @@ type healthCheck struct {
 // healthChecks are all of them, in the order of the page. What is promised is
 // held against the genesis record; the other limits stand with the checks.
 var healthChecks = []healthCheck{
+	{"audits", access.AnchorsRead, lookAtAudits},
 	{"events", access.AnchorsRead, lookAtEvents},
 	{"newest", access.AnchorsRead, lookAtNewest},
 	{"witnesses", access.AnchorsRead, lookAtWitnesses},
 	{"anchors", access.AnchorsRead, lookAtAnchors},
 	{"feeds", access.RecordsSearch, lookAtFeeds},
+	{"gaps", access.RecordsSearch, lookAtGaps},
 	{"reconciliations", access.RecordsSearch, lookAtReconciliations},
 	{"conflicts", access.RecordsSearch, lookAtConflicts},
 	{"overrides", access.RecordsSearch, lookAtOverrides},
 	{"findings", access.RecordsSearch, lookAtFindings},
+	{"certificate", access.AnchorsRead, lookAtCertificate},
 	{"keys", access.AccessManage, lookAtKeys},
 }
 
@@ -77,7 +81,7 @@ func (l *looking) say(state, word string, values ...any) sign {
 // sayOf makes a sign about one of several.
 func (l *looking) sayOf(about, state, word string, values ...any) sign {
 	s := sign{Of: l.of, About: about, State: state, How: wording{"health." + l.of + "." + word, values}}
-	if state == signBad {
+	if state == signBad || state == signWrong {
 		s.Remedy = wording{name: "health." + l.of + "." + word + ".do"}
 	}
 	return s
@@ -86,15 +90,16 @@ func (l *looking) sayOf(about, state, word string, values ...any) sign {
 // A healthPage says how the evidence is, in one light and in lines.
 type healthPage struct {
 	At     time.Time
-	Bad    int // lines that need attention
-	Absent int // lines of what is not there, or hidden
+	Bad    int   // lines that need attention, or worse
+	Worst  *sign // the first of the worst of them; nil where all is well
+	Absent int   // lines of what is not there, or hidden
 	Signs  []sign
 }
 
 // State is that of the whole.
 func (p *healthPage) State() string {
-	if p.Bad > 0 {
-		return signBad
+	if p.Worst != nil {
+		return p.Worst.State
 	}
 	return signWell
 }
@@ -103,8 +108,11 @@ func (p *healthPage) State() string {
 func (p *healthPage) add(signs ...sign) {
 	for _, s := range signs {
 		switch s.State {
-		case signBad:
+		case signBad, signWrong:
 			p.Bad++
+			if p.Worst == nil || s.State == signWrong && p.Worst.State == signBad {
+				p.Worst = &s
+			}
 		case signNone, signHidden:
 			p.Absent++
 		}

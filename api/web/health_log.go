@@ -80,7 +80,7 @@ func (l *looking) anchor(t *client.Target) sign {
 	}
 	switch {
 	case len(t.Alarms) > 0:
-		return l.sayOf(name, signBad, "alarm", "why", t.Alarms[0])
+		return l.sayOf(name, signWrong, "alarm", "why", t.Alarms[0])
 	case t.Degraded != "":
 		return l.sayOf(name, signBad, "degraded", "why", t.Degraded)
 	case t.Stale:

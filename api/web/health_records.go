@@ -25,8 +25,7 @@ const (
 func (l *looking) find(filter string, asOf time.Time) ([]client.Found, error) {
 	var found []client.Found
 	for f, err := range l.ledger.Search(l.ctx, client.Search{Filter: filter, Page: healthFound, AsOf: asOf}) {
-		var refused *client.Problem
-		if errors.As(err, &refused) && refused.Type == "urn:lendlog:problem:invalid-filter" {
+		if isUnknown(err) {
 			return nil, nil
 		}
 		if err != nil {
@@ -37,6 +36,13 @@ func (l *looking) find(filter string, asOf time.Time) ([]client.Found, error) {
 		}
 	}
 	return found, nil
+}
+
+// isUnknown reports whether a search failed because the ledger does not know what it
+// is asked for.
+func isUnknown(err error) bool {
+	var refused *client.Problem
+	return errors.As(err, &refused) && refused.Type == "urn:lendlog:problem:invalid-filter"
 }
 
 // heartbeatWindows are how long ago heartbeats are looked for: of a feed that fell

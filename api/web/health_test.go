@@ -13,6 +13,7 @@ import (
 	"github.com/lendlog/lendlog/api/client"
 	"github.com/lendlog/lendlog/ledger"
 	"github.com/lendlog/lendlog/ledger/access"
+	"github.com/lendlog/lendlog/ledger/reconcile"
 	"github.com/lendlog/lendlog/ledger/record"
 )
 
@@ -73,6 +74,7 @@ func TestHealth(t *testing.T) {
 		"Taking events": "good", "Newest record": "good", "Witnesses": "off", "Anchors": "off",
 		"Feeds urn:lender:a": "good", "Feeds urn:lender:b": "warn", "Feeds urn:lender:c": "warn",
 		"Reconciliations portfolio/a": "good", "Reconciliations portfolio/b": "warn",
+		"Own audits": "off", "Missing numbers": "off", "Certificate of the server": "off",
 		"Conflicting events": "warn", "Going on without witnesses": "good", "Findings of audits": "good", "Keys": "hidden",
 	}
 	got := states(page)
@@ -134,7 +136,7 @@ func TestHealthOfTheOutside(t *testing.T) {
 	}
 	l.of = "anchors"
 	for want, target := range map[string]client.Target{
-		"warn alarm":    {Alarms: []string{"a fork"}, Degraded: "x", Stale: true, Failing: "x"},
+		"bad alarm":     {Alarms: []string{"a fork"}, Degraded: "x", Stale: true, Failing: "x"},
 		"warn degraded": {Degraded: "no money", Stale: true, Failing: "x"},
 		"warn stale":    {Stale: true, Failing: "x", Waiting: ago(time.Hour)},
 		"warn failing":  {Failing: "no route"},
@@ -155,7 +157,91 @@ func TestHealthOfTheOutside(t *testing.T) {
 					t.Errorf("in %s: %v", lang, err)
 				}
 			}
-			if (s.State == signBad) != (s.Remedy.name != "") {
+			if (s.State == signBad || s.State == signWrong) != (s.Remedy.name != "") {
+				t.Errorf("%s has the remedy %q", s.How.name, s.Remedy.name)
+			}
+		}
+	}
+}
+
+// What the server says of audits, numbers and its certificate has a line, a state and,
+// where something is wrong, a remedy; the light names the worst.
+func TestHealthOfItsOwn(t *testing.T) {
+	now := time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)
+	l := &looking{now: now}
+	var all []sign
+	same := func(of any, want string, got []sign, err error) {
+		t.Helper()
+		if s := summary(got); s != want || err != nil {
+			t.Errorf("of %+v it says %s, %v, want %s", of, s, err, want)
+		}
+		all = append(all, got...)
+	}
+	audited := func(verdict string, deep bool) *client.Audited {
+		return &client.Audited{At: now.Add(-time.Hour), Size: 120, Verdict: verdict, Auditor: "server", Deep: deep, Failed: []string{"tree"}, Findings: 1, Record: 7}
+	}
+	l.of = "audits"
+	for _, tt := range []struct {
+		of   *client.Auditing
+		want string
+	}{
+		{nil, "off none"},
+		{&client.Auditing{Every: 3600}, "off first"},
+		{&client.Auditing{Every: 3600, Trouble: "the disk"}, "warn trouble"},
+		{&client.Auditing{Last: audited("valid", false)}, "good passed"},
+		{&client.Auditing{Last: audited("valid", true)}, "good deep"},
+		{&client.Auditing{Last: audited("incomplete", false)}, "warn incomplete"},
+		{&client.Auditing{Every: 60, Overdue: true, Last: audited("valid", false)}, "warn overdue"},
+		{&client.Auditing{Every: 60, Trouble: "the disk", Last: audited("valid", false)}, "warn trouble"},
+		{&client.Auditing{Every: 60, Trouble: "the disk", Overdue: true, Last: audited("invalid", false)}, "bad failed"},
+	} {
+		l.status = &client.Status{Audit: tt.of}
+		got, err := lookAtAudits(l)
+		same(tt.of, tt.want, got, err)
+	}
+	l.of = "certificate"
+	for _, tt := range []struct {
+		of   *client.Expiry
+		want string
+	}{
+		{nil, "off none"},
+		{&client.Expiry{Expires: now.Add(1000 * time.Hour)}, "good holds"},
+		{&client.Expiry{Expires: now.Add(time.Hour), Roots: now.Add(1000 * time.Hour), Refused: true}, "warn soon, good roots, warn refused"},
+		{&client.Expiry{Expires: now.Add(-time.Hour), Roots: now.Add(time.Hour)}, "bad over, warn soon"},
+		{&client.Expiry{Expires: now.Add(1000 * time.Hour), Roots: now.Add(-time.Hour)}, "good holds, bad over"},
+	} {
+		l.status = &client.Status{Certificate: tt.of}
+		got, err := lookAtCertificate(l)
+		same(tt.of, tt.want, got, err)
+	}
+	l.of = "gaps"
+	gaps := reconcile.NewGaps()
+	for _, n := range []string{"1", "3", "5", "7", "12"} {
+		gaps.Add(reconcile.Arrival{Source: "urn:a", Sequence: n})
+		gaps.Add(reconcile.Arrival{Source: "urn:b", Sequence: "4"})
+		gaps.Add(reconcile.Arrival{Source: "urn:c" + n, Sequence: n})
+	}
+	list, _ := gaps.Report(10)
+	for i, want := range []string{"warn missing", "warn doubled", "good whole"} {
+		same(list[i], want, []sign{l.gap(list[i])}, nil)
+	}
+	if got := rangesOf(list[0]); got != "2, 4, 6, …" {
+		t.Errorf("it names %s", got)
+	}
+	page := &healthPage{}
+	page.add(all...)
+	if page.State() != signWrong || page.Worst.How.name != "health.audits.failed" {
+		t.Errorf("the worst of all is %+v", page.Worst)
+	}
+	for _, lang := range languages {
+		w := wordsOf(t, lang)
+		for _, s := range all {
+			for _, said := range []wording{s.How, s.Remedy} {
+				if text, err := w.tell(lang, said); err != nil || strings.Contains(text, "{") {
+					t.Errorf("in %s it says %q, %v", lang, text, err)
+				}
+			}
+			if (s.State == signBad || s.State == signWrong) != (s.Remedy.name != "") {
 				t.Errorf("%s has the remedy %q", s.How.name, s.Remedy.name)
 			}
 		}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"sync"
 
 	"github.com/lendlog/lendlog/api/client"
 )
@@ -31,8 +32,12 @@ func (c *Console) dial(ctx context.Context) (*client.Client, error) {
 // inside hands requests to a handler of this process.
 type inside struct{ handler http.Handler }
 
-// RoundTrip implements http.RoundTripper.
+// RoundTrip implements http.RoundTripper. Evidence of many records flows; of all else
+// the answer is there as a whole.
 func (t inside) RoundTrip(r *http.Request) (_ *http.Response, err error) {
+	if r.URL.Path == "/v1/bundles" {
+		return t.flow(asked(r))
+	}
 	defer func() {
 		// So ends an answer that broke off.
 		if v := recover(); v == http.ErrAbortHandler {
@@ -41,12 +46,8 @@ func (t inside) RoundTrip(r *http.Request) (_ *http.Response, err error) {
 			panic(v)
 		}
 	}()
-	asked := r.Clone(r.Context())
-	asked.RequestURI = r.URL.RequestURI()
-	asked.RemoteAddr = "127.0.0.1:0"
-	asked.Host = r.URL.Host
 	a := &answer{header: http.Header{}}
-	t.handler.ServeHTTP(a, asked)
+	t.handler.ServeHTTP(a, asked(r))
 	if a.status == 0 {
 		a.WriteHeader(http.StatusOK)
 	}
@@ -54,6 +55,64 @@ func (t inside) RoundTrip(r *http.Request) (_ *http.Response, err error) {
 		Status: http.StatusText(a.status), StatusCode: a.status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: a.sent, Body: io.NopCloser(&a.body), ContentLength: int64(a.body.Len()), Request: r,
 	}, nil
+}
+
+// asked is a request as a handler gets it.
+func asked(r *http.Request) *http.Request {
+	asked := r.Clone(r.Context())
+	asked.RequestURI = r.URL.RequestURI()
+	asked.RemoteAddr = "127.0.0.1:0"
+	asked.Host = r.URL.Host
+	return asked
+}
+
+// flow hands a request to the handler, and returns once the answer begins. The
+// handler goes on as fast as the answer is read.
+func (t inside) flow(r *http.Request) (*http.Response, error) {
+	out, in := io.Pipe()
+	a := &flowing{answer: answer{header: http.Header{}}, to: in, begun: make(chan struct{})}
+	go func() {
+		broken := errors.New("the answer broke off")
+		defer func() {
+			if recover() == nil {
+				a.WriteHeader(http.StatusOK)
+				broken = nil
+			}
+			_ = in.CloseWithError(broken) // never fails
+			a.begin()
+		}()
+		t.handler.ServeHTTP(a, r)
+	}()
+	<-a.begun
+	if a.status == 0 {
+		return nil, errors.New("the answer broke off")
+	}
+	return &http.Response{
+		Status: http.StatusText(a.status), StatusCode: a.status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: a.sent, Body: out, ContentLength: -1, Request: r,
+	}, nil
+}
+
+// A flowing answer is read while it is written.
+type flowing struct {
+	answer
+	to    *io.PipeWriter
+	once  sync.Once
+	begun chan struct{} // closed once the status is known, or there is none
+}
+
+func (f *flowing) begin() { f.once.Do(func() { close(f.begun) }) }
+
+// WriteHeader implements http.ResponseWriter.
+func (f *flowing) WriteHeader(status int) {
+	f.answer.WriteHeader(status)
+	f.begin()
+}
+
+// Write implements http.ResponseWriter.
+func (f *flowing) Write(b []byte) (int, error) {
+	f.WriteHeader(http.StatusOK)
+	return f.to.Write(b)
 }
 
 // An answer keeps what a handler answers.

@@ -3,6 +3,7 @@
 package web
 
 import (
+	"cmp"
 	"regexp"
 	"strconv"
 	"strings"
@@ -111,15 +112,18 @@ func (l labels) coded(member string, v canon.Value) bool {
 	if v.Kind == canon.Int {
 		text = strconv.FormatInt(v.Int, 10)
 	}
-	label := l.Words[member][text]
+	label := cmp.Or(l.Words[member][text], l.Codes[member][text])
 	return label != "" && label != text
 }
 
 func (l labels) word(member, s string) string {
-	if word := l.Words[member][s]; word != "" {
+	if word := cmp.Or(l.Words[member][s], l.Codes[member][s]); word != "" {
 		return word
 	}
 	switch {
+	case l.Codes[member] != nil && record.IsLendersOwn(member, s):
+		return s + own[l.lang]
+
 	case isDay.MatchString(s):
 		if t, err := time.Parse(time.DateOnly, s); err == nil {
 			return day(l.lang, t)
@@ -147,8 +151,12 @@ func (l labels) object(member string, v canon.Value) string {
 	if text.Str == "" {
 		return l.word(member, code.Str)
 	}
-	return l.word(member, code.Str) + " (" + text.Str + ")"
+	// The text says what a code of the lender's own means.
+	return strings.TrimSuffix(l.word(member, code.Str), own[l.lang]) + " (" + text.Str + ")"
 }
+
+// own stands behind a code that only the lender knows.
+var own = map[string]string{record.English: " (the lender's own code)", record.Chinese: "（机构自有代码）"}
 
 var yes = map[string]map[bool]string{record.English: {true: "yes", false: "no"}, record.Chinese: {true: "是", false: "否"}}
 

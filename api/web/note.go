@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/lendlog/lendlog/ledger/story"
 )
 
 // anybodysSource is the source of what is recorded in a ledger that demands no
@@ -28,6 +30,49 @@ func takeNote(v *visit) error {
 	if err != nil || index < 0 || !purposeCode.MatchString(exam) || description == "" || f.Get("severity") != "" && !purposeCode.MatchString(f.Get("severity")) {
 		return errForm
 	}
+	data := map[string]any{"audit": exam, "findingId": fmt.Sprintf("%s-%d", exam, index), "description": description, "raisedAt": time.Now().UTC().Format(time.RFC3339)}
+	for _, member := range []string{"name", "severity", "dueAt"} {
+		if text := strings.TrimSpace(f.Get(member)); text != "" {
+			data[member] = text
+		}
+	}
+	return v.recordOf(exam, index, "finding.raised", data)
+}
+
+// inOrder and notInOrder are what an examiner says of a record.
+const (
+	inOrder    = "in-order"
+	notInOrder = "not-in-order"
+)
+
+// takeMark records that a record of a sample was examined, and whether it is in
+// order: as sample.examined, on the case of the examination. What is not in order
+// takes a note that says why.
+func takeMark(v *visit) error {
+	if err := v.form(); err != nil {
+		return err
+	}
+	f := v.r.PostForm
+	exam, outcome, note, examiner := f.Get("exam"), f.Get("outcome"), strings.TrimSpace(f.Get("description")), strings.TrimSpace(f.Get("examiner"))
+	index, err := strconv.ParseInt(f.Get("index"), 10, 64)
+	if err != nil || index < 0 || !purposeCode.MatchString(exam) || outcome != inOrder && (outcome != notInOrder || note == "") || len(examiner) > 256 {
+		return errForm
+	}
+	data := map[string]any{"audit": exam, "recordIndex": index, "outcome": outcome, "examinedAt": time.Now().UTC().Format(time.RFC3339)}
+	for member, text := range map[string]string{"description": note, "examinerId": examiner} {
+		if text != "" {
+			data[member] = text
+		}
+	}
+	if seed := f.Get("seed"); seed != "" {
+		data["sample"] = fmt.Sprintf("%s records by the seed %s", f.Get("count"), seed)
+	}
+	return v.recordOf(exam, index, "sample.examined", data)
+}
+
+// recordOf submits what an examination says of a record, on its case and with the
+// record as what it follows from, and goes back to the sample.
+func (v *visit) recordOf(exam string, index int64, typ string, data map[string]any) error {
 	source := v.source()
 	if source == "" {
 		return errLacks
@@ -40,14 +85,8 @@ func takeNote(v *visit) error {
 	if err != nil {
 		return err
 	}
-	data := map[string]any{"audit": exam, "findingId": fmt.Sprintf("%s-%d", exam, index), "description": description, "raisedAt": time.Now().UTC().Format(time.RFC3339)}
-	for _, member := range []string{"name", "severity", "dueAt"} {
-		if text := strings.TrimSpace(f.Get(member)); text != "" {
-			data[member] = text
-		}
-	}
 	event := map[string]any{
-		"specversion": "1.0", "id": "finding-" + rand.Text(), "source": source, "type": "org.lendlog.finding.raised.v1",
+		"specversion": "1.0", "id": strings.ReplaceAll(typ, ".", "-") + "-" + rand.Text(), "source": source, "type": story.Type(typ),
 		"subject": examSubject(exam), "time": time.Now().UTC().Format(time.RFC3339), "data": data,
 	}
 	if e := about.Event; e != nil {
@@ -60,19 +99,20 @@ func takeNote(v *visit) error {
 	}
 	document, err := json.Marshal(event)
 	if err != nil {
-		return fmt.Errorf("couldn't write a finding: %w", err)
+		return fmt.Errorf("couldn't write what an examination says: %w", err)
 	}
 	got, err := l.Submit(v.ctx(), document)
 	if err != nil {
 		return err
 	}
+	f := v.r.PostForm
 	back := url.Values{"exam": {exam}, "noted": {strconv.FormatInt(got.Receipt.Index, 10)}}
-	for _, name := range []string{"checkpoint", "seed", "count", "start", "end"} {
+	for _, name := range []string{"checkpoint", "seed", "count", "start", "end", "examiner", "part"} {
 		if f.Get(name) != "" {
 			back.Set(name, f.Get(name))
 		}
 	}
-	return v.redirect("examination?" + back.Encode())
+	return v.redirect("examination?" + back.Encode() + fmt.Sprintf("#record-%d", index))
 }
 
 // source is what events of the visitor are of: the first source of their key.

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/lendlog/lendlog/ledger/record"
 	"github.com/lendlog/lendlog/ledger/stats"
 )
 
@@ -24,8 +25,19 @@ func (v *visit) Named(kind, code string) string {
 			return text
 		}
 	}
+	if member, ok := codedKinds[kind]; ok {
+		switch label := record.CodesOf(member, v.lang)[code]; {
+		case label != "":
+			return label
+		case record.IsLendersOwn(member, code):
+			return code + own[v.lang]
+		}
+	}
 	return code
 }
+
+// codedKinds are the kinds whose codes are those of a member.
+var codedKinds = map[string]string{"reason": "reasonCodes", "product": "product"}
 
 // direction writes from what to what a decision was overridden.
 func (v *visit) direction(code string) string {

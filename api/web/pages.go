@@ -47,6 +47,7 @@ func pages() []page {
 		{method: post, path: "looks", name: "looks", needs: access.RecordsRead, handler: looksAt},
 		{path: "examination", name: "examination", needs: access.RecordsExport, nav: true, handler: showExamination},
 		{method: post, path: "examination/notes", name: "examination", needs: access.RecordsSubmit, handler: takeNote},
+		{method: post, path: "examination/marks", name: "examination", needs: access.RecordsSubmit, handler: takeMark},
 		{method: post, path: "examination/bundle", name: "examination", needs: access.RecordsExport, handler: sampleBundle},
 		{path: "admin", name: "admin", needs: access.AccessManage, nav: true, handler: showAdmin},
 		{method: post, path: "admin/grants", name: "admin", needs: access.AccessManage, handler: grantKey},

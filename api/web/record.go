@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -268,6 +269,45 @@ func (v *visit) download(name, mediaType string, b []byte) error {
 	_, _ = v.w.Write(b) // the visitor may be gone
 	return nil
 }
+
+// stream answers with a file that is written while it is made, however large it is.
+// What fails before the first byte becomes a page; what fails later breaks the answer
+// off, so that nobody takes a part for the whole.
+func (v *visit) stream(name, mediaType string, write func(io.Writer) error) error {
+	out := &streaming{v: v, name: name, mediaType: mediaType}
+	err := write(out)
+	if err != nil && out.begun {
+		v.defect(err)
+		panic(http.ErrAbortHandler)
+	}
+	return err
+}
+
+// streaming is a file on its way.
+type streaming struct {
+	v               *visit
+	name, mediaType string
+	begun           bool
+}
+
+// Write implements io.Writer.
+func (s *streaming) Write(b []byte) (int, error) {
+	if !s.begun {
+		s.begun = true
+		h := s.v.w.Header()
+		h.Set("Content-Type", s.mediaType)
+		h.Set("Content-Disposition", fmt.Sprintf(`attachment; filename="%s"`, s.name))
+		s.v.w.WriteHeader(http.StatusOK)
+	}
+	// A large file takes longer than a page; the API bounds how long.
+	pause := http.NewResponseController(s.v.w)
+	_ = pause.SetReadDeadline(time.Now().Add(2 * filePause)) // else it ends the answer; not every connection has one
+	_ = pause.SetWriteDeadline(time.Now().Add(filePause))
+	return s.v.w.Write(b)
+}
+
+// filePause is how long a browser may take for a piece of a file.
+const filePause = time.Minute
 
 // Pretty is the entry as people read JSON. What is hashed is Raw.
 func (p *recordPage) Pretty() string {

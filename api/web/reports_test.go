@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/lendlog/lendlog/ledger/access"
+	"github.com/lendlog/lendlog/ledger/proof"
 )
 
 // eventAt is one on a subject, by its type and data.
@@ -37,7 +38,7 @@ func TestReports(t *testing.T) {
 	h := newHouse(t, true).lend()
 	b := h.as(access.Compliance)
 	b.get("reports").want(t, http.StatusOK,
-		"4 decisions were made.", "2 of 4 files were approved: 50.0%", "The most frequent reason is debt-to-income: 100.0%",
+		"4 decisions were made.", "2 of 4 files were approved: 50.0%", "The most frequent reason is debt in relation to income: 100.0%",
 		"Of 4 applications half were decided within 2 days", "<svg", "lendlog stats --dir COPY", strings.ReplaceAll(h.ledger.Head().Root.String(), "+", "&#43;"))
 	b.get("reports?from=2026-02&to=2026-02").want(t, http.StatusOK, "2 decisions were made.", "lendlog stats --dir COPY --from 2026-02 --to 2026-02")
 	b.get("reports?product=card").want(t, http.StatusOK, "0 of 2 files were approved", "--product card")
@@ -117,15 +118,29 @@ func TestExamination(t *testing.T) {
 	b := h.as(access.Compliance)
 	q := url.Values{"checkpoint": {strings.ReplaceAll(kept, "\n", "\r\n")}, "seed": {"6 1 3 '3"}, "count": {"3"}, "exam": {"exam-1"}}
 	b.get("examination").want(t, http.StatusOK, "BaFin", "All declines of May.", "overdue", "This is the newest one")
-	drawn := b.get("examination?"+q.Encode()).want(t, http.StatusOK, "3 records were drawn", `lendlog bundle --sample 3 --seed &#39;6 1 3 &#39;\&#39;&#39;3&#39; --checkpoint kept.txt`, "no finding", "Record a finding")
+	drawn := b.get("examination?"+q.Encode()).want(t, http.StatusOK, "3 records were drawn", `lendlog bundle --sample 3 --seed &#39;6 1 3 &#39;\&#39;&#39;3&#39; --checkpoint kept.txt`, "not examined yet", "3 records remain", "Record a finding")
 	index := between(drawn.body, `name="index" value="`, `"`)
 	note := url.Values{"index": {index}, "description": {"A notice is missing."}, "severity": {"high"}, "dueAt": {"2026-05-01"}}
 	for name, value := range q {
 		note[name] = value
 	}
-	noted := b.post("examination/notes", note).want(t, http.StatusOK, "The finding is recorded", "3 records were drawn", `<span class="badge warn">finding</span>`)
+	noted := b.post("examination/notes", note).want(t, http.StatusOK, "It is recorded", "3 records were drawn", `<span class="badge warn">finding</span>`)
 	if !strings.Contains(noted.path, "seed=6") {
 		t.Errorf("it leads to %s", noted.path)
+	}
+	// What is not in order takes a note; the last word about a record holds.
+	mark := func(outcome, description string) shownPage {
+		form := url.Values{"index": {index}, "outcome": {outcome}, "description": {description}, "examiner": {"examiner-7"}}
+		for name, value := range q {
+			form[name] = value
+		}
+		return b.post("examination/marks", form)
+	}
+	mark("fine", "").want(t, http.StatusBadRequest)
+	mark("not-in-order", " ").want(t, http.StatusBadRequest)
+	mark("not-in-order", "The agency is not <named>.").want(t, http.StatusOK, "It is recorded", "2 records remain", "In order: 0. Not in order: 1.", "not in order", "by examiner-7", "The agency is not &lt;named&gt;.")
+	if marked := mark("in-order", "").want(t, http.StatusOK, "2 records remain", "In order: 1. Not in order: 0.", `<span class="badge good">in order</span>`); !strings.Contains(marked.path, "examiner=examiner-7") {
+		t.Errorf("it leads to %s", marked.path)
 	}
 	bundle := b.post("examination/bundle", q).want(t, http.StatusOK, "lendlog-bundle/1")
 	if strings.Contains(bundle.body, "disclosures\":[{") {
@@ -137,7 +152,8 @@ func TestExamination(t *testing.T) {
 		t.Error("a form is offered to whoever may not send it")
 	}
 	a.post("examination/notes", note).want(t, http.StatusForbidden)
-	for name, value := range map[string]string{"count": "201", "start": "x", "checkpoint": "nonsense", "exam": "<b>"} {
+	a.post("examination/marks", note).want(t, http.StatusForbidden)
+	for name, value := range map[string]string{"count": "10001", "start": "x", "checkpoint": "nonsense", "exam": "<b>"} {
 		bad := url.Values{}
 		for k, v := range q {
 			bad[k] = v
@@ -147,6 +163,45 @@ func TestExamination(t *testing.T) {
 			t.Errorf("%s of %q is answered %d", name, value, got.code)
 		}
 	}
+}
+
+// A sample that is larger than a page is shown in parts, each record once, and its
+// evidence is one file.
+func TestLargeSample(t *testing.T) {
+	h := newHouse(t, false)
+	h.lendMore(130)
+	q := url.Values{"seed": {"6 1 3"}, "count": {"250"}, "checkpoint": {string(h.ledger.Head().Note)}}
+	b := h.browser()
+	seen := map[string]bool{}
+	sizes := []int{}
+	want := min(250, int(h.ledger.Head().Size))
+	for part := 1; ; part++ {
+		q.Set("part", fmt.Sprint(part))
+		rows := strings.Split(b.get("examination?"+q.Encode()).want(t, http.StatusOK, fmt.Sprintf("%d records were drawn", want), "Parts of the sample").body, `<tr id="record-`)[1:]
+		if len(rows) == 0 || part > 10 {
+			break
+		}
+		sizes = append(sizes, len(rows))
+		for _, row := range rows {
+			index, _, _ := strings.Cut(row, `"`)
+			if seen[index] {
+				t.Errorf("record %s stands in two parts", index)
+			}
+			seen[index] = true
+		}
+	}
+	if len(seen) != want || len(sizes) != (want+99)/100 {
+		t.Errorf("%d of %d records are shown, in parts of %v", len(seen), want, sizes)
+	}
+	file := b.post("examination/bundle", q).want(t, http.StatusOK)
+	if report, err := proof.VerifyBundle(h.ledger.Trust(), strings.NewReader(file.body), nil, nil); err != nil || report.Verdict == proof.Invalid {
+		t.Errorf("its evidence is %+v, %v", report, err)
+	}
+	if file.header.Get("Content-Disposition") == "" {
+		t.Error("it is not a download")
+	}
+	q.Set("end", "999999")
+	b.post("examination/bundle", q).want(t, http.StatusBadRequest)
 }
 
 // lendMore submits decisions on so many further files.
@@ -169,7 +224,16 @@ func TestAdmin(t *testing.T) {
 	b := h.as(access.Admin)
 	b.get("admin").want(t, http.StatusOK, "your own", "anchors its checkpoints nowhere", "Privacy officer")
 	b.post("admin/grants", url.Values{"role": {"submitter"}, "label": {"<script>"}}).want(t, http.StatusBadRequest, "a submitter is granted with the sources", "&lt;script&gt;")
-	got := b.post("admin/grants", url.Values{"role": {"submitter"}, "label": {"origination"}, "sources": {"urn:lender:b\r\nurn:lender:a"}, "expires": {"2099-12-31"}, "rate": {"60"}}).want(t, http.StatusOK, "A key was granted")
+	form := url.Values{"role": {"submitter"}, "label": {"origination"}, "sources": {"urn:lender:b\r\nurn:lender:a"}, "expires": {"2099-12-31"}, "rate": {"60"}}
+	b.post("admin/grants", form).want(t, http.StatusConflict, "This form was sent already")
+	form.Set("once", between(b.get("admin").body, `name="once" value="`, `"`))
+	got := b.post("admin/grants", form).want(t, http.StatusOK, "A key was granted")
+	// Loading the answer again sends the form again.
+	granted := len(h.keys.List())
+	again := b.post("admin/grants", form).want(t, http.StatusConflict, "This form was sent already", "origination")
+	if len(h.keys.List()) != granted || strings.Contains(again.body, `class="secret"`) {
+		t.Error("the same form grants another key")
+	}
 	key, err := access.ParseKey(between(got.body, `class="secret">`, "<"))
 	if err != nil {
 		t.Fatal(err)

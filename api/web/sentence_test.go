@@ -88,9 +88,12 @@ func TestSentence(t *testing.T) {
 		lang, en string
 	}{
 		{decision, "2026-03-12T09:00:00Z", `{"outcome":"declined","policyId":"unsecured","policyVersion":"v7","reasonCodes":["debt-to-income","credit-history"]}`, "en",
-			"Declined on 12 March 2026 by policy unsecured version v7; main reason: debt-to-income."},
+			"Declined on 12 March 2026 by policy unsecured version v7; main reason: debt in relation to income."},
 		{decision, "2026-03-12T09:00:00Z", `{"outcome":"approved","decidedAmount":{"amount":"1234567.80","currency":"EUR"}}`, "en",
 			"Approved on 12 March 2026, for 1,234,567.80 EUR."},
+		{decision, "2026-03-12T09:00:00Z", `{"outcome":"declined","reasonCodes":["debt-to-income"]}`, "zh", "2026年3月12日决定：拒绝，主要原因：债务收入比。"},
+		{decision, "2026-03-12T09:00:00Z", `{"outcome":"declined","reasonCodes":["house-rule-7"]}`, "en", "Declined on 12 March 2026; main reason: house-rule-7 (the lender's own code)."},
+		{decision, "2026-03-12T09:00:00Z", `{"outcome":"declined","reasonCodes":["house-rule-7"]}`, "zh", "2026年3月12日决定：拒绝，主要原因：house-rule-7（机构自有代码）。"},
 		{decision, "2026-03-12T09:00:00Z", `{"outcome":"declined"}`, "zh", "2026年3月12日决定：拒绝。"},
 		{decision, "2026-03-12T09:00:00Z", `{}`, "en", "Decision made on 12 March 2026."},
 		{decision, "", `{}`, "en", "Decision made"},

@@ -56,6 +56,7 @@ type Console struct {
 
 	kept   keptSearches
 	leaves leaves
+	once   once
 
 	dialling sync.Mutex // guards client
 	client   *client.Client

@@ -20,6 +20,7 @@ import (
 	"github.com/lendlog/lendlog/ledger/canon"
 	"github.com/lendlog/lendlog/ledger/fsck"
 	"github.com/lendlog/lendlog/ledger/proof"
+	"github.com/lendlog/lendlog/ledger/selfaudit"
 	"github.com/lendlog/lendlog/ledger/store"
 )
 
@@ -27,6 +28,7 @@ func newAudit(c *console.Console) *cobra.Command {
 	var dir, server, trustFile string
 	var shown credentials
 	var checkpoints []string
+	var keep bool
 	o := fsck.Options{Passphrase: access.Passphrase}
 	cmd := &cobra.Command{
 		Use:   "audit [--deep] {--dir DIR | --server URL}",
@@ -54,6 +56,9 @@ Somebody who has all keys can sign another ledger that is as right as this one.
 Only checkpoints that were kept outside tell the two apart: pass yours with
 --checkpoint. A receipt or evidence file will do: it holds one.
 
+--record opens the ledger in --dir afterwards and has it keep what came out, which its
+server then shows; where the ledger can't be opened any more, nothing is recorded.
+
 With --json, one line: {"verdict", "origin", "size", "deep", "checks": [{"name",
 "result", "text"}], "findings": [{"check", "record", "last", "subject",
 "checkpoint", "where", "text", "remedy"}], "more"}.`,
@@ -61,6 +66,9 @@ With --json, one line: {"verdict", "origin", "size", "deep", "checks": [{"name",
   lendlog audit --server https://ledger.bank.example --trust trust.json --checkpoint kept-in-june`,
 		Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if keep && dir == "" {
+				return usagef("--record goes with --dir; a server records its own audits")
+			}
 			if trustFile != "" {
 				b, err := os.ReadFile(trustFile)
 				if err != nil {
@@ -99,6 +107,9 @@ With --json, one line: {"verdict", "origin", "size", "deep", "checks": [{"name",
 			} else {
 				err = report.WriteText(c.Out)
 			}
+			if err == nil && keep {
+				err = recordAudit(cmd.Context(), c, dir, report)
+			}
 			if err != nil {
 				return err
 			}
@@ -111,6 +122,7 @@ With --json, one line: {"verdict", "origin", "size", "deep", "checks": [{"name",
 	f.StringVar(&server, "server", "", "URL of a server, such as http://127.0.0.1:8080")
 	f.StringVar(&trustFile, "trust", "", "trust file, pinned outside the ledger (default: the keys in its genesis record, believed)")
 	f.StringArrayVar(&checkpoints, "checkpoint", nil, "checkpoint, receipt or evidence file that was kept outside; may be given several times")
+	f.BoolVar(&keep, "record", false, "have the ledger in --dir record what came out")
 	f.IntVar(&o.Limit, "limit", 100, "findings that are listed; the others are counted")
 	_ = cmd.MarkFlagDirname("dir")
 	_ = cmd.MarkFlagFilename("trust", "json")
@@ -165,6 +177,26 @@ func auditDir(ctx context.Context, dir string, o fsck.Options) (*fsck.Report, er
 		return nil, coded{exitStore, fmt.Errorf("%w: stop it, or audit what it serves with --server URL", err)}
 	}
 	return nil, coded{exitStore, fmt.Errorf("couldn't audit the ledger: %w", err)}
+}
+
+// recordAudit has the ledger in a directory keep what came out of an audit of it.
+func recordAudit(ctx context.Context, c *console.Console, dir string, report *fsck.Report) (err error) {
+	l, err := access.Open(ctx, dir, ledger.Options{})
+	if err != nil {
+		return err
+	}
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	ran := make(chan error, 1)
+	go func() { ran <- l.Run(running) }()
+	defer func() {
+		stop()
+		err = errors.Join(err, <-ran, l.Close())
+	}()
+	index, err := l.RecordAudit(ctx, selfaudit.Of(report, ledger.AuditedByOperator))
+	if err == nil {
+		c.Notef("The ledger has this as record %d.", index)
+	}
+	return err
 }
 
 func auditServer(ctx context.Context, server string, shown credentials, o fsck.Options) (*fsck.Report, error) {

@@ -10,8 +10,8 @@ import (
 
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/access"
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/console"
+	"github.com/lendlog/lendlog/ledger"
 	"github.com/lendlog/lendlog/ledger/reconcile"
-	"github.com/lendlog/lendlog/ledger/story"
 	"github.com/lendlog/lendlog/ledger/tree"
 )
 
@@ -53,36 +53,20 @@ func (r *reconciler) feeds(ctx context.Context) error {
 	})
 }
 
-// ownSubmitter is who submits the ledger's own records, which have no feed.
-const ownSubmitter = "ledger"
-
-// arrival reads what a record says of its producer.
+// arrival reads what a record says of its producer. The ledger's own records have none.
 func arrival(rec *access.Record) (reconcile.Arrival, bool) {
 	told := rec.Story
-	if told == nil || rec.Submitter == ownSubmitter {
+	if told == nil || rec.Submitter == ledger.OwnSubmitter {
 		return reconcile.Arrival{}, false
 	}
-	a := reconcile.Arrival{Index: rec.Index, Source: told.Source, Time: told.Time}
+	sequence := ""
 	for _, m := range rec.Members {
 		if m.Pointer == "/sequence" && m.Value != nil {
 			// What a ledger took is a text.
-			_ = json.Unmarshal(m.Value, &a.Sequence)
+			_ = json.Unmarshal(m.Value, &sequence)
 		}
 	}
-	count := func(name string) int64 {
-		v, _ := told.Data.Get(name)
-		return v.Int
-	}
-	switch told.Type {
-	case story.Type("feed.heartbeat"):
-		// Beyond a year it is no interval, and would overflow.
-		seconds := min(count("intervalSeconds"), 366*24*60*60)
-		a.Heartbeat = &reconcile.Heartbeat{Last: count("producerSequence"), Dropped: count("dropped"), Interval: time.Duration(seconds) * time.Second}
-	case story.Type("batch.closed"):
-		source, _ := told.Data.Get("feedSource")
-		a.Batch = &reconcile.Batch{Source: source.Str, First: count("firstSequence"), Last: count("lastSequence")}
-	}
-	return a, true
+	return reconcile.NewArrival(told, sequence), true
 }
 
 // maxFeedRows is how many breaks of one kind are printed of a producer.

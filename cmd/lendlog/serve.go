@@ -61,6 +61,10 @@ time-stamp authorities that the file names (docs/anchors.md): no event waits for
 and none is refused because it fails. Where there are witnesses, only what they
 cosigned is anchored. "lendlog anchor status" shows how it goes.
 
+Once a day (--audit-every) the server audits its ledger beside its work, slowly, and
+has the ledger record what came out; where it fails, the log, /metrics, /readyz and the
+console say so. It does not open what is sealed: "lendlog audit --deep" does.
+
 A browser that opens the address finds the console: search, timelines, records and
 their proofs, in English and Chinese. Of a ledger that demands keys one signs in there
 with a key, or, with --oidc-issuer, by an OpenID provider, which has to know this
@@ -162,7 +166,7 @@ func (s *serving) several() bool { return s.config.Ledgers != nil }
 func (s *serving) conf(registry *prometheus.Registry) api.Config {
 	conf := api.Config{Logger: s.logger, Registry: registry, Remote: s.reachable, Version: version}
 	if s.certificate != nil {
-		conf.TLS, conf.Warnings = s.certificate.Config(), s.certificate.Warnings
+		conf.TLS, conf.Warnings, conf.Certificate = s.certificate.Config(), s.certificate.Warnings, s.certificate
 	}
 	return conf
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/lendlog/lendlog/ledger"
 	"github.com/lendlog/lendlog/ledger/anchor"
 	witnessing "github.com/lendlog/lendlog/ledger/anchor/witness"
+	"github.com/lendlog/lendlog/ledger/selfaudit"
 )
 
 // A hosted ledger is one that is to be served, with what its settings name.
@@ -38,6 +39,9 @@ var reasonCode = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 func (h *hosted) prepare() (err error) {
 	if _, _, err := ledger.Locate(h.Dir); err != nil {
 		return usagef("%w", err)
+	}
+	if h.AuditEvery != 0 && h.AuditEvery < time.Minute {
+		return usagef("--audit-every is at least 1m, or 0 for none: each audit reads the whole ledger")
 	}
 	if err := h.readPolicy(); err != nil {
 		return err
@@ -75,8 +79,9 @@ type openLedger struct {
 	*ledger.Ledger
 	hosted    *hosted
 	keys      *keys.Keys
-	witnesses *witnessing.Group // nil for none
-	anchors   *anchor.Group     // nil for none
+	witnesses *witnessing.Group  // nil for none
+	anchors   *anchor.Group      // nil for none
+	audits    *selfaudit.Auditor // nil for none
 	server    *api.Server
 	signIn    *signin.SignIn // nil for none
 	closing   []func() error // in the order in which they were opened
@@ -111,7 +116,7 @@ func (h *hosted) open(ctx context.Context, c *console.Console, conf api.Config) 
 	if err := o.gather(conf.Logger); err != nil {
 		return nil, err
 	}
-	conf.Ledger, conf.Keys, conf.Witnesses, conf.Anchors = o.Ledger, o.keys, o.witnesses, o.anchors
+	conf.Ledger, conf.Keys, conf.Witnesses, conf.Anchors, conf.Audits = o.Ledger, o.keys, o.witnesses, o.anchors, o.audits
 	o.server, err = api.New(conf)
 	if err != nil {
 		return nil, err
@@ -138,7 +143,7 @@ func (h *hosted) checkKeys(conf api.Config, demanded bool) error {
 	return usagef("the ledger demands no keys: %s; grant the first key with `lendlog access grant --role admin --dir %s`, or serve it alone on 127.0.0.1", why, h.Dir)
 }
 
-// gather makes the groups of witnesses and of anchors.
+// gather makes the groups of witnesses and of anchors, and the auditor.
 func (o *openLedger) gather(logger *slog.Logger) (err error) {
 	var newest func() []byte // what was cosigned, where somebody cosigns
 	if o.hosted.policy != nil {
@@ -148,6 +153,11 @@ func (o *openLedger) gather(logger *slog.Logger) (err error) {
 			return err
 		}
 		newest = o.witnesses.Newest
+	}
+	if o.hosted.AuditEvery > 0 {
+		if o.audits, err = selfaudit.New(selfaudit.Config{Ledger: o.Ledger, Logger: logger, Every: o.hosted.AuditEvery, Newest: newest}); err != nil {
+			return err
+		}
 	}
 	if o.hosted.anchors != nil {
 		var closing func() error
@@ -168,6 +178,10 @@ func (o *openLedger) run(ctx context.Context) error {
 // beside runs what runs beside the ledger until ctx ends.
 func (o *openLedger) beside(ctx context.Context, c *console.Console) error {
 	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return o.server.WatchFeeds(ctx) })
+	if o.audits != nil {
+		group.Go(func() error { return o.audits.Run(ctx) })
+	}
 	if o.witnesses != nil {
 		group.Go(func() error { return o.witnesses.Run(ctx) })
 		group.Go(func() error { return o.wait(ctx, c) })

@@ -24,7 +24,10 @@ func (s *serving) runSeveral(ctx context.Context, c *console.Console) (err error
 	for _, l := range s.ledgers {
 		conf.Ledgers = append(conf.Ledgers, host.Ledger{
 			Name: l.Name, Dir: l.Dir, Public: l.Public,
-			Open: func(ctx context.Context, conf api.Config) (host.Opened, error) { return l.openHosted(ctx, c, conf) },
+			Open: func(ctx context.Context, conf api.Config) (host.Opened, error) {
+				conf.Certificate = s.certificate
+				return l.openHosted(ctx, c, conf)
+			},
 		})
 	}
 	h, err := host.New(conf)

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/lendlog/lendlog/ledger/story"
 )
 
 // An Arrival is a record as far as it says what its producer sent. A producer
@@ -349,4 +351,24 @@ func (f *Feeds) listen(p *producer, out *Producer) {
 			out.Late = append(out.Late, s)
 		}
 	}
+}
+
+// NewArrival reads what a record says of its producer; sequence is that of its event,
+// "" where it has none.
+func NewArrival(told *story.Record, sequence string) Arrival {
+	a := Arrival{Index: told.Index, Source: told.Source, Time: told.Time, Sequence: sequence}
+	count := func(name string) int64 {
+		v, _ := told.Data.Get(name)
+		return v.Int
+	}
+	switch told.Type {
+	case story.Type("feed.heartbeat"):
+		// Beyond a year it is no interval, and would overflow.
+		seconds := min(count("intervalSeconds"), 366*24*60*60)
+		a.Heartbeat = &Heartbeat{Last: count("producerSequence"), Dropped: count("dropped"), Interval: time.Duration(seconds) * time.Second}
+	case story.Type("batch.closed"):
+		source, _ := told.Data.Get("feedSource")
+		a.Batch = &Batch{Source: source.Str, First: count("firstSequence"), Last: count("lastSequence")}
+	}
+	return a
 }

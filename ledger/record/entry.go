@@ -22,6 +22,7 @@ const (
 	TypeSchemaRegistered = "org.lendlog.schema.registered.v1"
 	TypeConflicted       = "org.lendlog.submission.conflicted.v1"
 	TypePeriodClosed     = "org.lendlog.period.closed.v1"
+	TypeAuditCompleted   = "org.lendlog.audit.completed.v1"
 	TypeOverridden       = "org.lendlog.witness.overridden.v1"
 	TypeRoleGranted      = "org.lendlog.role.granted.v1"
 	TypeRoleLent         = "org.lendlog.role.granted.v2" // with a purpose, a basis or fields

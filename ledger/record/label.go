@@ -24,6 +24,9 @@ type Labels struct {
 	Description string                       `json:"description"`
 	Members     map[string]string            `json:"members"` // of every member
 	Words       map[string]map[string]string `json:"words"`   // member → word of its code lists → label, for members that have lists
+	// Codes are those of members without a list that are well known: member → code →
+	// label. A lender may use others.
+	Codes map[string]map[string]string `json:"-"`
 }
 
 // The languages of labels.
@@ -59,8 +62,68 @@ func (s *Schema) Labels(lang string) Labels {
 		if len(words) > 0 {
 			l.Words[m.Name] = words
 		}
+		if codes := CodesOf(m.Name, lang); builtin && codes != nil {
+			if l.Codes == nil {
+				l.Codes = make(map[string]map[string]string)
+			}
+			l.Codes[m.Name] = codes
+		}
 	}
 	return l
+}
+
+// CodesOf returns the labels of the well-known codes of a member, by code; nil where
+// there are none. They must not be changed.
+func CodesOf(member, lang string) map[string]string { return codes()[member].words[lang] }
+
+// IsLendersOwn reports whether a value of a member is a code that the lender made
+// up: one of a member that has well-known codes, of which it is none.
+func IsLendersOwn(member, value string) bool {
+	book := codes()[member]
+	_, known := book.words[English][value]
+	return book.own && !known && isCode(value)
+}
+
+// isCode reports whether a text has the form of codes, as schemas/defs.json defines it.
+func isCode(s string) bool {
+	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+	return s != "" && len(s) <= 64 && strings.Contains(letters, s[:1]) && strings.Trim(s, letters+"._-") == ""
+}
+
+// A codeBook is the well-known codes of a member.
+type codeBook struct {
+	own   bool                         // other codes are the lender's own, and are told to be
+	words map[string]map[string]string // language → code → label
+}
+
+//go:embed labels/codes.json
+var codeFile []byte
+
+// codes are the well-known codes, by member, read once.
+func codes() map[string]codeBook {
+	readCodes.Do(func() {
+		var books []struct {
+			Members []string                     `json:"members"`
+			Own     bool                         `json:"own"`
+			Words   map[string]map[string]string `json:"words"`
+		}
+		if err := json.Unmarshal(codeFile, &books); err != nil {
+			panic("record: couldn't read the embedded codes: " + err.Error())
+		}
+		codesByMember = make(map[string]codeBook)
+		for _, b := range books {
+			book := codeBook{own: b.Own, words: map[string]map[string]string{English: {}, Chinese: {}}}
+			for code, labels := range b.Words {
+				for lang, label := range labels {
+					book.words[lang][code] = label
+				}
+			}
+			for _, m := range b.Members {
+				codesByMember[m] = book
+			}
+		}
+	})
+	return codesByMember
 }
 
 // Words returns the words of the code lists of a member and of what is in it,
@@ -179,6 +242,7 @@ func labels() map[string]labelFile {
 }
 
 var (
-	readLabels   sync.Once
-	labelsByName map[string]labelFile
+	readLabels, readCodes sync.Once
+	labelsByName          map[string]labelFile
+	codesByMember         map[string]codeBook
 )

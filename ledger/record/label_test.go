@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/lendlog/lendlog/ledger/canon"
 	"github.com/lendlog/lendlog/ledger/record"
 )
 
@@ -41,7 +42,7 @@ func TestLabels(t *testing.T) {
 	both := func(w map[string]string) bool {
 		return len(w) == 2 && w[record.English] != "" && w[record.Chinese] != ""
 	}
-	types := map[string]bool{"shared": true, "stages": true}
+	types := map[string]bool{"shared": true, "stages": true, "codes": true}
 	for _, s := range builtin(t).All() {
 		types[s.Type] = true
 		own, ok := readLabels(t, s.Type)
@@ -172,6 +173,85 @@ func TestStages(t *testing.T) {
 	for _, s := range builtin(t).All() {
 		if n := in[s.Type]; n != 1 {
 			t.Errorf("%s is in %d stages; put its first word into one of labels/stages.json", s.Type, n)
+		}
+	}
+}
+
+// Every well-known code has a label in both languages, and is of a member of some
+// type that comes with lendlog; of each member there is one book.
+func TestCodes(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("labels", "codes.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var books []struct {
+		Members []string
+		Own     bool
+		Words   map[string]map[string]string
+	}
+	d := json.NewDecoder(strings.NewReader(string(text)))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&books); err != nil {
+		t.Fatal(err)
+	}
+	there := map[string]bool{}
+	for _, s := range builtin(t).All() {
+		for _, m := range s.Members {
+			there[m.Name] = true
+		}
+	}
+	seen := map[string]bool{}
+	for _, b := range books {
+		for _, m := range b.Members {
+			if seen[m] || !there[m] {
+				t.Errorf("the codes of %s stand twice, or no type has the member", m)
+			}
+			seen[m] = true
+		}
+		if len(b.Words) == 0 {
+			t.Errorf("%v have no codes", b.Members)
+		}
+		for code, labels := range b.Words {
+			if len(labels) != 2 || labels[record.English] == "" || labels[record.Chinese] == "" {
+				t.Errorf("%s of %v has the labels %v", code, b.Members, labels)
+			}
+		}
+	}
+	decision, _ := builtin(t).Type("org.lendlog.decision.made.v1")
+	for lang, want := range map[string]string{record.English: "debt in relation to income", record.Chinese: "债务收入比"} {
+		if got := decision.Labels(lang).Codes["reasonCodes"]["debt-to-income"]; got != want {
+			t.Errorf("in %s it is %q", lang, got)
+		}
+	}
+	for code, own := range map[string]bool{"debt-to-income": false, "house-rule-7": true, "two words": false} {
+		if record.IsLendersOwn("reasonCodes", code) != own {
+			t.Errorf("%s is the lender's own: %v", code, !own)
+		}
+	}
+	if record.IsLendersOwn("purpose", "exam-2026") {
+		t.Error("what people look for is no code of the lender")
+	}
+}
+
+// The codes of the examples in the schemas are well known where others are told to be
+// the lender's own.
+func TestCodesOfExamples(t *testing.T) {
+	for _, s := range builtin(t).All() {
+		for _, e := range s.Examples {
+			for _, m := range e.Members {
+				values := []canon.Value{m.Value}
+				if m.Value.Kind == canon.Array {
+					values = m.Value.Items
+				}
+				for _, v := range values {
+					if code, ok := v.Get("code"); ok {
+						v = code
+					}
+					if v.Kind == canon.String && record.IsLendersOwn(m.Name, v.Str) && !slices.Contains(s.Words(m.Name), v.Str) {
+						t.Errorf("%s: the code %s of %s has no label", s.Type, v.Str, m.Name)
+					}
+				}
+			}
 		}
 	}
 }

@@ -53,9 +53,10 @@ type Ledger struct {
 	Dir           string
 	Witnesses     string // file; "" for none
 	WitnessEvery  time.Duration
-	WithoutQuorum string // the reason for not waiting for a quorum; "" to wait
-	Anchors       string // file; "" for none
-	Passphrase    string // file; "" for that of the environment
+	WithoutQuorum string        // the reason for not waiting for a quorum; "" to wait
+	Anchors       string        // file; "" for none
+	Passphrase    string        // file; "" for that of the environment
+	AuditEvery    time.Duration // 0 for never
 
 	// Of one of several only:
 	Name   string
@@ -70,6 +71,7 @@ func (l *Ledger) Flags(f *pflag.FlagSet) {
 	f.DurationVar(&l.WitnessEvery, "witness-every", 30*time.Second, "pause between two checkpoints that witnesses are asked for")
 	f.StringVar(&l.WithoutQuorum, "without-quorum", "", "take events although no quorum of the witnesses has answered yet, and record it with this reason")
 	file(f, &l.Anchors, "anchors", "file that says where checkpoints are anchored")
+	f.DurationVar(&l.AuditEvery, "audit-every", 24*time.Hour, "time from one audit of the ledger by its own server to the next; 0 for none")
 	file(f, &l.Passphrase, "passphrase-file", "file with the passphrase under which the keys are encrypted (default: what LENDLOG_PASSPHRASE_FILE names)")
 }
 

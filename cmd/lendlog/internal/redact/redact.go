@@ -19,7 +19,7 @@ import (
 // known are the attributes that pass. Whoever adds one has made sure that it never
 // holds what was submitted, nor what a client chose but for its request id.
 var known = names(`
-	after ahead alarm block bytes cosigned error evidence expires file from hash
+	after ahead alarm block bytes check cosigned error evidence expires file findings from hash
 	issuer key kept kind ledger limit method origin page path promised reason record
 	records request route since size stack status store target testnet to took tx types why witness`)
 
