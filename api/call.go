@@ -66,7 +66,9 @@ func (s *Server) newCall(g *gin.Context, r *route) *call {
 	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Cache-Control", "no-store")
-	if s.crowded() {
+	// What is chunked may have had a length too, which net/http drops: to whoever went by
+	// it on the way here, what follows on the connection is another's (RFC 9112, 6.1).
+	if s.crowded() || len(g.Request.TransferEncoding) > 0 {
 		h.Set("Connection", "close")
 	}
 	return c

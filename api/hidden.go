@@ -14,9 +14,10 @@ import (
 	"github.com/lendlog/lendlog/ledger/access"
 )
 
-// conceal hands on the requests of those who show a key. All others are answered
-// before anything that differs from ledger to ledger is looked at: the route, the
-// method, limits that others may have used up.
+// conceal hands on the requests of those who show a key, also where they are refused by
+// it: they know that the ledger is there. All others are answered before anything that
+// differs from ledger to ledger is looked at: the route, the method, limits that others
+// may have used up.
 func (s *Server) conceal(next http.Handler) http.Handler {
 	stranger := gin.New()
 	stranger.NoRoute(func(g *gin.Context) {

@@ -443,7 +443,7 @@ func TestHostileRequests(t *testing.T) {
 }
 
 // Requests that are sent all at once are answered one after another, each for
-// itself, and nothing behind the last is.
+// itself, and nothing behind the last is, which one that is chunked always is.
 func TestPipelining(t *testing.T) {
 	s := attacked(t, nil)
 	p := s.peer()
@@ -452,7 +452,7 @@ func TestPipelining(t *testing.T) {
 	for n := range requests {
 		body := decision(n)
 		fmt.Fprintf(&text, "POST /v1/records HTTP/1.1\r\nHost: localhost\r\nContent-Type: %s\r\nX-Request-Id: n-%d\r\n", typeEvent, n)
-		if n%2 == 0 {
+		if n < requests-1 {
 			fmt.Fprintf(&text, "Content-Length: %d\r\n\r\n%s", len(body), body)
 		} else {
 			fmt.Fprintf(&text, "Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", len(body), body)
@@ -465,6 +465,17 @@ func TestPipelining(t *testing.T) {
 			t.Fatalf("request %d was answered %d: %.200s", n, a.status, a.body)
 		}
 		s.verifyReceipt(s.receipt(a), decision(n))
+	}
+	// What is chunked may have had a length too, by which somebody on the way here went.
+	for _, length := range []string{"", "Content-Length: 4\r\n"} {
+		p = s.peer()
+		p.send("POST /v1/verify HTTP/1.1\r\nHost: localhost\r\n" + length + "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
+		if a, ok := p.receive(http.MethodPost); !ok || a.status < 400 {
+			t.Errorf("what is chunked is answered %d", a.status)
+		}
+		if a, ok := p.receive(http.MethodGet); ok {
+			t.Errorf("behind what is chunked %d was answered", a.status)
+		}
 	}
 	// A stream is the last request of its connection: what comes with it is
 	// its own, or nothing.

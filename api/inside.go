@@ -23,7 +23,7 @@ func As(ctx context.Context, k *keys.Key) context.Context {
 }
 
 // shown returns the key by which a request comes, and until when at most that lets it
-// in; or why there is none that is accepted now.
+// in; or why not, as presented does.
 func (s *Server) shown(r *http.Request) (k *keys.Key, until time.Time, err error) {
 	k, ok := r.Context().Value(insider{}).(*keys.Key)
 	switch {

@@ -20,14 +20,26 @@ var errTwo = &fault{
 
 // errForeignPage answers what a page of another origin has a browser send, which adds
 // its certificate to whatever it sends.
-var errForeignPage = faultf(kindForbidden, "a page of another origin may not have a browser change anything here by its certificate")
+var errForeignPage = faultf(kindForbidden, "a page of another origin may not have a browser ask anything here by its certificate")
 
 // crossOrigin tells what a browser sends for a page of another origin.
 var crossOrigin http.CrossOriginProtection
 
-// presented returns the key by which a request from outside comes, or why there is
-// none: that which it shows, or else that of the certificate of its connection, which
-// lets it in until then at most.
+// foreign reports whether a browser sends a request for a page of another origin. Also
+// what only asks does something: the ledger has a record of who looked.
+func foreign(r *http.Request) bool { return LedHere(r) || crossOrigin.Check(r) != nil }
+
+// LedHere reports whether a browser says that a page of another origin had it send a
+// request, be it by a link that somebody followed.
+func LedHere(r *http.Request) bool {
+	site := r.Header.Get("Sec-Fetch-Site")
+	return site != "" && site != "none" && site != "same-origin"
+}
+
+// presented returns the key by which a request from outside comes: that which it shows,
+// or else that of the certificate of its connection, which lets it in until then at
+// most. With an error there is none that is accepted, or there is one, by which the
+// request is refused all the same.
 func (s *Server) presented(r *http.Request) (k *keys.Key, until time.Time, err error) {
 	var held *keys.Key // by whoever has the certificate
 	leaf := certificateOf(r, time.Now())
@@ -42,11 +54,11 @@ func (s *Server) presented(r *http.Request) (k *keys.Key, until time.Time, err e
 	case shows && k == nil, !shows && held == nil:
 		return nil, until, errKey
 	case shows && held != nil:
-		return nil, until, errTwo
+		return k, until, errTwo
 	case shows:
 		return k, until, nil
-	case crossOrigin.Check(r) != nil:
-		return nil, until, errForeignPage
+	case foreign(r):
+		return held, until, errForeignPage
 	}
 	return held, leaf.NotAfter, nil
 }

@@ -30,9 +30,13 @@ type mutual struct {
 	log       lockedBuffer // of connections
 }
 
-func serveMutual(t *testing.T) *mutual {
+func serveMutual(t *testing.T, change ...func(*Config)) *mutual {
 	t.Helper()
-	m := &mutual{guarded: serveGuarded(t, ledger.CreateOptions{}, nil), authority: certtest.New(t, "authority")}
+	m := &mutual{guarded: serveGuarded(t, ledger.CreateOptions{}, func(c *Config) {
+		for _, f := range change {
+			f(c)
+		}
+	}), authority: certtest.New(t, "authority")}
 	server := httptest.NewUnstartedServer(m.Handler())
 	server.TLS = &tls.Config{
 		Certificates: []tls.Certificate{m.authority.IssueFor(t, certtest.NewKey(t), "server", -time.Hour, time.Hour)},
@@ -62,6 +66,12 @@ func (m *mutual) by(t *testing.T, certificates ...tls.Certificate) *http.Client 
 	transport := &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{RootCAs: m.authority.Pool(), Certificates: certificates}}
 	t.Cleanup(transport.CloseIdleConnections)
 	return &http.Client{Transport: &checkedTransport{t, transport}}
+}
+
+// plainly is by of a client that does not hold answers against openapi.yaml, which
+// doesn't know that a hidden ledger answers any path 401.
+func (m *mutual) plainly(t *testing.T, certificates ...tls.Certificate) *http.Client {
+	return &http.Client{Transport: m.by(t, certificates...).Transport.(*checkedTransport).RoundTripper}
 }
 
 // ask sends a request by a client.
@@ -192,8 +202,37 @@ func TestCertificateRevokedWhileFollowing(t *testing.T) {
 	}
 }
 
+// Who holds a key of a hidden ledger is told what they did wrong with it; who does not
+// is told what every stranger is.
+func TestTwoGrantsAtAHiddenLedger(t *testing.T) {
+	m := serveMutual(t, func(c *Config) { c.Hidden = true })
+	auditor, _ := m.certify(t, access.Terms{Role: access.Auditor})
+	for name, c := range map[string]struct {
+		key    string
+		detail string
+	}{
+		"a key and a certificate":      {m.of[access.Auditor], errTwo.detail},
+		"an unknown key and one of it": {access.NewKey().Reveal(), errKey.detail},
+		"none and one of it":           {"", errKey.detail},
+	} {
+		for _, path := range []string{"/v1/stats", "/nothing"} {
+			a, err := m.ask(t, m.plainly(t, auditor), http.MethodGet, path, "", as(c.key)...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if want := c.detail; (path == "/nothing") && want == errTwo.detail {
+				if a.status != http.StatusNotFound {
+					t.Errorf("%s, %s: %d", name, path, a.status)
+				}
+			} else if p := decode[problem](t, a.body); a.status != http.StatusUnauthorized || p.Detail != want {
+				t.Errorf("%s, %s: %d %s", name, path, a.status, a.body)
+			}
+		}
+	}
+}
+
 // A browser adds its certificate to whatever a page has it send. So a page of another
-// origin changes nothing by it.
+// origin asks for nothing by it.
 func TestPagesOfOthersHaveNoCertificate(t *testing.T) {
 	m := serveMutual(t)
 	admin, _ := m.certify(t, access.Terms{Role: access.Admin})
@@ -212,6 +251,16 @@ func TestPagesOfOthersHaveNoCertificate(t *testing.T) {
 		a, err := m.ask(t, m.by(t, admin), http.MethodPost, "/v1/access/grants", body, append([]string{"Content-Type", typeJSON}, c.headers...)...)
 		if err != nil || a.status != c.status {
 			t.Errorf("%s: %d, %v: %s", name, a.status, err, a.body)
+		}
+	}
+	// To look is recorded too, so it is no page of another origin's to ask for.
+	for site, status := range map[string]int{"": 200, "none": 200, "same-origin": 200, "same-site": 403, "cross-site": 403, "x": 403} {
+		headers := []string{"Sec-Fetch-Site", site}
+		if site == "" {
+			headers = nil
+		}
+		if a, err := m.ask(t, m.by(t, admin), http.MethodGet, "/v1/access/grants", "", headers...); err != nil || a.status != status {
+			t.Errorf("to look, from %q: %d, %v", site, a.status, err)
 		}
 	}
 	// A key is never added by a browser.

@@ -30,6 +30,9 @@ func (s *Server) serveOn(srv *http.Server, ln net.Listener) error {
 		MaxConcurrentStreams:          requestsPerConn,
 		MaxReceiveBufferPerConnection: unreadPerConn,
 		MaxReceiveBufferPerStream:     unreadPerStream,
+		// The deadlines of its requests end them, and not what is being written of one:
+		// whoever reads nothing would keep the connection for as long as they like.
+		WriteByteTimeout: s.limits.request,
 	}
 	if s.conf.Remote { // on loopback a name is shared by all that run there
 		srv.Handler = strictly(srv.Handler)

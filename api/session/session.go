@@ -67,6 +67,7 @@ type Session struct {
 	all     *Sessions
 	used    time.Time
 	purpose string
+	arrived bool // it was asked for a page
 }
 
 // New returns no sessions yet.
@@ -77,6 +78,9 @@ func New(conf Config) *Sessions {
 	}
 	return &Sessions{conf: conf, byToken: map[digest]*Session{}}
 }
+
+// Secure reports whether cookies are sent over https only.
+func (s *Sessions) Secure() bool { return s.conf.Secure }
 
 // Begin signs in whoever sent a request and holds k, and sets the cookie. The
 // session that the request came with ends, and its token is not used again: who
@@ -119,6 +123,15 @@ func (s *Sessions) End(w http.ResponseWriter, r *http.Request) {
 	defer s.mu.Unlock()
 	delete(s.byToken, s.shown(r))
 	http.SetCookie(w, s.cookie("", -1))
+}
+
+// Arrives reports whether the session has just begun: once, whoever asks first.
+func (s *Session) Arrives() bool {
+	s.all.mu.Lock()
+	defer s.all.mu.Unlock()
+	first := !s.arrived
+	s.arrived = true
+	return first
 }
 
 // Purpose is the code for which the person looks at records, "" when they gave

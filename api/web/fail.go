@@ -23,6 +23,7 @@ var (
 	errSignIn      = &fault{http.StatusUnauthorized, "signin"}
 	errLacks       = &fault{http.StatusForbidden, "lacks"}
 	errCrossOrigin = &fault{http.StatusForbidden, "cross"}
+	errLed         = &fault{http.StatusForbidden, "led"}
 	errMissing     = &fault{http.StatusNotFound, "missing"}
 	errForm        = &fault{http.StatusBadRequest, "form"}
 	errPurpose     = &fault{http.StatusBadRequest, "purpose"}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"regexp"
 
+	"github.com/lendlog/lendlog/api"
 	"github.com/lendlog/lendlog/api/signin"
 )
 
@@ -19,9 +20,14 @@ func providerPages() []page {
 	}
 }
 
-// toProvider sends a visitor to the provider.
+// toProvider sends a visitor to the provider. Where to go then is not for another site
+// to say.
 func toProvider(v *visit) error {
-	return v.unlessRefused(v.conf.SignIn.Start(v.w, v.r, v.r.URL.Query().Get("next")))
+	next := v.r.URL.Query().Get("next")
+	if api.LedHere(v.r) {
+		next = ""
+	}
+	return v.unlessRefused(v.conf.SignIn.Start(v.w, v.r, next))
 }
 
 // fromProvider begins a session for whoever the provider sends back.

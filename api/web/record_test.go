@@ -78,8 +78,29 @@ func TestEvidence(t *testing.T) {
 func TestHostileValues(t *testing.T) {
 	const evil = `<script>alert(1)</script>'"><img src=x onerror=alert(1)>`
 	h := newHouse(t, false)
+	paths := h.submitHostile(evil)
+	b := h.browser()
+	for path, of := range paths {
+		got := b.get(path).want(t, http.StatusOK)
+		wantWellFormed(t, got, "en")
+		if strings.Contains(got.body, "<script>alert") || strings.Contains(got.body, "<img src=x") {
+			t.Errorf("%s of %s lets markup through", path, of)
+		}
+	}
+	for _, q := range []string{evil, `party="` + evil, "type=" + evil, `party=` + quoted(evil)} {
+		wantWellFormed(t, b.post("search", url.Values{"q": {q}}), "en")
+		got := b.get("search?filter=" + url.QueryEscape(q) + "&s=" + url.QueryEscape(evil) + "&cursor=" + url.QueryEscape(evil))
+		wantWellFormed(t, got, "en")
+	}
+	wantWellFormed(t, b.get("signin?next="+url.QueryEscape(evil)), "en")
+}
+
+// submitHostile submits an event of every type with a text wherever its example has free
+// text, and in its attributes. It returns what they are of by the paths of their pages.
+func (h *house) submitHostile(evil string) map[string]string {
+	h.t.Helper()
 	types, paths := 0, map[string]string{}
-	for _, s := range builtin(t).All() {
+	for _, s := range builtin(h.t).All() {
 		if s.Own || s.Restricted || len(s.Examples) == 0 {
 			continue
 		}
@@ -104,23 +125,10 @@ func TestHostileValues(t *testing.T) {
 		paths[fmt.Sprintf("records/%d", h.submit(string(text)))] = s.Type
 		paths["subjects/"+kind+"/"+url.PathEscape(evil)] = kind
 	}
-	b := h.browser()
-	for path, of := range paths {
-		got := b.get(path).want(t, http.StatusOK)
-		wantWellFormed(t, got, "en")
-		if strings.Contains(got.body, "<script>alert") || strings.Contains(got.body, "<img src=x") {
-			t.Errorf("%s of %s lets markup through", path, of)
-		}
-	}
 	if types < 20 {
-		t.Errorf("only %d types took it", types)
+		h.t.Errorf("only %d types took it", types)
 	}
-	for _, q := range []string{evil, `party="` + evil, "type=" + evil, `party=` + quoted(evil)} {
-		wantWellFormed(t, b.post("search", url.Values{"q": {q}}), "en")
-		got := b.get("search?filter=" + url.QueryEscape(q) + "&s=" + url.QueryEscape(evil) + "&cursor=" + url.QueryEscape(evil))
-		wantWellFormed(t, got, "en")
-	}
-	wantWellFormed(t, b.get("signin?next="+url.QueryEscape(evil)), "en")
+	return paths
 }
 
 // bend puts a text into every member that is free text, as far as that shows.

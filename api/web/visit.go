@@ -36,7 +36,7 @@ type visit struct {
 // serve makes a page a handler: it is all that happens around every visit.
 func (c *Console) serve(p page) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		v := &visit{Console: c, w: w, r: r, page: p, lang: chooseLanguage(w, r), open: !c.conf.Keys.Demanded(), status: http.StatusOK}
+		v := &visit{Console: c, w: w, r: r, page: p, lang: chooseLanguage(w, r, c.sessions.Secure()), open: !c.conf.Keys.Demanded(), status: http.StatusOK}
 		v.session = c.sessions.Find(r)
 		if err := v.guarded(); err != nil {
 			v.fail(err)
@@ -47,12 +47,24 @@ func (c *Console) serve(p page) http.Handler {
 // guarded runs the handler of a page for whoever may have it.
 func (v *visit) guarded() error {
 	switch {
+	case v.led():
+		return errLed
 	case v.May(v.page.needs):
 		return v.page.handler(v)
 	case v.session == nil:
 		return errSignIn
 	}
 	return errLacks
+}
+
+// led reports whether another site led whoever signed in here, which must not make
+// them look at something: the ledger has a record of each look. The provider that
+// somebody signed in by is another site too, and leads to one page.
+func (v *visit) led() bool {
+	if v.session == nil || v.page.needs == "" || v.page.needs == access.Public {
+		return false
+	}
+	return !v.session.Arrives() && api.LedHere(v.r)
 }
 
 // May reports whether the visitor has a permission. It decides what is offered;

@@ -147,10 +147,11 @@ func moment(lang string, t time.Time) string { return day(lang, t) + t.UTC().For
 const languageCookie = "lendlog-lang"
 
 // chooseLanguage chooses that of a page: what the visitor asks for, which is
-// remembered, or asked for before, or what their browser prefers.
-func chooseLanguage(w http.ResponseWriter, r *http.Request) string {
+// remembered, or asked for before, or what their browser prefers. secure has it
+// remembered for https only.
+func chooseLanguage(w http.ResponseWriter, r *http.Request, secure bool) string {
 	if asked := r.URL.Query().Get("lang"); htmlLang[asked] != "" {
-		http.SetCookie(w, &http.Cookie{Name: languageCookie, Value: asked, Path: "/", MaxAge: 365 * 24 * 3600, HttpOnly: true, SameSite: http.SameSiteLaxMode})
+		http.SetCookie(w, &http.Cookie{Name: languageCookie, Value: asked, Path: "/", MaxAge: 365 * 24 * 3600, Secure: secure, HttpOnly: true, SameSite: http.SameSiteLaxMode})
 		return asked
 	}
 	if c, err := r.Cookie(languageCookie); err == nil && htmlLang[c.Value] != "" {

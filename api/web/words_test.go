@@ -170,7 +170,7 @@ func TestChooseLanguage(t *testing.T) {
 			r.AddCookie(&http.Cookie{Name: languageCookie, Value: tc.cookie})
 		}
 		w := httptest.NewRecorder()
-		if got := chooseLanguage(w, r); got != tc.want {
+		if got := chooseLanguage(w, r, false); got != tc.want {
 			t.Errorf("%+v: %s", tc, got)
 		}
 		if set := len(w.Result().Cookies()) > 0; set != (htmlLang[tc.asked] != "") {

@@ -14,6 +14,7 @@ import (
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/config"
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/console"
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/doctor"
+	"github.com/lendlog/lendlog/cmd/lendlog/internal/redact"
 )
 
 func newDoctor(c *console.Console) *cobra.Command {
@@ -85,7 +86,7 @@ func tellExamined(c *console.Console, results []doctor.Result) error {
 	style := map[doctor.State]console.Style{doctor.OK: console.Good, doctor.Warn: console.Unsure, doctor.Fail: console.Bad}
 	code := exitOK
 	for _, r := range results {
-		r.Text = console.Clean(r.Text)
+		r.Text = redact.Keys(console.Clean(r.Text))
 		word := string(r.State)
 		if s, ok := style[r.State]; ok {
 			word = c.Paint(s, word)

@@ -26,7 +26,8 @@ type Config struct {
 	Metrics prometheus.Gatherer
 	Health  http.Handler // answers /livez and /readyz
 	// Remote says that other machines may ask. Otherwise requests that name
-	// another host are refused, which a page in a browser could make.
+	// another host are refused, which a page in a browser could make. What a browser
+	// says is of a page of another origin is refused in any case.
 	Remote bool
 	Logger *slog.Logger
 }
@@ -49,6 +50,10 @@ func Handler(conf Config) http.Handler {
 		h.Set("Cache-Control", "no-store")
 		if !conf.Remote && !api.Loopback(r.Host) {
 			http.Error(w, "this address is for this machine only", http.StatusMisdirectedRequest)
+			return
+		}
+		if api.LedHere(r) { // a page can't read the answer, and a profile costs what it costs
+			http.Error(w, "pages of other origins ask nothing here", http.StatusForbidden)
 			return
 		}
 		m.ServeHTTP(w, r)

@@ -61,6 +61,21 @@ func TestHandler(t *testing.T) {
 	}
 }
 
+// A page of another origin, opened by somebody on the machine, has nothing measured.
+func TestAbuseOfPages(t *testing.T) {
+	for site, status := range map[string]int{"none": 200, "same-origin": 200, "same-site": 403, "cross-site": 403} {
+		for _, path := range []string{"/metrics", "/readyz", "/debug/pprof/heap", "/debug/pprof/trace?seconds=0"} {
+			w := httptest.NewRecorder()
+			r := httptest.NewRequest(http.MethodGet, path, nil)
+			r.Host = "localhost"
+			r.Header.Set("Sec-Fetch-Site", site)
+			if Handler(config(false)).ServeHTTP(w, r); w.Code != status {
+				t.Errorf("%s for %s: %d", path, site, w.Code)
+			}
+		}
+	}
+}
+
 func TestServe(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -13,9 +13,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"strings"
 
 	"github.com/spf13/pflag"
+
+	"github.com/lendlog/lendlog/cmd/lendlog/internal/redact"
 )
 
 // A Setting is one that was made, or left at its default.
@@ -27,6 +30,9 @@ type Setting struct {
 
 // hidden stands for the value of a secret.
 const hidden = "(secret)"
+
+// userinfo is what of a URL can be a password.
+var userinfo = regexp.MustCompile(`://[^/?#\s]*@`)
 
 // Default is the source of what nobody set.
 const Default = "default"
@@ -95,6 +101,8 @@ func (s section) settings(flags *pflag.FlagSet, environment Environment) (all []
 		if isSecret(f) && value != "" {
 			value = hidden
 		}
+		// A secret may stand where none belongs.
+		value = userinfo.ReplaceAllString(redact.Keys(value), "://"+hidden+"@")
 		all = append(all, Setting{f.Name, value, source})
 	})
 	return all, errors.Join(errs...)

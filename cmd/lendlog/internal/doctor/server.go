@@ -53,7 +53,9 @@ func (c *checkup) ready(ctx context.Context) {
 		c.fail("readiness", "name a server such as https://ledger.bank.example", "that is no URL")
 		return
 	}
-	resp, err := http.DefaultClient.Do(req)
+	// Nobody else is asked, whatever the server says.
+	direct := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	resp, err := direct.Do(req)
 	if err != nil {
 		c.fail("readiness", "start the server, or name it right", "%v", err)
 		return
