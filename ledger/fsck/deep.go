@@ -387,7 +387,7 @@ func (o *opener) open(index int64, e *record.Entry, payload []byte, room *worksp
 	if text := o.refs(index, e, ev, all); text != "" {
 		return bad(Refs, askOperator, "%s", text)
 	}
-	if text := o.submitter(e, ev, all); text != "" {
+	if text := o.submitter(index, e, ev, all); text != "" {
 		return bad(Submitters, askOperator, "%s", text)
 	}
 	o.opened.Add(1)
@@ -413,7 +413,7 @@ func given(ev *record.Event, d *seal.Disclosure) bool {
 }
 
 // submitter verifies the submitter's signature where the policy lists keys.
-func (o *opener) submitter(e *record.Entry, ev *record.Event, members sealed) string {
+func (o *opener) submitter(index int64, e *record.Entry, ev *record.Event, members sealed) string {
 	if len(o.policy.Submitters) == 0 || ev.Schema.Own {
 		return ""
 	}
@@ -421,19 +421,14 @@ func (o *opener) submitter(e *record.Entry, ev *record.Event, members sealed) st
 	if e.Type == record.TypeRestricted {
 		id = members.value("/submitter").Str
 	}
-	var wrong error
-	for _, s := range o.policy.Submitters {
-		if s.ID != id || ev.Signature == "" {
-			continue
-		}
-		if wrong = proof.VerifySignature(ev.Document(), ev.Signature, o.policy.Origin, id, s.Key); wrong == nil {
-			return ""
-		}
+	keys := slices.DeleteFunc(slices.Clone(o.policy.Submitters), func(s proof.SubmitterKey) bool { return s.ID != id })
+	if len(keys) == 0 || ev.Signature == "" {
+		o.unsigned.Add(1)
+		return ""
 	}
-	if wrong != nil {
-		return wrong.Error()
+	if err := proof.SignedBy(keys, index, ev.Document(), ev.Signature, o.policy.Origin, id); err != nil {
+		return err.Error()
 	}
-	o.unsigned.Add(1)
 	return ""
 }
 
