@@ -594,7 +594,7 @@ func parseTrust(b []byte) trust {
 				k.until = number(s, "until")
 				check(k.until >= 1, "until")
 			}
-			check(k.from <= k.until, "the range of a submitter's key")
+			check(k.from >= 0 && k.from <= k.until, "the range of a submitter's key")
 			t.submitters[id] = append(t.submitters[id], k)
 			done(s)
 		}
