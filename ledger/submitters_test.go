@@ -174,6 +174,41 @@ func TestSubmitterKeys(t *testing.T) {
 	}
 }
 
+// What a change says, byte for byte (docs/formats.md, section 20).
+func TestSubmitterKeyGolden(t *testing.T) {
+	h := newHouse(t, ledger.CreateOptions{})
+	c := changeOf(nil, keyNamed("first"))
+	h.change(keyNamed("first"))
+	c.By, c.Reason = "k3v9q2ab", "stolen"
+	keys, err := h.l.ChangeSubmitterKeys(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const jwk = `"jwk":{"crv":"Ed25519","kty":"OKP","x":"PRq-o-B_o-b1Lpz9R7hg-jjOEz4tfZJ_w91V6CKAdPQ"}`
+	for index, want := range map[int64]struct{ data, id string }{
+		keys[0].From:  {`{"by":"local","change":"added",` + jwk + `,"submitter":"key-1"}`, "added"},
+		keys[0].Until: {`{"by":"k3v9q2ab","change":"retired",` + jwk + `,"reason":"stolen","submitter":"key-1"}`, "retired"},
+	} {
+		r, err := h.l.Record(t.Context(), index)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := r.Leaf.Entry
+		if got := string(e.Open.Bytes()); e.Type != "org.lendlog.submitter-key.changed.v1" || e.Submitter != "ledger" || got != want.data {
+			t.Errorf("record %d of %s says\n%s, want\n%s", index, e.Type, got, want.data)
+		}
+		doc, err := canon.Parse(r.Document, canon.Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		id, _ := doc.Get("id")
+		subject, _ := doc.Get("subject")
+		if want := "submitter/key-1/lZSoituZY7FtrYJ_4xcsVRtBEZ0yx7PIkoCKfcH4iz4/" + want.id; id.Str != want || subject.Str != "ledger/keys" {
+			t.Errorf("it is %s of %s, want %s", id.Str, subject.Str, want)
+		}
+	}
+}
+
 // A restricted event is signed as any other.
 func TestSubmitterKeysOfRestricted(t *testing.T) {
 	h := newHouse(t, ledger.CreateOptions{})
