@@ -37,6 +37,7 @@ var (
 	kindRateLimited  = kind{"rate-limited", 429, "The key has had its requests"}
 	kindConflict     = kind{"conflict", 409, "Another event was accepted under this source and id"}
 	kindTaken        = kind{"taken", 409, "It was granted before"}
+	kindRetired      = kind{"retired", 409, "It was retired before"}
 	kindErased       = kind{"erased", 410, "The record's sealed members were erased"}
 	kindTooMuch      = kind{"too-much", 422, "There is too much for one answer"}
 	kindTooLarge     = kind{"too-large", 413, "The request is too large"}
@@ -149,6 +150,10 @@ func problemOf(err error) *problem {
 		return problemOf(errKey)
 	case errors.Is(err, keys.ErrTerms):
 		return newProblem(kindUnreadable, err.Error())
+	case errors.Is(err, ledger.ErrRetired):
+		return newProblem(kindRetired, "this key of the submitter was retired, for ever: make another one, and announce that")
+	case errors.Is(err, ledger.ErrNoSubmitterKey):
+		return newProblem(kindNotFound, "the submitter has no key of that thumbprint; GET /v1/access/submitter-keys lists them")
 	case errors.Is(err, ledger.ErrCursor):
 		return newProblem(kindBadRequest, "the query parameter cursor is not of this search and order: begin again without one")
 	case errors.Is(err, ledger.ErrNotFound):

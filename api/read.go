@@ -387,7 +387,15 @@ func (s *Server) getConsistency(c *call) error {
 
 // getTrust answers GET /v1/trust.
 func (s *Server) getTrust(c *call) error {
-	c.bytes(http.StatusOK, typeJSON, s.ledger.Trust().Bytes())
+	trust := s.ledger.Trust()
+	switch asked := c.Query("submitters"); asked {
+	case "", "false":
+	case "true":
+		trust.Submitters = s.ledger.SubmitterKeys()
+	default:
+		return badRequest("the query parameter submitters is true or false")
+	}
+	c.bytes(http.StatusOK, typeJSON, trust.Bytes())
 	return nil
 }
 

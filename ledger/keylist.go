@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"strings"
 
+	"github.com/lendlog/lendlog/ledger/proof"
 	"github.com/lendlog/lendlog/ledger/vault"
 )
 
@@ -25,23 +26,24 @@ const (
 
 // A Key is a key of the ledger, without what is secret of it.
 type Key struct {
-	Purpose string   `json:"purpose"` // checkpoint, vrf, index, vault
+	Purpose string   `json:"purpose"` // checkpoint, vrf, index, vault, submitter
 	ID      string   `json:"id,omitempty"`
-	Public  string   `json:"public"`        // its public part, or what commits to it
-	JWK     *JWK     `json:"jwk,omitempty"` // the same of a checkpoint key, as RFC 8037 has it
+	Public  string   `json:"public"`        // its public part, or what commits to it, or its thumbprint
+	JWK     *JWK     `json:"jwk,omitempty"` // of a checkpoint key and of a submitter's
 	State   KeyState `json:"state"`
-	From    int64    `json:"from,omitempty"` // of a checkpoint key: the first size that it signs
+	From    int64    `json:"from,omitempty"` // of a checkpoint key: the first size that it signs; of a submitter's: the first index
 	To      int64    `json:"to,omitempty"`   // and the last; 0 where none is set
 	Record  int64    `json:"record"`         // that names it; -1 for none
 	File    string   `json:"file,omitempty"` // in the directory of keys; absent where it is not at hand
 	Kept    string   `json:"kept,omitempty"` // how: plain, encrypted under a passphrase, or the command that has it
 }
 
-// A JWK is an Ed25519 public key as a JSON Web Key.
+// A JWK is a public key as a JSON Web Key, of Ed25519 or P-256.
 type JWK struct {
 	Kty string `json:"kty"`
 	Crv string `json:"crv"`
 	X   string `json:"x"`
+	Y   string `json:"y,omitempty"`
 }
 
 // jwkOf returns the key in a verifier key.
@@ -51,10 +53,32 @@ func jwkOf(verifier string) *JWK {
 	if err != nil || len(b) != 1+ed25519.PublicKeySize {
 		return nil
 	}
-	return &JWK{"OKP", "Ed25519", base64.RawURLEncoding.EncodeToString(b[1:])}
+	return &JWK{Kty: "OKP", Crv: "Ed25519", X: base64.RawURLEncoding.EncodeToString(b[1:])}
 }
 
-// OwnKeys lists the keys of the ledger, which must not be running.
+// submitterKeys lists the keys of submitters.
+func (l *Ledger) submitterKeys() []Key {
+	var list []Key
+	for _, k := range l.SubmitterKeys() {
+		of := proof.JWK(k.Key)
+		out := Key{
+			Purpose: forSubmitter, ID: k.ID, Public: proof.Thumbprint(k.Key), JWK: &JWK{}, State: KeyInUse,
+			From: k.From, To: k.Until, Record: k.From,
+		}
+		for name, to := range map[string]*string{"kty": &out.JWK.Kty, "crv": &out.JWK.Crv, "x": &out.JWK.X, "y": &out.JWK.Y} {
+			v, _ := of.Get(name)
+			*to = v.Str
+		}
+		if k.Until != 0 {
+			out.State = KeyOver
+		}
+		list = append(list, out)
+	}
+	return list
+}
+
+// OwnKeys lists the keys of the ledger, which must not be running, and the public
+// ones of its submitters.
 func (l *Ledger) OwnKeys() []Key {
 	kept := "plain"
 	if l.keys.Encrypted() {
@@ -112,5 +136,5 @@ func (l *Ledger) OwnKeys() []Key {
 		of := vault.Commitment(*l.keys.VaultNext)
 		list = append(list, Key{Purpose: forVault, Public: of, State: KeyTakingOver, Record: recordOf(forVault, of, -1), File: vault.VaultNextFile, Kept: kept})
 	}
-	return list
+	return append(list, l.submitterKeys()...)
 }

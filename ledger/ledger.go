@@ -31,7 +31,7 @@
 // prove.go (evidence), scan.go (the whole ledger, in bounded memory),
 // segments.go, search.go and candidates.go (the index, and what is found by
 // it), signing.go and rotate.go (which key signs what, and how another one takes
-// over), repair.go (a store out of its mirror).
+// over), submitters.go (the same of the keys of submitters), repair.go (a store out of its mirror).
 package ledger
 
 import (
@@ -69,6 +69,10 @@ var (
 	ErrClock = errors.New("the wall clock is not to be trusted: appends are stopped")
 	// ErrSigner: the checkpoint could not be signed; the batch was not written.
 	ErrSigner = errors.New("couldn't sign the checkpoint; nothing was written")
+	// ErrNoSubmitterKey: the submitter never had the key that is to be retired.
+	ErrNoSubmitterKey = errors.New("there is none of this thumbprint")
+	// ErrRetired: the submitter's key was retired, and stays so.
+	ErrRetired = errors.New("it was retired before, for ever; make another one")
 	// ErrHeld: another process holds the ledger.
 	ErrHeld = store.ErrHeld
 	// ErrDamaged: the store lacks or garbles something that it must have.

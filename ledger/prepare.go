@@ -36,6 +36,8 @@ type Pending struct {
 	payload  []byte
 	keys     []*partyKey
 	seeds    map[string]seal.Seed
+	checked  *signing // by which its submitter's signature was checked
+	unsigned error    // what that found
 
 	restricted *proof.Restricted // of a restricted event
 
@@ -144,6 +146,14 @@ const (
 	keyWeight   = 400
 )
 
+// submitter is who submitted the event, which the entry of a restricted one hides.
+func (p *Pending) submitter() string {
+	if p.restricted != nil {
+		return p.restricted.Submitter
+	}
+	return p.entry.Submitter
+}
+
 func (p *Pending) weigh() {
 	p.weight = int64(entryWeight + len(p.payload) + len(p.entry.Open.Bytes()) + keyWeight*len(p.keys))
 }
@@ -154,7 +164,7 @@ func (l *Ledger) prepare(ctx context.Context, ev *record.Event, submitter string
 		return nil, ErrStopped
 	}
 	p := &Pending{
-		ledger: l, event: ev, done: make(chan struct{}),
+		ledger: l, event: ev, done: make(chan struct{}), checked: l.known.Load(),
 		identity: seal.Identity(l.keys.Index, ev.Source, ev.ID),
 		term:     l.terms.Term(ev.Kind, ev.SubjectID),
 	}
@@ -168,6 +178,7 @@ func (l *Ledger) prepare(ctx context.Context, ev *record.Event, submitter string
 	if ev.Capture == record.Import {
 		p.entry.Capture = record.Import
 	}
+	p.unsigned = p.checked.signed(ev, l.conf.Origin, submitter)
 	var outer map[string]canon.Value
 	if ev.Schema.Restricted {
 		if err := l.restrict(p, submitter); err != nil {

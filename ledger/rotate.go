@@ -52,7 +52,7 @@ func (l *Ledger) RotateCheckpoint(ctx context.Context, command string, overlap i
 	if overlap < 0 || overlap > MaxOverlap {
 		return Rotated{}, fmt.Errorf("the keys before a new one sign for 0 to %d records more", int64(MaxOverlap))
 	}
-	done, err := l.rotation(ctx, func(c *clock) (Rotated, error, error) { return l.rotateCheckpoint(c, command, overlap) })
+	done, err := l.rotation(ctx, record.TypeKeyChanged, func(c *clock) (Rotated, error, error) { return l.rotateCheckpoint(c, command, overlap) })
 	if err != nil {
 		return Rotated{}, fmt.Errorf("couldn't give the ledger another checkpoint key: %w", err)
 	}
@@ -65,15 +65,17 @@ func (l *Ledger) RotateCheckpoint(ctx context.Context, command string, overlap i
 // Where that was interrupted, the ledger opens with both, and this goes on. The
 // ledger must be running.
 func (l *Ledger) RotateVault(ctx context.Context) (Rotated, error) {
-	done, err := l.rotation(ctx, l.rotateVault)
+	done, err := l.rotation(ctx, record.TypeKeyChanged, l.rotateVault)
 	if err != nil {
 		return Rotated{}, fmt.Errorf("couldn't give the vault another key; run it again: %w", err)
 	}
 	return done, nil
 }
 
-func (l *Ledger) rotation(ctx context.Context, perform func(*clock) (Rotated, error, error)) (Rotated, error) {
-	if _, ok := l.Catalogue().Type(record.TypeKeyChanged); !ok {
+// rotation has the sequencer perform something with the keys, of which records have
+// a type.
+func (l *Ledger) rotation(ctx context.Context, typ string, perform func(*clock) (Rotated, error, error)) (Rotated, error) {
+	if _, ok := l.Catalogue().Type(typ); !ok {
 		return Rotated{}, errors.New("the ledger has no type to record a new key with, because an older program made it: run `lendlog types add --builtin` first")
 	}
 	answer := make(chan rotationAnswer, 1)
@@ -102,17 +104,19 @@ func (l *Ledger) rotate(r rotation, clock *clock) error {
 	return failed
 }
 
-// commitKey commits the record of a key, in a batch of its own: so the first
-// checkpoint that covers it has the next size. It is signed as next says.
-func (l *Ledger) commitKey(p *Pending, next *signing, clock *clock) (refused, failed error) {
+// commitKeys commits the records of keys, in a batch of their own: so the first
+// checkpoint that covers one alone has the next size. It is signed as next says.
+func (l *Ledger) commitKeys(next *signing, clock *clock, batch ...*Pending) (refused, failed error) {
 	before := l.signing
 	l.signing = next
-	if failed = l.commit([]*Pending{p}, clock); failed != nil {
+	if failed = l.commit(batch, clock); failed != nil {
 		return nil, failed
 	}
-	if p.err != nil {
-		l.signing = before
-		return p.err, nil
+	for _, p := range batch {
+		if p.err != nil {
+			l.signing = before
+			return p.err, nil // as all others of the batch are
+		}
 	}
 	l.known.Store(next)
 	return nil, nil
@@ -139,7 +143,7 @@ func (l *Ledger) rotateCheckpoint(clock *clock, command string, overlap int64) (
 			done.Retired = append(done.Retired, k.Key)
 		}
 	}
-	refused, failed = l.commitKey(p, l.signing.with(KeyRecord{done.Index, forCheckpoints, c.Key}, later), clock)
+	refused, failed = l.commitKeys(l.signing.with(KeyRecord{done.Index, forCheckpoints, c.Key}, later), clock, p)
 	return done, refused, failed
 }
 
@@ -215,7 +219,7 @@ func (l *Ledger) rotateVault(clock *clock) (done Rotated, refused, failed error)
 			return done, err, nil
 		}
 		done.Index = l.state.edge.Size
-		refused, failed = l.commitKey(p, l.signing.with(KeyRecord{done.Index, forVault, done.Key}, l.signing.policy), clock)
+		refused, failed = l.commitKeys(l.signing.with(KeyRecord{done.Index, forVault, done.Key}, l.signing.policy), clock, p)
 		if refused != nil || failed != nil {
 			return done, refused, failed
 		}

@@ -224,6 +224,12 @@ func (l *Ledger) number(batch []*Pending, now time.Time) (leaves []leaf, fresh [
 			p.index, p.repeat = first.Index, true
 			continue
 		}
+		if p.checked != l.signing { // a key was changed meanwhile
+			p.checked, p.unsigned = l.signing, l.signing.signed(p.event, l.conf.Origin, p.submitter())
+		}
+		if p.err = p.unsigned; p.err != nil {
+			continue
+		}
 		e := p.entry
 		c, ok := chains[e.Term]
 		if !ok {

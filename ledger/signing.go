@@ -32,6 +32,7 @@ const keySubject = "ledger/keys"
 const (
 	forCheckpoints = "checkpoint"
 	forVault       = "vault"
+	forSubmitter   = "submitter" // whose own it is
 )
 
 // A KeyRecord is a record that announces a key.
@@ -51,15 +52,17 @@ func provisional(origin string, keys vault.Keys) *signing {
 	return &signing{policy: t}
 }
 
-// A signing is which keys sign which sizes, and the records that say so.
+// A signing is which keys sign which sizes and which events, and the records that
+// say so.
 type signing struct {
-	policy  *proof.Trust
-	records []KeyRecord
+	policy     *proof.Trust
+	records    []KeyRecord
+	submitters []proof.SubmitterKey // in the order of the records that add them
 }
 
 // with returns what holds once a record is committed.
 func (s *signing) with(r KeyRecord, policy *proof.Trust) *signing {
-	return &signing{policy, append(slices.Clone(s.records), r)}
+	return &signing{policy, append(slices.Clone(s.records), r), s.submitters}
 }
 
 // openNote verifies one of our own checkpoints.
@@ -125,7 +128,16 @@ func (l *Ledger) founding() *proof.Trust {
 func (l *Ledger) readKeys(ctx context.Context, notes ...[]byte) error {
 	known := &signing{policy: l.founding()}
 	err := l.eachOf(ctx, keySubject, func(index int64, lf leaf) error {
-		if lf.Entry.Type != record.TypeKeyChanged {
+		switch lf.Entry.Type {
+		case record.TypeSubmitterKey:
+			later, err := known.withSubmitter(index, lf.Entry.Open)
+			if err != nil {
+				return fmt.Errorf("the submitter's key in record %d %w: %w", index, err, ErrDamaged)
+			}
+			known = later
+			return nil
+		case record.TypeKeyChanged:
+		default:
 			return nil
 		}
 		text := func(name string) string { v, _ := lf.Entry.Open.Get(name); return v.Str }

@@ -151,3 +151,29 @@ func (c *Client) manage(ctx context.Context, path string, body, answer any) erro
 	}
 	return nil
 }
+
+// A SubmitterKey is a public key of a submitter.
+type SubmitterKey struct {
+	Submitter string          `json:"submitter"` // the id that entries name
+	Key       string          `json:"key"`       // its thumbprint (RFC 7638)
+	JWK       json.RawMessage `json:"jwk"`
+	From      int64           `json:"from"`            // index of the record that adds it
+	Until     int64           `json:"until,omitempty"` // of the one that retires it; 0 for none
+}
+
+// ChangeSubmitterKeys has a key of a submitter announced, unless jwk is nil, and
+// those of these thumbprints retired, with a code for the reason unless it is "". It
+// returns all keys that the submitter ever had.
+func (c *Client) ChangeSubmitterKeys(ctx context.Context, submitter string, jwk json.RawMessage, retire []string, reason string) ([]SubmitterKey, error) {
+	body := struct {
+		Submitter string          `json:"submitter"`
+		JWK       json.RawMessage `json:"jwk,omitempty"`
+		Retire    []string        `json:"retire,omitempty"`
+		Reason    string          `json:"reason,omitempty"`
+	}{submitter, jwk, retire, reason}
+	var d struct {
+		Keys []SubmitterKey `json:"keys"`
+	}
+	err := c.manage(ctx, "/v1/access/submitter-keys", body, &d)
+	return d.Keys, err
+}

@@ -25,6 +25,8 @@ func newKeys(c *console.Console) *cobra.Command {
   vrf         makes the terms of subjects, and stands in the genesis record
   index       makes the identities of events; the genesis record commits to it
   vault       encrypts the keys under which records are sealed
+  submitter   a public key with which a submitter signs its events; the ledger has
+              a record of it, and nobody here has its private part
 
 The keys with which a server is asked are others: see "lendlog access". No server may
 hold the ledger.
@@ -52,8 +54,12 @@ refused.
 
 A checkpoint key that is over signs nothing any more, and its file may be destroyed.
 
+The public keys of submitters are listed by the submitter's id, with the indexes of the
+records whose events each may sign.
+
 With --json, one line per key: {"purpose", "id", "public", "jwk", "state", "from",
-"to", "record", "file", "kept"}; "record" is -1 where no record names it.`,
+"to", "record", "file", "kept"}; "record" is -1 where no record names it. Of a
+submitter's key "public" is its thumbprint (RFC 7638).`,
 		Example: "  lendlog keys list --dir ledger",
 		Args:    takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -67,7 +73,7 @@ With --json, one line per key: {"purpose", "id", "public", "jwk", "state", "from
 					return errors.Join(err, l.Close())
 				}
 				sizes, named := "", "-"
-				if k.Purpose == "checkpoint" && k.State != ledger.KeyUnannounced {
+				if k.Purpose == "submitter" || k.Purpose == "checkpoint" && k.State != ledger.KeyUnannounced {
 					sizes = strconv.FormatInt(k.From, 10) + "-"
 					if k.To != 0 {
 						sizes += strconv.FormatInt(k.To, 10)
@@ -76,9 +82,13 @@ With --json, one line per key: {"purpose", "id", "public", "jwk", "state", "from
 				if k.Record >= 0 {
 					named = strconv.FormatInt(k.Record, 10)
 				}
-				rows = append(rows, []string{k.Purpose, string(k.State), sizes, named, k.File, k.Kept, k.Public})
+				name := k.Purpose
+				if k.Purpose == "submitter" {
+					name += " " + k.ID
+				}
+				rows = append(rows, []string{name, string(k.State), sizes, named, k.File, k.Kept, k.Public})
 			}
-			c.Table([]string{"KEY", "STATE", "SIZES", "RECORD", "FILE", "KEPT", "PUBLIC PART, OR WHAT COMMITS TO IT"}, rows)
+			c.Table([]string{"KEY", "STATE", "RANGE", "RECORD", "FILE", "KEPT", "PUBLIC PART, OR WHAT COMMITS TO IT"}, rows)
 			return l.Close()
 		},
 	}
@@ -113,7 +123,7 @@ func newKeysRotate(c *console.Console) *cobra.Command {
 	var dir, command string
 	var overlap int64
 	cmd := &cobra.Command{
-		Use:   "rotate {checkpoint | vault} --dir DIR",
+		Use:   "rotate {checkpoint | vault | submitter} --dir DIR",
 		Short: "Give the ledger another key",
 		Long: `Give the ledger another key, by a record of it.
 
@@ -127,6 +137,8 @@ new key is held by a command that signs ("lendlog keys --help" and docs/operator
 
 vault: what the parties' keys are wrapped under is encrypted under another key. The old
 one is gone from the directory once all of it is.
+
+submitter: see "lendlog keys rotate submitter --help". A server may go on meanwhile.
 
 Where it is interrupted, the ledger has the old keys or the new one, and running it
 again goes on.
@@ -154,7 +166,7 @@ With --json: {"purpose", "record", "public", "file", "until", "retired"}.`,
 			case "vrf", "index":
 				return usagef("%s", frozen(args[0]))
 			default:
-				return usagef("keys rotate takes checkpoint or vault")
+				return usagef("keys rotate takes checkpoint, vault or submitter")
 			}
 			return runningDir(ctx, dir, func(l *ledger.Ledger) error {
 				done, err := rotate(l)
@@ -176,6 +188,7 @@ With --json: {"purpose", "record", "public", "file", "until", "retired"}.`,
 			})
 		},
 	}
+	cmd.AddCommand(newKeysRotateSubmitter(c))
 	dirFlag(cmd, &dir)
 	f := cmd.Flags()
 	f.Int64Var(&overlap, "overlap", 10_000, "how many more records the checkpoint keys before the new one sign")

@@ -5,6 +5,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -31,6 +32,7 @@ import (
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/console"
 	"github.com/lendlog/lendlog/ledger"
 	"github.com/lendlog/lendlog/ledger/access"
+	"github.com/lendlog/lendlog/ledger/canon"
 	"github.com/lendlog/lendlog/ledger/ledgertest"
 	"github.com/lendlog/lendlog/ledger/proof"
 	"github.com/lendlog/lendlog/ledger/record"
@@ -88,7 +90,7 @@ func TestScripts(t *testing.T) {
 			"provider":     func(ts *testscript.TestScript, neg bool, args []string) { startProvider(t, ts, neg, args) },
 			"certificates": func(ts *testscript.TestScript, neg bool, args []string) { issueClients(t, ts, neg, args) },
 			"issue":        func(ts *testscript.TestScript, neg bool, args []string) { issue(t, ts, neg, args) },
-			"readme":       readme, "idle-ledger": idleLedger, "env-from": envFrom, "id-of": idOfKey,
+			"readme":       readme, "idle-ledger": idleLedger, "env-from": envFrom, "id-of": idOfKey, "jwk": writeJWK, "signs": signsEvent,
 		},
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
@@ -146,6 +148,39 @@ func idOfKey(ts *testscript.TestScript, neg bool, args []string) {
 	key, err := access.ParseKey(strings.TrimSpace(ts.ReadFile(args[1])))
 	ts.Check(err)
 	ts.Setenv(args[0], key.ID())
+}
+
+// submitterKey is the key of a submitter of that name.
+func submitterKey(name string) ed25519.PrivateKey {
+	seed := sha256.Sum256([]byte(name))
+	return ed25519.NewKeyFromSeed(seed[:])
+}
+
+// writeJWK writes the public key of a name, and sets a variable to its thumbprint:
+// jwk NAME VARIABLE FILE.
+func writeJWK(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: jwk NAME VARIABLE FILE")
+	}
+	key := submitterKey(args[0]).Public()
+	ts.Setenv(args[1], proof.Thumbprint(key))
+	ts.Check(os.WriteFile(ts.MkAbs(args[2]), proof.JWK(key).Bytes(), 0o600))
+}
+
+// signsEvent writes an event of that id, signed with the key of a name: signs NAME
+// SUBMITTER ID FILE. What it is of is in event.json.
+func signsEvent(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 4 {
+		ts.Fatalf("usage: signs NAME SUBMITTER ID FILE")
+	}
+	v, err := canon.Parse([]byte(ts.ReadFile("event.json")), canon.Limits{})
+	ts.Check(err)
+	members := slices.DeleteFunc(v.Members, func(m canon.Member) bool { return m.Name == "id" })
+	v = canon.Map(append(members, canon.Member{Name: "id", Value: canon.Text(args[2])})...)
+	signature, err := proof.SignEvent(v, "l.example/1", args[1], submitterKey(args[0]))
+	ts.Check(err)
+	v = canon.Map(append(v.Members, canon.Member{Name: "signature", Value: canon.Text(signature)})...)
+	ts.Check(os.WriteFile(ts.MkAbs(args[3]), append(v.Bytes(), '\n'), 0o600))
 }
 
 // agedLedger makes a ledger as of three hours ago, and sets EARLIER and LATER to

@@ -5,6 +5,7 @@ package main
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -23,6 +24,7 @@ import (
 
 func newTrust(c *console.Console) *cobra.Command {
 	var dir, pinned, announced string
+	var submitters bool
 	var d demands
 	cmd := &cobra.Command{
 		Use:   "trust {--dir DIR | --trust FILE}",
@@ -43,6 +45,12 @@ that of the chain. With --block it also names blocks that a chain has, finally, 
 found out: else whoever verifies has to. With --stamp-root, once for each, it asks for
 time stamps of --stamps of the authorities under these root certificates (PEM).
 
+With --submitters it asks for the signatures of submitters, by the keys of which the
+ledger has records, each in its range ("lendlog keys rotate submitter"): evidence is
+then INCOMPLETE that does not disclose all of a record, or whose event is not signed.
+Ask the submitters whether these are their keys. While a server holds the ledger, its
+GET /v1/trust?submitters=true answers the same.
+
 With --announced, the new checkpoint keys are added that evidence in this file shows
 the ledger to have announced, each under one that the trust file names already.`,
 		Example: `  lendlog trust --dir ledger > trust.json
@@ -50,6 +58,7 @@ the ledger to have announced, each under one that the trust file names already.`
   lendlog trust --trust trust.json --quorum 1 --witness KEY > asks-for-more.json
   lendlog trust --dir ledger --chain 1:0xC5712a6f61429062C84b8E3074d047E53233c1DD:0x71562b71999873DB5b286dF957af199Ec94617F7 > trust.json
   lendlog trust --trust trust.json --announced evidence.json > newer.json
+  lendlog trust --dir ledger --submitters > trust.json
   lendlog trust --dir ledger --stamps 2 --stamp-root a.pem --stamp-root b.pem > trust.json`,
 		Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -58,6 +67,8 @@ the ledger to have announced, each under one that the trust file names already.`
 			switch {
 			case pinned != "":
 				b, err = os.ReadFile(pinned)
+			case dir != "" && submitters:
+				b, err = askingSubmitters(cmd.Context(), dir)
 			case dir != "":
 				b, err = trustFile(cmd.Context(), dir)
 			default:
@@ -94,6 +105,8 @@ the ledger to have announced, each under one that the trust file names already.`
 	_ = cmd.MarkFlagDirname("dir")
 	_ = cmd.MarkFlagFilename("trust", "json")
 	cmd.MarkFlagsMutuallyExclusive("dir", "trust")
+	f.BoolVar(&submitters, "submitters", false, "ask for signatures of submitters, by the keys that the ledger announced")
+	cmd.MarkFlagsMutuallyExclusive("submitters", "trust")
 	f.StringVar(&announced, "announced", "", "evidence that shows which new checkpoint keys the ledger announced")
 	_ = cmd.MarkFlagFilename("announced", "json")
 	f.StringArrayVar(&d.witnesses.Keys, "witness", nil, "key of a witness to ask for, NAME+ID+KEY; may be given several times")
@@ -104,6 +117,31 @@ the ledger to have announced, each under one that the trust file names already.`
 	_ = cmd.MarkFlagFilename("stamp-root", "pem")
 	f.IntVar(&d.stamps, "stamps", 0, "how many of the authorities have to have stamped (default all)")
 	return cmd
+}
+
+// askingSubmitters is the trust file of a ledger, with the keys of its submitters.
+func askingSubmitters(ctx context.Context, dir string) ([]byte, error) {
+	l, err := openDir(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	keys := l.SubmitterKeys()
+	if err := l.Close(); err != nil {
+		return nil, err
+	}
+	if len(keys) == 0 {
+		return nil, usagef("--submitters: the ledger has no record of a submitter's key: see `lendlog keys rotate submitter --help`")
+	}
+	b, err := trustFile(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	t, err := proof.ParseTrust(b)
+	if err != nil {
+		return nil, err
+	}
+	t.Submitters = keys
+	return t.Bytes(), nil
 }
 
 // withAnnounced adds the keys that evidence shows to be announced.

@@ -387,7 +387,7 @@ func (o *opener) open(index int64, e *record.Entry, payload []byte, room *worksp
 	if text := o.refs(index, e, ev, all); text != "" {
 		return bad(Refs, askOperator, "%s", text)
 	}
-	if text := o.submitter(e, ev, all); text != "" {
+	if text := o.submitter(index, e, ev, all); text != "" {
 		return bad(Submitters, askOperator, "%s", text)
 	}
 	o.opened.Add(1)
@@ -413,27 +413,41 @@ func given(ev *record.Event, d *seal.Disclosure) bool {
 }
 
 // submitter verifies the submitter's signature where the policy lists keys.
-func (o *opener) submitter(e *record.Entry, ev *record.Event, members sealed) string {
-	if len(o.policy.Submitters) == 0 || ev.Schema.Own {
+func (o *opener) submitter(index int64, e *record.Entry, ev *record.Event, members sealed) string {
+	if ev.Schema.Own {
 		return ""
 	}
 	id := e.Submitter
 	if e.Type == record.TypeRestricted {
 		id = members.value("/submitter").Str
 	}
-	var wrong error
-	for _, s := range o.policy.Submitters {
-		if s.ID != id || ev.Signature == "" {
-			continue
-		}
-		if wrong = proof.VerifySignature(ev.Document(), ev.Signature, o.policy.Origin, id, s.Key); wrong == nil {
-			return ""
-		}
+	if len(o.policy.Submitters) == 0 {
+		return o.announced(index, id, ev)
 	}
-	if wrong != nil {
-		return wrong.Error()
+	keys := slices.DeleteFunc(slices.Clone(o.policy.Submitters), func(s proof.SubmitterKey) bool { return s.ID != id })
+	if len(keys) == 0 || ev.Signature == "" {
+		o.unsigned.Add(1)
+		return ""
 	}
-	o.unsigned.Add(1)
+	if err := proof.SignedBy(keys, index, ev.Document(), ev.Signature, o.policy.Origin, id); err != nil {
+		return err.Error()
+	}
+	return ""
+}
+
+// announced holds an event against the keys that the log announces: it must not be
+// there unsigned where one of its submitter counts.
+func (o *opener) announced(index int64, id string, ev *record.Event) string {
+	if len(o.replay.lost) > 0 {
+		return "" // so may be the record of a key
+	}
+	keys := slices.DeleteFunc(slices.Clone(o.replay.submitters), func(s proof.SubmitterKey) bool { return s.ID != id || !s.May(index) })
+	if len(keys) == 0 {
+		return ""
+	}
+	if err := proof.SignedBy(keys, index, ev.Document(), ev.Signature, o.policy.Origin, id); err != nil {
+		return fmt.Sprintf("its submitter has a key in the log that counts, and did not sign it: %v", err)
+	}
 	return ""
 }
 

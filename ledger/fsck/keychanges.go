@@ -4,6 +4,8 @@ package fsck
 
 import (
 	"bytes"
+	"fmt"
+	"slices"
 
 	"github.com/lendlog/lendlog/ledger/proof"
 	"github.com/lendlog/lendlog/ledger/record"
@@ -33,6 +35,52 @@ func (r *replay) keyChange(index int64, e *record.Entry) {
 	}
 	r.own = later
 }
+
+// submitterKey takes in a record of a submitter's key, and tells of one that the
+// auditor's trust file does not name, or lets sign on: only the submitter can say
+// whether that is right.
+func (r *replay) submitterKey(index int64, e *record.Entry) {
+	id, _ := e.Open.Get("submitter")
+	change, _ := e.Open.Get("change")
+	jwk, _ := e.Open.Get("jwk")
+	key, err := proof.ParseJWK(jwk)
+	if err != nil {
+		r.fail(about(Submitters, index, askOperator, "the submitter's key that it announces %v", err))
+		return
+	}
+	name := proof.Thumbprint(key)
+	is := func(k proof.SubmitterKey) bool { return k.ID == id.Str && proof.Thumbprint(k.Key) == name }
+	i := slices.IndexFunc(r.submitters, is)
+	switch added := change.Str == "added"; {
+	case added && i < 0:
+		r.submitters = append(r.submitters, proof.SubmitterKey{ID: id.Str, Key: key, From: index})
+	case !added && i >= 0 && r.submitters[i].Until == 0:
+		r.submitters[i].Until = index
+	case len(r.lost) == 0:
+		r.fail(about(Submitters, index, askOperator, "the key %s of a submitter can't be %s after the records before", name, plain(change.Str)))
+	}
+	if r.opt.Trust == nil || len(r.opt.Trust.Submitters) == 0 {
+		return
+	}
+	switch named := slices.ContainsFunc(r.opt.Trust.Submitters, is); {
+	case change.Str == "added" && !named:
+		r.unnamed("record %d announces the key %s of submitter %s, which the trust file does not name: ask that submitter whether it is theirs, and get the new trust file from where you got this one", index, name, plain(id.Str))
+	case change.Str != "added" && slices.ContainsFunc(r.opt.Trust.Submitters, func(k proof.SubmitterKey) bool { return is(k) && k.May(index+1) }):
+		r.unnamed("record %d retires the key %s of submitter %s, which may sign on by the trust file: get the new one from where you got this one", index, name, plain(id.Str))
+	}
+}
+
+// unnamed keeps what the trust file does not say of submitters' keys.
+func (a *audit) unnamed(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	a.skip(Submitters, "%s", text)
+	if len(a.report.Submitters) < maxUnnamed {
+		a.report.Submitters = append(a.report.Submitters, text)
+	}
+}
+
+// maxUnnamed bounds what is kept of a ledger that announces keys without end.
+const maxUnnamed = 100
 
 // followKeys believes the checkpoint keys that the log announces, each under one
 // before it, where the store's own checkpoint is signed with none that is believed.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/lendlog/lendlog/ledger/canon"
+	"github.com/lendlog/lendlog/ledger/proof"
 	"github.com/lendlog/lendlog/ledger/record"
 	derive "github.com/lendlog/lendlog/ledger/replay"
 	"github.com/lendlog/lendlog/ledger/store"
@@ -93,6 +94,8 @@ type replay struct {
 	early     map[[32]byte]int64 // first use of schemas that may be registered later
 	keptRoots map[int64]tree.Hash
 	periods   *periods
+	// submitters are the keys of submitters that the log announces.
+	submitters []proof.SubmitterKey
 
 	// postings and identities get the rows that the entries call for; nil
 	// where there are none to compare with.
@@ -390,6 +393,8 @@ func (r *replay) derive(index int64, l *readLeaf) {
 		r.period(index, e)
 	case record.TypeKeyChanged:
 		r.keyChange(index, e)
+	case record.TypeSubmitterKey:
+		r.submitterKey(index, e)
 	}
 	if r.postings != nil {
 		r.postings.add(postingRow(store.Posting{Term: e.Term, Seq: e.Seq, Index: index, Leaf: l.hash}))

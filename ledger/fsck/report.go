@@ -81,6 +81,9 @@ type Report struct {
 	Checks   []Check
 	Findings []Finding
 	More     int64 // findings beyond those that are listed
+	// Submitters is what records say of submitters' keys that a trust file which
+	// lists such keys does not: the first hundred of these.
+	Submitters []string
 }
 
 // WriteText writes the report for people: a line per check, a block per

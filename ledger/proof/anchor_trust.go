@@ -76,7 +76,7 @@ func parseChains(o *object) (out []Chain) {
 		}
 		o.list("publishers", maxPublishers, func(o *object) {
 			p := Publisher{Address: o.address("address")}
-			p.From, p.To = o.sizes()
+			p.From, p.To = o.span("to")
 			c.Publishers = append(c.Publishers, p)
 		})
 		if has(o, "blocks") {
@@ -100,17 +100,18 @@ func parseChains(o *object) (out []Chain) {
 	return out
 }
 
-// sizes reads the range in which a key or an address counts.
-func (o *object) sizes() (from, to int64) {
+// span reads the range in which a key or an address counts: from "from" to what
+// end names.
+func (o *object) span(end string) (from, to int64) {
 	if has(o, "from") {
 		from = o.number("from")
 	}
-	if has(o, "to") {
-		if to = o.number("to"); to == 0 || to < from {
-			o.fail("to", "is not a size from \"from\" on")
+	if has(o, end) {
+		if to = o.number(end); to == 0 || to < from {
+			o.fail(end, "is not a number from \"from\" on")
 		}
 	}
-	o.taken["from"], o.taken["to"] = true, true
+	o.taken["from"], o.taken[end] = true, true
 	return from, to
 }
 
@@ -124,7 +125,7 @@ func (c Chain) document() canon.Value {
 	}
 	publishers := canon.Value{Kind: canon.Array}
 	for _, p := range c.Publishers {
-		publishers.Items = append(publishers.Items, canon.Map(append([]canon.Member{member("address", canon.Text(p.Address.String()))}, sizes(p.From, p.To)...)...))
+		publishers.Items = append(publishers.Items, canon.Map(append([]canon.Member{member("address", canon.Text(p.Address.String()))}, span(p.From, "to", p.To)...)...))
 	}
 	m = append(m, member("contract", canon.Text(c.Contract.String())), member("publishers", publishers))
 	if len(c.Blocks) > 0 {
@@ -141,12 +142,12 @@ func (c Chain) document() canon.Value {
 	return canon.Map(m...)
 }
 
-func sizes(from, to int64) (m []canon.Member) {
+func span(from int64, end string, to int64) (m []canon.Member) {
 	if from != 0 {
 		m = append(m, member("from", canon.Number(from)))
 	}
 	if to != 0 {
-		m = append(m, member("to", canon.Number(to)))
+		m = append(m, member(end, canon.Number(to)))
 	}
 	return m
 }

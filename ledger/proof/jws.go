@@ -83,6 +83,23 @@ func signingInput(protected string, event canon.Value) []byte {
 	return []byte(protected + "." + base64.RawURLEncoding.EncodeToString(unsigned.Bytes()))
 }
 
+// SignedBy checks that one of a submitter's keys made the signature of the event of
+// the record with that index, and that it may.
+func SignedBy(keys []SubmitterKey, index int64, event canon.Value, signature, origin, kid string) error {
+	var why error
+	for _, k := range keys {
+		switch err := VerifySignature(event, signature, origin, kid, k.Key); {
+		case err == nil && k.May(index):
+			return nil
+		case err == nil:
+			why = fmt.Errorf("the submitter's key %s made the signature, and may not sign the event of record %d", Thumbprint(k.Key), index)
+		case why == nil:
+			why = err
+		}
+	}
+	return why
+}
+
 // VerifySignature checks the signature of an event by a submitter's key.
 func VerifySignature(event canon.Value, signature, origin, kid string, key crypto.PublicKey) error {
 	parts := strings.Split(signature, ".")

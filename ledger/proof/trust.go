@@ -3,10 +3,12 @@
 package proof
 
 import (
+	"cmp"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -58,10 +60,18 @@ type TrustedKey struct {
 	To   int64 // 0: no end
 }
 
-// A SubmitterKey belongs to the submitter with that id.
+// A SubmitterKey belongs to the submitter with that id. It may sign events whose
+// records have the indexes From to Until.
 type SubmitterKey struct {
-	ID  string
-	Key crypto.PublicKey // *ecdsa.PublicKey on P-256, or ed25519.PublicKey
+	ID    string
+	Key   crypto.PublicKey // *ecdsa.PublicKey on P-256, or ed25519.PublicKey
+	From  int64
+	Until int64 // 0: no end
+}
+
+// May reports whether the key may sign the event of a record.
+func (k SubmitterKey) May(index int64) bool {
+	return index >= k.From && (k.Until == 0 || index <= k.Until)
 }
 
 // ParseTrust reads a trust file. An unknown member is an error: a policy that
@@ -75,7 +85,7 @@ func ParseTrust(b []byte) (*Trust, error) {
 		for i, v := range o.need("keys", canon.Array).Items {
 			k := open(v, fmt.Sprintf("/keys/%d", i), o.err)
 			tk := TrustedKey{Key: k.text("key")}
-			tk.From, tk.To = k.sizes()
+			tk.From, tk.To = k.span("to")
 			k.end()
 			t.Keys = append(t.Keys, tk)
 			v, err := note.NewVerifier(tk.Key)
@@ -100,6 +110,7 @@ func ParseTrust(b []byte) (*Trust, error) {
 				if k.Key, err = parseJWK(open(s.need("jwk", canon.Object), s.at+"/jwk", o.err)); err != nil {
 					s.fail("jwk", err.Error())
 				}
+				k.From, k.Until = s.span("until")
 				s.end()
 				t.Submitters = append(t.Submitters, k)
 			}
@@ -132,7 +143,7 @@ func ParseTrust(b []byte) (*Trust, error) {
 func (t *Trust) Bytes() []byte {
 	keys := canon.Value{Kind: canon.Array}
 	for _, k := range t.Keys {
-		m := append([]canon.Member{member("key", canon.Text(k.Key))}, sizes(k.From, k.To)...)
+		m := append([]canon.Member{member("key", canon.Text(k.Key))}, span(k.From, "to", k.To)...)
 		keys.Items = append(keys.Items, canon.Value{Kind: canon.Object, Members: m})
 	}
 	members := []canon.Member{
@@ -145,7 +156,8 @@ func (t *Trust) Bytes() []byte {
 	if len(t.Submitters) > 0 {
 		list := canon.Value{Kind: canon.Array}
 		for _, s := range t.Submitters {
-			list.Items = append(list.Items, canon.Map(member("id", canon.Text(s.ID)), member("jwk", jwk(s.Key))))
+			m := []canon.Member{member("id", canon.Text(s.ID)), member("jwk", JWK(s.Key))}
+			list.Items = append(list.Items, canon.Map(append(m, span(s.From, "until", s.Until)...)...))
 		}
 		members = append(members, member("submitters", list))
 	}
@@ -222,15 +234,24 @@ func (t *Trust) openHead(signed []byte) (head, error) {
 	return h, h.times(cosigners, n.Sigs)
 }
 
-// submitter returns the keys of a submitter; there are several while one takes
-// over from another.
-func (t *Trust) submitter(id string) (keys []crypto.PublicKey) {
+// submitter returns the keys of a submitter, whatever their ranges.
+func (t *Trust) submitter(id string) (keys []SubmitterKey) {
 	for _, s := range t.Submitters {
 		if s.ID == id {
-			keys = append(keys, s.Key)
+			keys = append(keys, s)
 		}
 	}
 	return keys
+}
+
+// ParseJWK reads a submitter's public key (docs/formats.md, section 8).
+func ParseJWK(v canon.Value) (crypto.PublicKey, error) {
+	if v.Kind != canon.Object {
+		return nil, errors.New("is not an object")
+	}
+	var bad error
+	key, err := parseJWK(open(v, "", &bad))
+	return key, cmp.Or(bad, err)
 }
 
 // parseJWK reads a public key of ES256 or EdDSA (RFC 7517, RFC 8037).
@@ -264,7 +285,9 @@ func parseJWK(o *object) (crypto.PublicKey, error) {
 	return key, nil
 }
 
-func jwk(key crypto.PublicKey) canon.Value {
+// JWK writes a submitter's public key, with the members that RFC 7638 demands and
+// no others.
+func JWK(key crypto.PublicKey) canon.Value {
 	b64 := func(b []byte) canon.Value { return canon.Text(base64.RawURLEncoding.EncodeToString(b)) }
 	switch k := key.(type) {
 	case ed25519.PublicKey:
@@ -277,4 +300,10 @@ func jwk(key crypto.PublicKey) canon.Value {
 		return canon.Map(member("kty", canon.Text("EC")), member("crv", canon.Text("P-256")), member("x", b64(raw[1:33])), member("y", b64(raw[33:])))
 	}
 	return canon.Value{}
+}
+
+// Thumbprint names a submitter's public key: as RFC 7638 has it, with SHA-256.
+func Thumbprint(key crypto.PublicKey) string {
+	digest := sha256.Sum256(JWK(key).Bytes())
+	return base64.RawURLEncoding.EncodeToString(digest[:])
 }

@@ -540,14 +540,11 @@ func (r *Report) signature(t *Trust, index int64, event canon.Value, signature, 
 		r.add("submitter", index, Missing, "the policy lists no key of submitter %s", clip(id))
 		return
 	}
-	var err error
-	for _, key := range keys {
-		if err = VerifySignature(event, signature, t.Origin, id, key); err == nil {
-			r.add("submitter", index, Pass, "signed by %s", clip(id))
-			return
-		}
+	if err := SignedBy(keys, index, event, signature, t.Origin, id); err != nil {
+		r.add("submitter", index, Fail, "%v", err)
+		return
 	}
-	r.add("submitter", index, Fail, "%v", err)
+	r.add("submitter", index, Pass, "signed by %s", clip(id))
 }
 
 // event puts the whole event together again, when everything is disclosed.

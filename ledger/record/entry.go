@@ -28,6 +28,7 @@ const (
 	TypeRoleLent         = "org.lendlog.role.granted.v2" // with a purpose, a basis or fields
 	TypeRoleRevoked      = "org.lendlog.role.revoked.v1"
 	TypeKeyChanged       = "org.lendlog.key.changed.v1"
+	TypeSubmitterKey     = "org.lendlog.submitter-key.changed.v1"
 	TypeAccessOccurred   = "org.lendlog.access.occurred.v2"
 	TypeCaseAccessed     = "org.lendlog.case.accessed.v2"
 	TypeAnchorFinal      = "org.lendlog.anchor.final.v1"

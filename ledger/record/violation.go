@@ -36,6 +36,7 @@ const (
 	CodeAttribute    = "attribute"      // a context attribute that cannot be accepted
 	CodeSubject      = "subject"        // not <kind>/<id>, or a kind that the type does not go with
 	CodeUnknownType  = "unknown-type"   // no schema of that name
+	CodeSignature    = "signature"      // not signed by a key of its submitter that counts
 	CodeReservedType = "reserved-type"  // a type that others may append: the ledger, or the lender
 	CodeKeyword      = "keyword"        // of a schema: a keyword outside the profile, or misused
 )

@@ -183,6 +183,9 @@ func vectors(t *testing.T) (out []vector) {
 		return filepath.Join(dir, name)
 	}
 	for _, v := range all {
+		if v.Verdict == "REFUSED" {
+			continue // of a trust file that is none the page says no verdict
+		}
 		if strings.Contains(string(read(v.Trust)), `"stamps"`) {
 			v.Verdict, v.Check = "INCOMPLETE", "policy"
 		}

@@ -1027,7 +1027,7 @@ function parseChains(v) {
     const id = integer(c.id, "id", 1), name = ("name" in c && text(c.name, "name")) || `chain ${id}`;
     const publishers = array(c.publishers, "publishers", 64).map((p) => {
       const o = strict(p, "a publisher", ["address"], ["from", "to"]);
-      return { address: unhex(o.address, "address", 20), ...sizeRange(o) };
+      return { address: unhex(o.address, "address", 20), ...rangeOf(o) };
     });
     const blocks = array("blocks" in c ? c.blocks : [], "blocks", 1024).map((b) => {
       const o = strict(b, "a block", ["number", "hash"], ["time"]);
@@ -1043,9 +1043,9 @@ function parseChains(v) {
   return chains;
 }
 
-function sizeRange(o) {
-  const from = "from" in o ? integer(o.from, "from") : 0, to = "to" in o ? integer(o.to, "to", 1) : Infinity;
-  must(from <= to, "from is greater than to");
+function rangeOf(o, end = "to") {
+  const from = "from" in o ? integer(o.from, "from") : 0, to = end in o ? integer(o[end], end, 1) : Infinity;
+  must(from <= to, `from is greater than ${end}`);
   return { from, to };
 }
 
@@ -1085,21 +1085,22 @@ function parseTrust(bytes) {
     const k = strict(item, "a key", ["key"], ["from", "to"]);
     const { name, of, key } = verifierKey(k.key, 1);
     must(name === origin, "the name of a key is not the origin");
-    return { of, key, ...sizeRange(k) };
+    return { of, key, ...rangeOf(k) };
   });
   must(keys.length > 0, "keys is empty");
   const submitters = array("submitters" in t ? t.submitters : [], "submitters").map((item) => {
-    const { id, jwk } = strict(item, "a submitter", ["id", "jwk"]);
+    const s = strict(item, "a submitter", ["id", "jwk"], ["from", "until"]);
+    const { jwk } = s, of = { id: text(s.id, "id"), ...rangeOf(s, "until") };
     const ec = jwk instanceof Map && jwk.get("kty") === "EC";
     const k = strict(jwk, "jwk", ["kty", "crv", "x", ...(ec ? ["y"] : [])], ["kid", "use", "alg", "key_ops"]);
     if (ec) {
       must(k.crv === "P-256", "the curve is unknown");
       const key = [...[k.x, k.y].map((c) => toInt(unbase64url(c, "a coordinate", 32))), 1n];
       must(onP256(key), "the key is not on P-256");
-      return { id: text(id, "id"), alg: "ES256", key };
+      return { ...of, alg: "ES256", key };
     }
     must(k.kty === "OKP" && k.crv === "Ed25519", "the key is neither Ed25519 nor P-256");
-    return { id: text(id, "id"), alg: "EdDSA", key: unbase64url(k.x, "x", 32) };
+    return { ...of, alg: "EdDSA", key: unbase64url(k.x, "x", 32) };
   });
   const witnesses = v.has("witnesses") ? parseWitnesses(t.witnesses) : undefined;
   const chains = v.has("chains") ? parseChains(t.chains) : undefined, tolerance = witnesses?.tolerance ?? 300_000;
@@ -1120,8 +1121,8 @@ function rebuild(type, time, values, open) {
   return event.set("data", data);
 }
 
-// checkSignature returns who signed, in words, when a key of the submitter signed the event.
-function checkSignature(trust, submitter, event) {
+// checkSignature returns who signed, in words, when a key of the submitter that may signed the event of that record.
+function checkSignature(trust, index, submitter, event) {
   const keys = trust.submitters.filter((k) => k.id === submitter);
   if (!keys.length) throw new Missing(`the policy lists no key of submitter ${submitter}`);
   if (!event.has("signature")) throw new Missing("the event bears no signature of its submitter");
@@ -1135,8 +1136,8 @@ function checkSignature(trust, submitter, event) {
   payload.delete("signature");
   const payload64 = to64(utf8(canonical(payload))).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
   const input = utf8(`${head}.${payload64}`);
-  const signed = keys.some((k) => k.alg === header.alg && { EdDSA: ed25519, ES256: es256 }[k.alg](k.key, input, sig));
-  must(signed, "the signature is wrong, or of none of the submitter's keys");
+  const signed = keys.some((k) => k.from <= index && index <= k.to && k.alg === header.alg && { EdDSA: ed25519, ES256: es256 }[k.alg](k.key, input, sig));
+  must(signed, "the signature is wrong, or of none of the submitter's keys that may sign this record");
   return `signed by ${submitter}`;
 }
 
@@ -1447,7 +1448,7 @@ class Records {
     // Whose record it is shows without them too.
     const subject = report.attempt("subject", r.index, () => this.subject(r, leaf, shown?.values));
     if (subject === FAIL || !shown) return;
-    if (trust.submitters.length && leaf.type !== observedType && leaf.type !== keyChangedType) report.attempt("submitter", r.index, () => this.submitter(leaf, shown));
+    if (trust.submitters.length && leaf.type !== observedType && leaf.type !== keyChangedType) report.attempt("submitter", r.index, () => this.submitter(r.index, leaf, shown));
     report.sayEntry(r.index, leaf);
     for (const [pointer, v] of shown.values) report.say(r.index, pointer, v);
   }
@@ -1507,13 +1508,13 @@ class Records {
     return `record ${leaf.seq} of ${name}`;
   }
 
-  submitter(leaf, { values, schema }) {
+  submitter(index, leaf, { values, schema }) {
     if (!schema || values.size < schema.pointers.length) {
       throw new Missing("the submitter's signature covers the whole event: ask for evidence that discloses all members");
     }
     let { time, submitter } = leaf;
     if (leaf.type === restrictedType) [time, submitter] = [values.get("/time"), values.get("/submitter")];
-    return checkSignature(this.trust, submitter, rebuild(schema.type, time, values, leaf.open));
+    return checkSignature(this.trust, index, submitter, rebuild(schema.type, time, values, leaf.open));
   }
 
   // chains holds the records against each other: that time does not run back, and that those of one term are a chain.
@@ -1738,7 +1739,7 @@ function verifyReceipt(report, trust, rc, event) {
   } else if (demanded) {
     const submitter = restricted ? rc.restricted.submitter : leaf.submitter;
     const whole = rebuild(event.schema.type, event.time, event.values, event.open);
-    report.attempt("submitter", rc.index, () => checkSignature(trust, submitter, whole));
+    report.attempt("submitter", rc.index, () => checkSignature(trust, rc.index, submitter, whole));
   }
   report.sayEntry(rc.index, leaf);
 }

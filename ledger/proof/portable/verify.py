@@ -1007,7 +1007,7 @@ def parse_chains(v):
         require(all((o["id"], o["contract"]) != (out["id"], out["contract"]) for o in chains), "a contract stands there twice for one chain")
         for p in array(c["publishers"], "publishers", 64):
             strict(p, "a publisher", ("address",), ("from", "to"))
-            first, last = size_range(p)
+            first, last = range_of(p)
             out["publishers"].append((unhex(p["address"], "address", ADDRESS), first, last))
         require(out["publishers"], "publishers is empty")
         for b in array(c.get("blocks", []), "blocks", 1024):
@@ -1021,9 +1021,9 @@ def parse_chains(v):
     return chains
 
 
-def size_range(o):
-    first, last = integer(o.get("from", 0), "from"), integer(o["to"], "to", 1) if "to" in o else 2**63
-    require(first <= last, "from is greater than to")
+def range_of(o, end="to"):
+    first, last = integer(o.get("from", 0), "from"), integer(o[end], end, 1) if end in o else 2**63
+    require(first <= last, f"from is greater than {end}")
     return first, last
 
 
@@ -1075,11 +1075,11 @@ def parse_trust(b):
         strict(k, "a key", ("key",), ("from", "to"))
         name, id_, public = verifier_key(k["key"], 1)
         require(name == t["origin"], "the name of a key is not the origin")
-        first, last = size_range(k)
+        first, last = range_of(k)
         out["keys"].append({"id": id_, "public": public, "from": first, "to": last})
     require(out["keys"], "keys is empty")
     for s in array(t.get("submitters", []), "submitters"):
-        strict(s, "a submitter", ("id", "jwk"))
+        strict(s, "a submitter", ("id", "jwk"), ("from", "until"))
         text(s["id"], "id")
         jwk, ec = s["jwk"], isinstance(s["jwk"], dict) and s["jwk"].get("kty") == "EC"
         strict(jwk, "jwk", ("kty", "crv", "x", "y") if ec else ("kty", "crv", "x"), ("kid", "use", "alg", "key_ops"))
@@ -1091,7 +1091,7 @@ def parse_trust(b):
         else:
             require(jwk["kty"] == "OKP" and jwk["crv"] == "Ed25519", "the key is neither Ed25519 nor P-256")
             key = "EdDSA", unbase64url(jwk["x"], "x", 32)
-        out["submitters"].append((s["id"],) + key)
+        out["submitters"].append((s["id"],) + key + range_of(s, "until"))
     out["witnesses"] = parse_witnesses(t["witnesses"]) if "witnesses" in t else None
     out["tolerance"] = out["witnesses"]["tolerance"] if out["witnesses"] else 300_000
     out["chains"] = parse_chains(t["chains"]) if "chains" in t else None
@@ -1117,9 +1117,9 @@ def rebuild(type_, time, values, data):
     return e
 
 
-def check_signature(trust, submitter, event):
-    """Return who signed, in words, when a key of the submitter signed the event."""
-    keys = [(alg, key) for id_, alg, key in trust["submitters"] if id_ == submitter]
+def check_signature(trust, index, submitter, event):
+    """Return who signed, in words, when a key of the submitter that may signed the event of that record."""
+    keys = [k[1:] for k in trust["submitters"] if k[0] == submitter]
     if not keys:
         raise Missing(f"the policy has no key of {submitter}")
     jws = event.get("signature")
@@ -1138,10 +1138,10 @@ def check_signature(trust, submitter, event):
     payload = canonical({name: v for name, v in event.items() if name != "signature"}).encode()
     signed = (head + "." + base64.urlsafe_b64encode(payload).decode().rstrip("=")).encode()
     verifies = {"EdDSA": ed25519, "ES256": es256}
-    for alg, key in keys:
-        if alg == header["alg"] and verifies[alg](key, signed, sig):
+    for alg, key, first, last in keys:
+        if first <= index <= last and alg == header["alg"] and verifies[alg](key, signed, sig):
             return f"signed by {submitter}"
-    raise Bad("the signature is wrong, or of none of the submitter's keys")
+    raise Bad("the signature is wrong, or of none of the submitter's keys that may sign this record")
 
 
 # Section 10: verdicts.
@@ -1466,7 +1466,7 @@ class Records:
         if report.attempt("subject", index, lambda: self.subject(r, leaf, values)) == FAIL or values is None:
             return
         if self.trust["submitters"] and leaf["type"] not in (OBSERVED, KEY_CHANGED):
-            report.attempt("submitter", index, lambda: self.submitter(leaf, values, schema))
+            report.attempt("submitter", index, lambda: self.submitter(index, leaf, values, schema))
         say_entry(report, index, leaf)
         for pointer, value in values.items():
             report.say(index, pointer, *([] if value is None else [value]))
@@ -1531,13 +1531,13 @@ class Records:
             return None
         return f"record {leaf['seq']} of {name}"
 
-    def submitter(self, leaf, values, schema):
+    def submitter(self, index, leaf, values, schema):
         if schema is None or len(values) < len(schema.places):
             raise Missing("the submitter's signature covers the whole event: ask for evidence that discloses all members")
         time, id_ = leaf.get("time"), leaf.get("submitter")
         if leaf["type"] == RESTRICTED:
             time, id_ = values["/time"], values["/submitter"]
-        return check_signature(self.trust, id_, rebuild(schema.type, time, values, leaf["open"]))
+        return check_signature(self.trust, index, id_, rebuild(schema.type, time, values, leaf["open"]))
 
     def chains(self):
         """Hold the records against each other: that time does not run back, and that those of one term are a chain."""
@@ -1765,7 +1765,7 @@ def verify_in_receipt(report, trust, rc, event, head):
     elif trust["submitters"]:
         id_ = rc["restricted"][0] if restricted else leaf["submitter"]
         whole = rebuild(event.schema.type, event.time, event.values, event.open)
-        report.attempt("submitter", index, lambda: check_signature(trust, id_, whole))
+        report.attempt("submitter", index, lambda: check_signature(trust, index, id_, whole))
     say_entry(report, index, leaf)
 
 

@@ -114,6 +114,9 @@ type Ledger interface {
 	GrantTo(ctx context.Context, g grants.Grant) (id string, index int64, err error)
 	// Grants returns all grants that there ever were.
 	Grants(ctx context.Context) ([]client.Grant, error)
+	// ChangeSubmitterKeys announces and retires public keys of a submitter. It returns
+	// all that the submitter ever had.
+	ChangeSubmitterKeys(ctx context.Context, c ledger.SubmitterChange) ([]client.SubmitterKey, error)
 	// Revoke revokes a key by its id, with a code for the reason unless it is "",
 	// and returns the index of the record of that.
 	Revoke(ctx context.Context, id, reason string) (index int64, err error)

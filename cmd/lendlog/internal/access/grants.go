@@ -12,6 +12,7 @@ import (
 	"github.com/lendlog/lendlog/api/keys"
 	"github.com/lendlog/lendlog/ledger"
 	grants "github.com/lendlog/lendlog/ledger/access"
+	"github.com/lendlog/lendlog/ledger/proof"
 )
 
 // keys opens the keys of a ledger of this machine. Whoever can write its
@@ -130,4 +131,28 @@ func (r *remote) Grants(ctx context.Context) ([]client.Grant, error) {
 func (r *remote) Revoke(ctx context.Context, id, reason string) (int64, error) {
 	index, err := r.Client.Revoke(ctx, id, reason)
 	return index, classify(err)
+}
+
+// ChangeSubmitterKeys implements Ledger.
+func (l *local) ChangeSubmitterKeys(ctx context.Context, c ledger.SubmitterChange) (list []client.SubmitterKey, err error) {
+	l.run()
+	c.By = ledger.Local
+	all, err := l.Ledger.ChangeSubmitterKeys(ctx, c)
+	if errors.Is(err, ledger.ErrNoSubmitterKey) || errors.Is(err, ledger.ErrRetired) {
+		return nil, &classed{ErrUsage, err}
+	}
+	for _, k := range all {
+		list = append(list, client.SubmitterKey{Submitter: k.ID, Key: proof.Thumbprint(k.Key), JWK: proof.JWK(k.Key).Bytes(), From: k.From, Until: k.Until})
+	}
+	return list, err
+}
+
+// ChangeSubmitterKeys implements Ledger.
+func (r *remote) ChangeSubmitterKeys(ctx context.Context, c ledger.SubmitterChange) ([]client.SubmitterKey, error) {
+	var jwk []byte
+	if c.Add != nil {
+		jwk = proof.JWK(c.Add).Bytes()
+	}
+	list, err := r.Client.ChangeSubmitterKeys(ctx, c.Submitter, jwk, c.Retire, c.Reason)
+	return list, classify(err)
 }

@@ -450,7 +450,11 @@ func (r *round) replay(ctx context.Context) error {
 		return nil
 	case err != nil:
 		return r.judge(err, Answer)
-	case report.Verdict != proof.Invalid:
+	}
+	for _, text := range report.Submitters {
+		r.unchecked(ctx, "%s", text)
+	}
+	if report.Verdict != proof.Invalid {
 		return nil
 	}
 	var text bytes.Buffer
