@@ -69,6 +69,9 @@ var (
 	ErrClock = errors.New("the wall clock is not to be trusted: appends are stopped")
 	// ErrSigner: the checkpoint could not be signed; the batch was not written.
 	ErrSigner = errors.New("couldn't sign the checkpoint; nothing was written")
+	// ErrKeeper: the command that keeps the vault's key did not wrap new keys. Events
+	// of persons who have a key already are taken.
+	ErrKeeper = errors.New("there are no keys for new persons, whose events are refused until there are")
 	// ErrHeld: another process holds the ledger.
 	ErrHeld = store.ErrHeld
 	// ErrDamaged: the store lacks or garbles something that it must have.
@@ -163,7 +166,8 @@ type Ledger struct {
 	signing *signing
 	known   atomic.Pointer[signing]
 
-	closing sync.Once
+	rotating sync.Mutex // held while a key takes over; guards the vault's keys of keys
+	closing  sync.Once
 
 	// do performs one durable step. Tests replace it to make a step fail,
 	// before it was done or after.
@@ -292,6 +296,8 @@ func (l *Ledger) Append(ctx context.Context, ev *record.Event, submitter string)
 
 // Close releases the ledger. Run must have returned.
 func (l *Ledger) Close() error {
+	l.rotating.Lock()
+	defer l.rotating.Unlock()
 	var err error
 	l.closing.Do(func() {
 		err = errors.Join(l.store.Close(), l.mirror.Close(), l.witnessed.Close(), l.anchored.Close(), l.headFile.Close(), l.keys.Close())

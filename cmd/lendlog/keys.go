@@ -150,7 +150,7 @@ With --json: {"purpose", "record", "public", "file", "until", "retired"}.`,
 				if cmd.Flags().Changed("overlap") || command != "" {
 					return usagef("--overlap and --signer go with checkpoint")
 				}
-				rotate = func(l *ledger.Ledger) (ledger.Rotated, error) { return l.RotateVault(ctx) }
+				rotate = func(l *ledger.Ledger) (ledger.Rotated, error) { return l.RotateVault(ctx, ledger.Custody{}) }
 			case "vrf", "index":
 				return usagef("%s", frozen(args[0]))
 			default:
