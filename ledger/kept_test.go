@@ -190,7 +190,7 @@ func (h *house) vaultKey() (public string, ending bool) {
 // into a file, wherever each is interrupted. Events go on, and all records can be
 // read.
 func TestRotateToKeeper(t *testing.T) {
-	steps := []string{"", vault.StepNext, "sign", "store", "mirror", "head", vault.StepRewrap, vault.StepGone, vault.StepDone}
+	steps := []string{"", vault.StepNext, "store", vault.StepRewrap, vault.StepGone, vault.StepDone}
 	for _, step := range steps {
 		for _, done := range []bool{false, true} {
 			if step == "" && done {

@@ -25,6 +25,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -49,14 +50,22 @@ func Add(dir string) (name, file string, err error) {
 	if err != nil {
 		return "", "", err
 	}
-	key := seal.NewKey()
-	file = filepath.Join(dir, fmt.Sprintf("%04d.key", len(there)+1))
-	if _, err := os.Lstat(file); err == nil {
-		return "", "", fmt.Errorf("%s is there already, and one before it is missing: put that back", file)
+	number := 1 // those before may have been destroyed
+	if len(there) > 0 {
+		last, err := strconv.Atoi(strings.TrimSuffix(filepath.Base(there[len(there)-1]), ".key"))
+		if number = last + 1; err != nil || number > maxNumber {
+			return "", "", fmt.Errorf("%s is the last key that can be there", there[len(there)-1])
+		}
 	}
+	key := seal.NewKey()
+	file = filepath.Join(dir, fmt.Sprintf("%04d.key", number))
 	return nameOf(key), file, store.WriteFile(file, []byte(base64.StdEncoding.EncodeToString(key[:])+"\n"), 0o600)
 }
 
+// maxNumber is the greatest number of a key.
+const maxNumber = 9999
+
+// files returns the files of keys, in their order.
 func files(dir string) ([]string, error) {
 	names, err := filepath.Glob(filepath.Join(dir, "[0-9][0-9][0-9][0-9].key"))
 	slices.Sort(names)
