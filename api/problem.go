@@ -52,6 +52,7 @@ var (
 	kindClosed       = kind{"closed", 503, "The ledger is closed for now"}
 	kindClock        = kind{"clock", 503, "The ledger's clock is not to be trusted"}
 	kindSigner       = kind{"signer", 503, "The checkpoint could not be signed"}
+	kindKeeper       = kind{"keeper", 503, "There are no keys for new persons"}
 	kindNoSpace      = kind{"no-space", 507, "There is too little free space"}
 	kindUnwitnessed  = kind{"unwitnessed", 503, "The ledger waits for its witnesses"}
 	kindNotReady     = kind{"not-ready", 503, "The server takes no events now"}
@@ -178,6 +179,8 @@ func problemOf(err error) *problem {
 		return newProblem(kindClock, "nothing was appended; the operator has to set the clock right, then send the same event again").retry(30)
 	case errors.Is(err, ledger.ErrSigner):
 		return newProblem(kindSigner, "nothing was appended; send the same event again").retry(5)
+	case errors.Is(err, ledger.ErrKeeper):
+		return newProblem(kindKeeper, "nothing was appended; whoever keeps the key of the ledger's vault gives no keys for new persons, and the operator finds in the log why; then send the same event again").retry(30)
 	case errors.Is(err, ledger.ErrDamaged):
 		return newProblem(kindDamaged, "what was asked for is missing or altered in the store; the operator finds out more with lendlog audit")
 	case isGone(err):

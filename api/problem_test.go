@@ -29,6 +29,7 @@ func TestProblemsOfErrors(t *testing.T) {
 		{ledger.ErrStopped, kindStopped, outcomeFailed, true},
 		{ledger.ErrClock, kindClock, outcomeFailed, true},
 		{ledger.ErrSigner, kindSigner, outcomeFailed, true},
+		{ledger.ErrKeeper, kindKeeper, outcomeFailed, true},
 		{ledger.ErrDamaged, kindDamaged, outcomeFailed, false},
 		{ledger.ErrHeld, kindInternal, outcomeFailed, false},
 		{&ledger.ConflictError{Index: 7}, kindConflict, outcomeConflict, false},

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/lendlog/lendlog/ledger/canon"
+	"github.com/lendlog/lendlog/ledger/keeper"
 	"github.com/lendlog/lendlog/ledger/record"
 	"github.com/lendlog/lendlog/ledger/store"
 	"github.com/lendlog/lendlog/ledger/term"
@@ -107,6 +108,9 @@ type CreateOptions struct {
 	// Signer is the command that holds the checkpoint key and signs with it (see
 	// package signer); "" for a key in Paths.Keys.
 	Signer string
+	// VaultCommand is the command that keeps the vault's key (see package keeper);
+	// "" for a key in Paths.Keys.
+	VaultCommand string
 	// Catalogue holds the types that the ledger begins with; default
 	// record.Builtin. The ledger's own must be among them.
 	Catalogue *record.Catalogue
@@ -161,6 +165,9 @@ func Create(ctx context.Context, dir string, o CreateOptions) (err error) {
 	if err == nil && o.Signer != "" {
 		verifier, err = keys.SignedBy(o.Origin, o.Signer)
 	}
+	if err == nil && o.VaultCommand != "" {
+		err = keys.KeptBy(o.Origin, o.VaultCommand)
+	}
 	if err != nil {
 		return err
 	}
@@ -195,7 +202,7 @@ func Create(ctx context.Context, dir string, o CreateOptions) (err error) {
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
 	l.tiles = newTileCache(l.store)
-	v, err := keys.OpenVault(conf.Paths.Vault, conf.Origin)
+	v, err := keys.OpenVault(conf.Paths.Vault, conf.Origin, keeper.ForOpening)
 	if err != nil {
 		return err
 	}

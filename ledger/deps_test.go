@@ -47,6 +47,12 @@ var rules = []struct {
 		"a ledger does not know who audits it"},
 	{module + "ledger/signer", []string{"ledger/vault"},
 		"which command signs, and that nothing of it is believed, is said where keys are kept"},
+	{module + "ledger/command", []string{"ledger/signer", "ledger/keeper"},
+		"what a command is asked, and that it is not believed, is said there"},
+	{module + "ledger/keeper/custody", []string{"cmd/lendlog", "ledger/keeper/keepertest"},
+		"a ledger must not have the key that somebody else keeps"},
+	{module + "ledger/keeper/keepertest", nil,
+		"it is for tests, and misbehaves"},
 	{module + "ledger/signer/signertest", nil,
 		"it is for tests, and signs what it is not asked to"},
 	{module + "ledger/ledgertest", nil,
@@ -67,7 +73,7 @@ var rules = []struct {
 		"it is for tests"},
 	{module + "api/certificate/certtest", nil,
 		"it is for tests"},
-	{"testing", []string{"ledger/ledgertest", "ledger/anchor/ethereum/ethtest", "api/certificate/certtest", "api/signin/oidctest"},
+	{"testing", []string{"ledger/ledgertest", "ledger/keeper/keepertest", "ledger/anchor/ethereum/ethtest", "api/certificate/certtest", "api/signin/oidctest"},
 		"a program must not carry the test framework"},
 }
 

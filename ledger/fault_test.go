@@ -165,10 +165,21 @@ func TestVaultFails(t *testing.T) {
 	if err := h.open(); err != nil {
 		t.Fatal(err)
 	}
-	f := &fault{step: ledger.Steps[0]}
-	h.l.OnStep(f.do)
-	f.armed.Store(true)
+	var fails, done atomic.Bool
+	h.l.OnStep(func(step string, perform func() error) error {
+		if step != ledger.Steps[0] || !fails.Load() {
+			return perform()
+		}
+		if done.Load() {
+			if err := perform(); err != nil {
+				return err
+			}
+		}
+		return errInjected
+	})
 	h.start()
+	h.append(document("payment.received", "file/A", "first", payment(1), nil))
+	fails.Store(true)
 	refused := 0
 	var pending []*ledger.Pending
 	for i := 0; refused < 2; i++ {
@@ -179,8 +190,7 @@ func TestVaultFails(t *testing.T) {
 		p, err := h.l.Enqueue(t.Context(), ev, "key-1")
 		if errors.Is(err, errInjected) {
 			refused++
-			f.done = true
-			f.armed.Store(refused == 1)
+			done.Store(true)
 			continue
 		}
 		if err != nil {
@@ -188,6 +198,7 @@ func TestVaultFails(t *testing.T) {
 		}
 		pending = append(pending, p)
 	}
+	fails.Store(false)
 	h.append(document("payment.received", "file/A", "last", payment(1), map[string]any{"party": "the last"}))
 	for _, p := range pending {
 		if _, err := p.Wait(t.Context()); err != nil {

@@ -5,6 +5,7 @@ package ledger
 import (
 	"crypto/ed25519"
 	"encoding/base64"
+	"slices"
 	"strings"
 
 	"github.com/lendlog/lendlog/ledger/proof"
@@ -85,7 +86,7 @@ func (l *Ledger) OwnKeys() []Key {
 		kept = "encrypted"
 	}
 	recordOf := func(purpose, key string, otherwise int64) int64 {
-		for _, r := range l.KeyRecords() {
+		for _, r := range slices.Backward(l.KeyRecords()) {
 			if r.Purpose == purpose && r.Key == key {
 				return r.Index
 			}
@@ -129,12 +130,23 @@ func (l *Ledger) OwnKeys() []Key {
 		Key{Purpose: "vrf", Public: base64Of(l.keys.VRF.Public()), State: KeyInUse, File: vault.VRFFile, Kept: kept},
 		Key{Purpose: "index", Public: indexKeyCommitment(l.keys.Index), State: KeyInUse, File: vault.IndexFile, Kept: kept},
 	)
-	of := vault.Commitment(l.keys.Vault)
-	list = append(list, Key{Purpose: forVault, Public: of, State: KeyInUse, Record: recordOf(forVault, of, -1), File: vault.VaultFile, Kept: kept})
-	if l.keys.VaultNext != nil {
-		list[len(list)-1].State = KeyEnding
-		of := vault.Commitment(*l.keys.VaultNext)
-		list = append(list, Key{Purpose: forVault, Public: of, State: KeyTakingOver, Record: recordOf(forVault, of, -1), File: vault.VaultNextFile, Kept: kept})
+	ofVault := func(k *vault.Key, state KeyState) {
+		out := Key{Purpose: forVault, ID: k.Name, Public: k.Commitment(), State: state, File: k.File, Kept: kept}
+		out.Record = recordOf(forVault, out.Public, -1)
+		if k.Command != "" {
+			out.Kept = "command: " + k.Command
+		}
+		list = append(list, out)
+	}
+	now, next := l.keys.Vault, l.keys.VaultNext
+	switch {
+	case next == nil:
+		ofVault(now, KeyInUse)
+	case now != nil:
+		ofVault(now, KeyEnding)
+		fallthrough
+	default:
+		ofVault(next, KeyTakingOver)
 	}
 	return append(list, l.submitterKeys()...)
 }

@@ -3,9 +3,15 @@
 package ledger
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/singleflight"
 
 	"github.com/lendlog/lendlog/ledger/seal"
 	"github.com/lendlog/lendlog/ledger/store"
@@ -16,9 +22,15 @@ import (
 // belongs to whom is known only in memory: on disk the owner lies inside the
 // wrap, which dies with its bucket key.
 type keyring struct {
+	// growing is held while the vault is written to, which may take as long as the
+	// command that keeps its key; grown is shared by all who need that.
+	growing sync.Mutex
+	grown   singleflight.Group
+	low     chan struct{} // of 1: soon there will be no bucket for a new owner
+	write   func() ([]vault.Bucket, error)
+
 	mu      sync.RWMutex // guards all below
-	vault   *vault.Vault
-	grow    func(bucket int64) error // makes a bucket of the vault exist
+	vault   *vault.Vault // and its buckets, which are added to with growing held too
 	owners  map[string]*partyKey
 	numbers map[int64]*partyKey
 	next    int64
@@ -35,12 +47,13 @@ type partyKey struct {
 // openKeyring unwraps the stored keys, all of which must open, and counts
 // them.
 func (l *Ledger) openKeyring(v *vault.Vault) (n int64, err error) {
-	k := &keyring{vault: v, owners: map[string]*partyKey{}, numbers: map[int64]*partyKey{}}
-	k.grow = func(bucket int64) error {
-		if bucket < v.Len() {
-			return nil
+	k := &keyring{vault: v, low: make(chan struct{}, 1), owners: map[string]*partyKey{}, numbers: map[int64]*partyKey{}}
+	k.write = func() (fresh []vault.Bucket, err error) {
+		err = l.do(stepVault, func() error { fresh, err = v.Make(); return err })
+		if errors.Is(err, vault.ErrKeeper) {
+			err = fmt.Errorf("%w: %w", ErrKeeper, err)
 		}
-		return spaceError(l.do(stepVault, func() error { return v.Grow(bucket) }))
+		return fresh, spaceError(err)
 	}
 	l.keyring = k
 	return n, l.store.ScanKeys(func(r store.KeyRow) error {
@@ -73,6 +86,20 @@ func (k *keyring) get(owner string) (*partyKey, error) {
 	if key != nil {
 		return key, nil
 	}
+	for {
+		key, err := k.add(owner)
+		if key != nil || err != nil {
+			return key, err
+		}
+		if err := k.grow(false); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// add makes a key for an owner who has none. It returns nil where the vault has no
+// bucket for it.
+func (k *keyring) add(owner string) (key *partyKey, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if key = k.owners[owner]; key != nil {
@@ -84,8 +111,8 @@ func (k *keyring) get(owner string) (*partyKey, error) {
 		id = k.free[len(k.free)-1]
 	}
 	p := seal.PartyKey{ID: id, Owner: owner, Key: seal.NewKey()}
-	if err := k.grow(p.Bucket()); err != nil {
-		return nil, err
+	if p.Bucket() >= k.vault.Len() {
+		return nil, nil
 	}
 	b, err := k.vault.Bucket(p.Bucket())
 	if err != nil {
@@ -99,7 +126,70 @@ func (k *keyring) get(owner string) (*partyKey, error) {
 	} else {
 		k.free = k.free[:len(k.free)-1]
 	}
+	if k.isLow() {
+		select {
+		case k.low <- struct{}{}:
+		default: // it is known
+		}
+	}
 	return key, nil
+}
+
+// aheadOf is how many new owners there is room for when the vault is grown, so that
+// none of them has to wait for whoever keeps its key.
+const aheadOf = 4096
+
+// isLow reports whether there is room for few new owners. Whoever calls it holds the
+// lock.
+func (k *keyring) isLow() bool { return k.vault.Len()*seal.BucketSize-k.next < aheadOf }
+
+// grow adds buckets to the vault, unless there is room: for one owner, or ahead for
+// many. Those who need it at once share one outcome, so that a keeper that does not
+// answer is waited for once, and those who need nothing of it don't wait at all.
+func (k *keyring) grow(ahead bool) error {
+	_, err, _ := k.grown.Do("", func() (any, error) {
+		k.growing.Lock()
+		defer k.growing.Unlock()
+		k.mu.RLock()
+		room := k.vault.Len()*seal.BucketSize > k.next && !(ahead && k.isLow())
+		k.mu.RUnlock()
+		if room {
+			return nil, nil
+		}
+		fresh, err := k.write()
+		if err != nil {
+			return nil, err
+		}
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		k.vault.Add(fresh)
+		return nil, nil
+	})
+	return err
+}
+
+// growAgain is how long after a failure the vault is grown ahead again.
+const growAgain = 10 * time.Second
+
+// growAhead adds buckets before they are needed, until ctx ends.
+func (k *keyring) growAhead(ctx context.Context, log *slog.Logger) {
+	for {
+		select {
+		case <-k.low:
+		case <-ctx.Done():
+			return
+		}
+		err := k.grow(true)
+		if err == nil {
+			continue
+		}
+		log.WarnContext(ctx, "couldn't make keys for new persons ahead; soon events of new persons are refused", slog.Any("error", err))
+		select {
+		case <-time.After(growAgain):
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // giveBack forgets those keys that nobody uses any more and that were never

@@ -73,6 +73,9 @@ var (
 	ErrNoSubmitterKey = errors.New("there is none of this thumbprint")
 	// ErrRetired: the submitter's key was retired, and stays so.
 	ErrRetired = errors.New("it was retired before, for ever; make another one")
+	// ErrKeeper: the command that keeps the vault's key did not wrap new keys. Events
+	// of persons who have a key already are taken.
+	ErrKeeper = errors.New("there are no keys for new persons, whose events are refused until there are")
 	// ErrHeld: another process holds the ledger.
 	ErrHeld = store.ErrHeld
 	// ErrDamaged: the store lacks or garbles something that it must have.
@@ -167,7 +170,8 @@ type Ledger struct {
 	signing *signing
 	known   atomic.Pointer[signing]
 
-	closing sync.Once
+	rotating sync.Mutex // held while a key takes over; guards the vault's keys of keys
+	closing  sync.Once
 
 	// do performs one durable step. Tests replace it to make a step fail,
 	// before it was done or after.
@@ -296,6 +300,8 @@ func (l *Ledger) Append(ctx context.Context, ev *record.Event, submitter string)
 
 // Close releases the ledger. Run must have returned.
 func (l *Ledger) Close() error {
+	l.rotating.Lock()
+	defer l.rotating.Unlock()
 	var err error
 	l.closing.Do(func() {
 		err = errors.Join(l.store.Close(), l.mirror.Close(), l.witnessed.Close(), l.anchored.Close(), l.headFile.Close(), l.keys.Close())

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/lendlog/lendlog/ledger/keeper"
 	"github.com/lendlog/lendlog/ledger/record"
 	"github.com/lendlog/lendlog/ledger/store"
 	"github.com/lendlog/lendlog/ledger/tree"
@@ -269,7 +270,7 @@ func (l *Ledger) takeParams(lf leaf) error {
 }
 
 func (l *Ledger) checkKeys() error {
-	v, err := l.keys.OpenVault(l.conf.Paths.Vault, l.conf.Origin)
+	v, err := l.keys.OpenVault(l.conf.Paths.Vault, l.conf.Origin, keeper.ForOpening)
 	if err != nil {
 		return err
 	}

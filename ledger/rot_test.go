@@ -27,6 +27,7 @@ import (
 
 	"github.com/lendlog/lendlog/ledger"
 	"github.com/lendlog/lendlog/ledger/fsck"
+	"github.com/lendlog/lendlog/ledger/keeper/keepertest"
 	"github.com/lendlog/lendlog/ledger/proof"
 	"github.com/lendlog/lendlog/ledger/record"
 	"github.com/lendlog/lendlog/ledger/signer/signertest"
@@ -85,6 +86,7 @@ var workers = map[string]func(dir string){
 }
 
 func TestMain(m *testing.M) {
+	keepertest.Main()
 	for env, work := range workers {
 		if dir := os.Getenv(env); dir != "" {
 			work(dir)

@@ -52,6 +52,8 @@ func (l *Ledger) RotateCheckpoint(ctx context.Context, command string, overlap i
 	if overlap < 0 || overlap > MaxOverlap {
 		return Rotated{}, fmt.Errorf("the keys before a new one sign for 0 to %d records more", int64(MaxOverlap))
 	}
+	l.rotating.Lock()
+	defer l.rotating.Unlock()
 	done, err := l.rotation(ctx, record.TypeKeyChanged, func(c *clock) (Rotated, error, error) { return l.rotateCheckpoint(c, command, overlap) })
 	if err != nil {
 		return Rotated{}, fmt.Errorf("couldn't give the ledger another checkpoint key: %w", err)
@@ -59,24 +61,42 @@ func (l *Ledger) RotateCheckpoint(ctx context.Context, command string, overlap i
 	return done, l.keepTrustFile()
 }
 
-// RotateVault encrypts the bucket keys under another key than before. The new one
-// is on disk, and what commits to it in the log, before a file of the vault is
-// encrypted under it; the old one is gone from the directory of keys once all are.
-// Where that was interrupted, the ledger opens with both, and this goes on. The
-// ledger must be running.
-func (l *Ledger) RotateVault(ctx context.Context) (Rotated, error) {
-	done, err := l.rotation(ctx, record.TypeKeyChanged, l.rotateVault)
+// A Custody says who has a new key of the vault. The zero value is whoever has the
+// one before.
+type Custody struct {
+	Command string // keeps it (see package keeper)
+	File    bool   // it is in a file of the directory of keys
+}
+
+// RotateVault encrypts the bucket keys under another key than before, whoever has
+// either. The new one is on disk, or what it is called where a command keeps it, and
+// what commits to it in the log, before a file of the vault is encrypted under it;
+// the old one is gone from the directory of keys once all are. Where that was
+// interrupted, the ledger opens with both, and this goes on. The ledger must be
+// running, and takes events meanwhile; no key is made for new persons.
+func (l *Ledger) RotateVault(ctx context.Context, to Custody) (Rotated, error) {
+	l.rotating.Lock()
+	defer l.rotating.Unlock()
+	done, err := l.rotateVault(ctx, to)
 	if err != nil {
 		return Rotated{}, fmt.Errorf("couldn't give the vault another key; run it again: %w", err)
 	}
 	return done, nil
 }
 
+// recordsKeys returns an error where the ledger has no type to record a new key with.
+func (l *Ledger) recordsKeys(typ string) error {
+	if _, ok := l.Catalogue().Type(typ); !ok {
+		return errors.New("the ledger has no type to record a new key with, because an older program made it: run `lendlog types add --builtin` first")
+	}
+	return nil
+}
+
 // rotation has the sequencer perform something with the keys, of which records have
 // a type.
 func (l *Ledger) rotation(ctx context.Context, typ string, perform func(*clock) (Rotated, error, error)) (Rotated, error) {
-	if _, ok := l.Catalogue().Type(typ); !ok {
-		return Rotated{}, errors.New("the ledger has no type to record a new key with, because an older program made it: run `lendlog types add --builtin` first")
+	if err := l.recordsKeys(typ); err != nil {
+		return Rotated{}, err
 	}
 	answer := make(chan rotationAnswer, 1)
 	select {
@@ -205,27 +225,76 @@ func (l *Ledger) keyChanged(purpose, id, key string, more ...canon.Member) (*Pen
 	return l.prepare(context.Background(), ev, ownSubmitter)
 }
 
-func (l *Ledger) rotateVault(clock *clock) (done Rotated, refused, failed error) {
-	if err := l.keys.BeginVault(l.do); err != nil {
+// rotateVault may be called with rotating held.
+func (l *Ledger) rotateVault(ctx context.Context, to Custody) (done Rotated, err error) {
+	select {
+	case <-l.stopped:
+		return done, ErrStopped // and somebody else may hold the keys soon
+	default:
+	}
+	if err := l.recordsKeys(record.TypeKeyChanged); err != nil {
+		return done, err
+	}
+	next := l.keys.VaultNext
+	if next == nil {
+		if next, err = l.newVaultKey(to); err == nil {
+			err = l.keys.BeginVault(next, l.do)
+		}
+		if err != nil {
+			return done, err
+		}
+	} else if to.File && next.Command != "" || to.Command != "" && to.Command != next.Command {
+		return done, fmt.Errorf("the key in %s is taking over, which has to be finished before: without saying whose the new key is to be", next.File)
+	}
+	done, err = l.rotation(ctx, record.TypeKeyChanged, func(c *clock) (Rotated, error, error) { return l.announceVault(c, next.Commitment()) })
+	if err != nil {
+		return done, err
+	}
+	// The sequencer goes on, for the bucket keys stay what they are.
+	l.keyring.growing.Lock()
+	defer l.keyring.growing.Unlock()
+	done.File, err = l.keys.FinishVault(l.keyring.vault, l.do)
+	return done, err
+}
+
+// newVaultKey makes a key for the vault, or learns which one a command keeps now.
+func (l *Ledger) newVaultKey(to Custody) (*vault.Key, error) {
+	before := l.keys.Vault
+	if to.Command == "" && !to.File {
+		to.Command = before.Command
+	}
+	if to.Command == "" {
+		return vault.NewKey(), nil
+	}
+	next, err := vault.KeptKey(l.conf.Origin, to.Command)
+	if err == nil && before.Command != "" && next.Name == before.Name {
+		err = fmt.Errorf("the command still calls the vault's key %.64q: have whoever keeps it make another one", next.Name)
+	}
+	return next, err
+}
+
+// announceVault commits the record of the vault's key, unless the last one of the
+// vault is that. Only the owner of the state may call it.
+func (l *Ledger) announceVault(clock *clock, key string) (done Rotated, refused, failed error) {
+	done.Key = key
+	id, last := key, true
+	for _, r := range slices.Backward(l.signing.records) {
+		switch {
+		case r.Purpose != forVault:
+			continue
+		case r.Key == key && last:
+			done.Index = r.Index
+			return done, nil, nil
+		case r.Key == key: // one that a command keeps can come back
+			id = fmt.Sprintf("%s/%d", key, l.state.edge.Size)
+		}
+		last = false
+	}
+	p, err := l.keyChanged(forVault, id, key)
+	if err != nil {
 		return done, err, nil
 	}
-	done.Key = vault.Commitment(*l.keys.VaultNext)
-	i := slices.IndexFunc(l.signing.records, func(r KeyRecord) bool { return r.Purpose == forVault && r.Key == done.Key })
-	if i >= 0 {
-		done.Index = l.signing.records[i].Index
-	} else {
-		p, err := l.keyChanged(forVault, done.Key, done.Key)
-		if err != nil {
-			return done, err, nil
-		}
-		done.Index = l.state.edge.Size
-		refused, failed = l.commitKeys(l.signing.with(KeyRecord{done.Index, forVault, done.Key}, l.signing.policy), clock, p)
-		if refused != nil || failed != nil {
-			return done, refused, failed
-		}
-	}
-	l.keyring.mu.Lock() // no bucket is added meanwhile
-	defer l.keyring.mu.Unlock()
-	done.File, refused = l.keys.FinishVault(l.keyring.vault, l.do)
-	return done, refused, nil
+	done.Index = l.state.edge.Size
+	refused, failed = l.commitKeys(l.signing.with(KeyRecord{done.Index, forVault, key}, l.signing.policy), clock, p)
+	return done, refused, failed
 }

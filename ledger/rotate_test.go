@@ -315,7 +315,7 @@ func TestRotateVault(t *testing.T) {
 					h.l.OnStep(f.do)
 					f.armed.Store(true)
 					h.start()
-					if _, err := h.l.RotateVault(t.Context()); err == nil || f.hit.Load() != 1 {
+					if _, err := h.l.RotateVault(t.Context(), ledger.Custody{}); err == nil || f.hit.Load() != 1 {
 						t.Fatalf("the rotation ends with %v, and the fault was hit %d times", err, f.hit.Load())
 					}
 					if err := h.close(); err != nil && !errors.Is(err, errInjected) {
@@ -327,7 +327,7 @@ func TestRotateVault(t *testing.T) {
 				}
 				h.start()
 				h.pays(2, 1)
-				rotated, err := h.l.RotateVault(t.Context())
+				rotated, err := h.l.RotateVault(t.Context(), ledger.Custody{})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -344,7 +344,7 @@ func TestRotateVault(t *testing.T) {
 				if again == key || slices.Equal(files, now) {
 					t.Error("the key or the vault is as it was")
 				}
-				if _, err := os.Lstat(filepath.Join(h.keysDir(), vault.VaultNextFile)); err == nil {
+				if _, err := os.Lstat(filepath.Join(h.keysDir(), "vault.next.key")); err == nil {
 					t.Error("the next key is still there")
 				}
 			})

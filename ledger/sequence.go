@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/lendlog/lendlog/ledger/proof"
@@ -52,6 +53,11 @@ func (l *Ledger) Run(ctx context.Context) (err error) {
 			l.opt.Logger.ErrorContext(ctx, "the ledger has stopped", "error", err)
 		}
 	}()
+	growing, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var beside sync.WaitGroup
+	beside.Go(func() { l.keyring.growAhead(growing, l.opt.Logger) })
+	defer beside.Wait()
+	defer stop()
 	clock := newClock(l.opt.Now)
 	var rest <-chan time.Time // nil when an index-root may be asked for
 	for {

@@ -29,7 +29,8 @@ kept outside, keys that end or that nobody uses, limits of the machine; with --c
 the settings of the server and its certificate; with --server what the server says of
 itself. Each line says OK, WARN, FAIL or SKIP, and what to do.
 
-It changes nothing, and asks nobody but that server. Whether the records are what they
+It changes nothing, and asks nobody but that server, and the command that keeps the
+vault's key, where there is one, whether it answers. Whether the records are what they
 should be "lendlog audit" says.
 
 Exit code 1 says that something fails. With --json, one line per check: {"check",

@@ -128,6 +128,7 @@ second line as of "lendlog access grant".`,
 	f.StringVar(&o.Paths.Head, "head", "", "directory of the head file and the lock (default DIR/head)")
 	f.StringVar(&o.Paths.Mirror, "mirror", "", "directory of the mirror that repair reads (default DIR/mirror)")
 	f.StringVar(&o.Signer, "signer", "", "command that holds the checkpoint key and signs with it; see docs/operators.md (default: a key in DIR/keys)")
+	f.StringVar(&o.VaultCommand, "vault-command", "", "command that keeps the vault's key, such as lendlog keeper run by ssh; see docs/operators.md (default: a key in DIR/keys)")
 	f.StringVar(&adminKey, "admin-key", "", "grant the first key, an admin's, and write it to this new file; - prints it")
 	f.BoolVar(&o.PublicLog, "public-log", false, "let anybody read the tiles: entries hold no personal value, but terms, times and open codes")
 	f.DurationVar(&o.LateAfter, "late-after", 24*time.Hour, "a record submitted longer than this after it happened is marked late; cannot be changed")

@@ -24,7 +24,7 @@ func newKeys(c *console.Console) *cobra.Command {
   checkpoint  signs the checkpoints; another one takes over by a record
   vrf         makes the terms of subjects, and stands in the genesis record
   index       makes the identities of events; the genesis record commits to it
-  vault       encrypts the keys under which records are sealed
+  vault       encrypts the keys under which records are sealed; a command can keep it
   submitter   a public key with which a submitter signs its events; the ledger has
               a record of it, and nobody here has its private part
 
@@ -122,6 +122,7 @@ func runningDir(ctx context.Context, dir string, do func(*ledger.Ledger) error) 
 func newKeysRotate(c *console.Console) *cobra.Command {
 	var dir, command string
 	var overlap int64
+	var to ledger.Custody
 	cmd := &cobra.Command{
 		Use:   "rotate {checkpoint | vault | submitter} --dir DIR",
 		Short: "Give the ledger another key",
@@ -136,7 +137,9 @@ can check. --overlap 0 ends them at once: for a key that was stolen. With --sign
 new key is held by a command that signs ("lendlog keys --help" and docs/operators.md).
 
 vault: what the parties' keys are wrapped under is encrypted under another key. The old
-one is gone from the directory once all of it is.
+one is gone from the directory once all of it is. With --to-command the new key is kept
+by a command, such as "lendlog keeper run" on another machine, and with --to-file it is
+a file of the directory of keys; with neither, whoever has the old one has it too.
 
 submitter: see "lendlog keys rotate submitter --help". A server may go on meanwhile.
 
@@ -150,19 +153,23 @@ With --json: {"purpose", "record", "public", "file", "until", "retired"}.`,
 		Example: `  lendlog keys rotate checkpoint --dir ledger
   lendlog keys rotate checkpoint --overlap 0 --dir ledger
   lendlog keys rotate checkpoint --signer /usr/local/bin/hsm-signer --dir ledger
-  lendlog keys rotate vault --dir ledger`,
+  lendlog keys rotate vault --dir ledger
+  lendlog keys rotate vault --to-command 'ssh -T keeper@keys.bank.example' --dir ledger`,
 		Args: takes("checkpoint or vault"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
 			var rotate func(l *ledger.Ledger) (ledger.Rotated, error)
 			switch args[0] {
 			case "checkpoint":
+				if to != (ledger.Custody{}) {
+					return usagef("--to-command and --to-file go with vault")
+				}
 				rotate = func(l *ledger.Ledger) (ledger.Rotated, error) { return l.RotateCheckpoint(ctx, command, overlap) }
 			case "vault":
 				if cmd.Flags().Changed("overlap") || command != "" {
 					return usagef("--overlap and --signer go with checkpoint")
 				}
-				rotate = func(l *ledger.Ledger) (ledger.Rotated, error) { return l.RotateVault(ctx) }
+				rotate = func(l *ledger.Ledger) (ledger.Rotated, error) { return l.RotateVault(ctx, to) }
 			case "vrf", "index":
 				return usagef("%s", frozen(args[0]))
 			default:
@@ -193,6 +200,9 @@ With --json: {"purpose", "record", "public", "file", "until", "retired"}.`,
 	f := cmd.Flags()
 	f.Int64Var(&overlap, "overlap", 10_000, "how many more records the checkpoint keys before the new one sign")
 	f.StringVar(&command, "signer", "", "command that holds the new checkpoint key and signs with it")
+	f.StringVar(&to.Command, "to-command", "", "command that keeps the new key of the vault")
+	f.BoolVar(&to.File, "to-file", false, "keep the new key of the vault in a file of the directory of keys")
+	cmd.MarkFlagsMutuallyExclusive("to-command", "to-file")
 	return cmd
 }
 

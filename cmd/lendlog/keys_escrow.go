@@ -79,9 +79,18 @@ With --json: {"encrypted"}.`,
 }
 
 // copyHelp says what a copy of the keys is.
-const copyHelp = `The copy holds the checkpoint, VRF, index and vault keys, and the commands of
-those that are held elsewhere; not the bucket keys in the vault, of which no copy must
-outlive an erasure: back up the vault apart.`
+const copyHelp = `The copy holds the checkpoint, VRF, index and vault keys. Of one that a command has it
+holds the command alone: whoever runs that has to keep a copy of the key. Without the
+one of a vault nothing sealed can ever be read again, whatever else there is. Nor does
+it hold the bucket keys in the vault, of which no copy must outlive an erasure: back up
+the vault apart.`
+
+// outside warns of what a copy does not bring back.
+func outside(c *console.Console, e *vault.Escrow) {
+	if names := e.Outside(); len(names) > 0 {
+		c.Warnf("the copy does not hold what %s %s: only the command that has each key, of which whoever runs it has to keep a copy", strings.Join(names, ", "), plural(len(names), "names", "name"))
+	}
+}
 
 func newKeysExport(c *console.Console) *cobra.Command {
 	var dir, to, phrase string
@@ -96,7 +105,8 @@ age: for whoever holds the identity of a --recipient, or the passphrase in a fil
 
 The public parts are listed by "lendlog keys list --json", and stand in the trust file.
 
-With --json: {"file", "origin", "holds"}, the names of the files that it holds.`,
+With --json: {"file", "origin", "holds", "outside"}: the names of the files that it
+holds, and of those of them that name a command in the place of a key.`,
 		Example: `  lendlog keys export --to keys.age --recipient age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p --dir ledger
   lendlog keys check keys.age --identity escrow.key --dir ledger`,
 		Args: takes(),
@@ -124,11 +134,13 @@ With --json: {"file", "origin", "holds"}, the names of the files that it holds.`
 				return fmt.Errorf("couldn't write the copy: %w", err)
 			}
 			c.Printf("Wrote a copy of %s of %s to %s. Check it with `lendlog keys check` where its identity is.\n", strings.Join(e.Names(), ", "), origin, to)
+			outside(c, e)
 			return c.Emit(struct {
-				File   string   `json:"file"`
-				Origin string   `json:"origin"`
-				Holds  []string `json:"holds"`
-			}{to, origin, e.Names()})
+				File    string   `json:"file"`
+				Origin  string   `json:"origin"`
+				Holds   []string `json:"holds"`
+				Outside []string `json:"outside"`
+			}{to, origin, e.Names(), append([]string{}, e.Outside()...)})
 		},
 	}
 	dirFlag(cmd, &dir)
@@ -258,6 +270,7 @@ With --json: {"same", "created", "differs"}, the names of the files that differ.
 				return fmt.Errorf("the copy of %s is another in %s; make a new one with `lendlog keys export`", e.Created, strings.Join(names, ", "))
 			}
 			c.Printf("The copy of %s restores to these keys: %s.\n", e.Created, strings.Join(e.Names(), ", "))
+			outside(c, e)
 			return nil
 		},
 	}
@@ -289,6 +302,7 @@ With --json: {"origin", "created", "files"}.`,
 				return fmt.Errorf("couldn't restore the keys: %w", err)
 			}
 			c.Printf("Restored %s of %s, as they were at %s, to %s.\n", strings.Join(e.Names(), ", "), e.Origin, e.Created, to)
+			outside(c, e)
 			return c.Emit(struct {
 				Origin  string   `json:"origin"`
 				Created string   `json:"created"`

@@ -230,7 +230,7 @@ an outsider being able to prove it, offline.
 			root.AddCommand(cmd)
 		}
 	}
-	group("keep", newInit(c), newServe(c), newRepair(c), newTrust(c), newKeys(c), newAnchor(c), newAccess(c), newConfig(c), newDoctor(c), newLedgers(c))
+	group("keep", newInit(c), newServe(c), newRepair(c), newTrust(c), newKeys(c), newKeeper(c), newAnchor(c), newAccess(c), newConfig(c), newDoctor(c), newLedgers(c))
 	group("use", newSubmit(c), newImport(c), newShow(c), newTimeline(c), newQuery(c), newTail(c), newProve(c), newReceipt(c), newBundle(c), newClose(c), newDue(c), newFindings(c), newStats(c), newTypes(c), newExport(c))
 	group("check", newVerify(c), newAudit(c), newMonitor(c), newWitnessing(c), newReconcile(c), newDemo(c), newGenerate(c), newBench(c))
 	root.AddCommand(newVersion(c))

@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"github.com/lendlog/lendlog/ledger/canon"
+	"github.com/lendlog/lendlog/ledger/keeper"
 	"github.com/lendlog/lendlog/ledger/proof"
 	"github.com/lendlog/lendlog/ledger/record"
 	"github.com/lendlog/lendlog/ledger/seal"
@@ -59,7 +61,11 @@ func (d *disk) openRing() {
 		d.ring.why = "the ledger's keys can't be read: " + err.Error()
 		return
 	}
-	v, err := d.ring.own.OpenVault(d.parts.Vault, d.policy.Origin)
+	v, err := d.ring.own.OpenVault(d.parts.Vault, d.policy.Origin, keeper.ForAudit)
+	if errors.Is(err, vault.ErrKeeper) {
+		d.ring.why = "the vault doesn't open: " + err.Error()
+		return
+	}
 	if err != nil {
 		fail(whole(Keys, restore, "the vault doesn't open: %v", err))
 		d.ring.why = "the vault doesn't open"

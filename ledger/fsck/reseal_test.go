@@ -37,7 +37,7 @@ func partyKeys(t *testing.T, p fsck.Parts) map[int64]seal.PartyKey {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v, err := vault.Open(p.Vault, keys.Vault, ledgertest.Origin)
+	v, err := keys.OpenVault(p.Vault, ledgertest.Origin, "test")
 	if err != nil {
 		t.Fatal(err)
 	}

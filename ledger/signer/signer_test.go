@@ -8,10 +8,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
+	"github.com/lendlog/lendlog/ledger/command"
 	"github.com/lendlog/lendlog/ledger/signer/signertest"
 )
 
@@ -25,8 +25,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// command is one that signs, with that conduct while the file is there.
-func command(t *testing.T, conduct string) (p *Process, file string) {
+// signing is a command that signs, with that conduct while the file is there.
+func signing(t *testing.T, conduct string) (p *Signer, file string) {
 	t.Helper()
 	t.Setenv(asSigner, "1")
 	file = filepath.Join(t.TempDir(), "misbehave")
@@ -38,7 +38,7 @@ func command(t *testing.T, conduct string) (p *Process, file string) {
 	return p, file
 }
 
-func signs(t *testing.T, p *Process) {
+func signs(t *testing.T, p *Signer) {
 	t.Helper()
 	key := signertest.Key("key").Public().(ed25519.PublicKey)
 	public, err := p.Public()
@@ -52,16 +52,12 @@ func signs(t *testing.T, p *Process) {
 }
 
 func TestSign(t *testing.T) {
-	p, _ := command(t, signertest.Honest)
+	p, _ := signing(t, signertest.Honest)
 	for range 3 {
 		signs(t, p)
 	}
-	pid := p.cmd.Process.Pid
 	if err := p.Close(); err != nil {
 		t.Fatal(err)
-	}
-	if err := syscall.Kill(pid, 0); err == nil {
-		t.Error("it goes on when it is not needed any more")
 	}
 	signs(t, p)
 }
@@ -77,62 +73,22 @@ func TestFaults(t *testing.T) {
 		signertest.Refuses: "the slot is locked.[2J",
 	} {
 		t.Run(conduct, func(t *testing.T) {
-			p, file := command(t, conduct)
+			p, file := signing(t, conduct)
 			signs(t, p)
 			if err := os.WriteFile(file, nil, 0o600); err != nil {
 				t.Fatal(err)
 			}
 			if conduct == signertest.Silent {
-				p.timeout = 50 * time.Millisecond
+				p.process.Timeout = 50 * time.Millisecond
 			}
 			if _, err := p.Sign([]byte("a checkpoint")); err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("it says %v, want %q", err, want)
 			}
-			p.timeout = Timeout
+			p.process.Timeout = command.Timeout
 			if err := os.Remove(file); err != nil {
 				t.Fatal(err)
 			}
 			signs(t, p)
 		})
-	}
-}
-
-func TestKilled(t *testing.T) {
-	p, _ := command(t, signertest.Honest)
-	signs(t, p)
-	if err := p.cmd.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := p.Sign(nil); err == nil {
-		t.Error("a command that was killed signs")
-	}
-	signs(t, p)
-}
-
-// It learns neither the keys nor the passphrase that the program was given.
-func TestEnvironment(t *testing.T) {
-	t.Setenv("LENDLOG_KEY", "secret")
-	t.Setenv(asSigner, "1")
-	p, _ := command(t, signertest.Honest)
-	signs(t, p)
-	for _, v := range p.cmd.Env {
-		if strings.HasPrefix(v, "LENDLOG_") {
-			t.Errorf("it gets %s", v)
-		}
-	}
-}
-
-func TestNewRefuses(t *testing.T) {
-	for _, command := range []string{"", " ", "a\nb", "a\x00"} {
-		if _, err := New(command); err == nil {
-			t.Errorf("%q is taken for a command", command)
-		}
-	}
-	p, err := New("/there/is/no/such/signer")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := p.Sign(nil); err == nil || !strings.Contains(err.Error(), "couldn't start") {
-		t.Errorf("a command that is not there: %v", err)
 	}
 }

@@ -70,7 +70,7 @@ func (k *Keys) SignedBy(origin, command string) (verifier string, err error) {
 	return first.Verifier, nil
 }
 
-func external(verifier, command string, p *signer.Process) (*CheckpointKey, error) {
+func external(verifier, command string, p *signer.Signer) (*CheckpointKey, error) {
 	v, err := note.NewVerifier(verifier)
 	if err != nil {
 		return nil, err
@@ -89,7 +89,7 @@ func (k *CheckpointKey) Close() error {
 // verified is a signer that hands out no signature but a right one: what a command
 // answers is not believed.
 type verified struct {
-	process *signer.Process
+	process *signer.Signer
 	note.Verifier
 }
 

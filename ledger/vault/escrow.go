@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -77,6 +78,17 @@ func OpenEscrow(b []byte, by ...age.Identity) (*Escrow, error) {
 
 // Names returns the files of the copy, in their order.
 func (e *Escrow) Names() []string { return slices.Sorted(maps.Keys(e.Files)) }
+
+// Outside returns those of its files that hold no key, but name a command that has
+// it: what the copy does not bring back.
+func (e *Escrow) Outside() (names []string) {
+	for _, name := range e.Names() {
+		if ext := filepath.Ext(name); ext == signerExt || ext == commandExt {
+			names = append(names, name)
+		}
+	}
+	return names
+}
 
 // Differs returns the files that the copy and the keys as they were read do not
 // have alike.

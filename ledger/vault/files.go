@@ -168,7 +168,7 @@ func (f files) names() (names []string, err error) {
 // with a dot is what an interrupted write left.
 func isKeyFile(name string) bool {
 	ext := filepath.Ext(name)
-	return name == filepath.Base(name) && name[0] != '.' && (ext == ".key" || ext == signerExt)
+	return name == filepath.Base(name) && name[0] != '.' && (ext == ".key" || ext == signerExt || ext == commandExt)
 }
 
 // SetPassphrase encrypts the keys in dir under a passphrase, or under another one

@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -23,9 +22,9 @@ type Keys struct {
 	Checkpoints []*CheckpointKey
 	VRF         *term.PrivateKey
 	Index       seal.Key
-	Vault       seal.Key
-	// VaultNext takes over from Vault; nil but while it does.
-	VaultNext *seal.Key
+	// VaultNext takes over from Vault, and is nil but while it does. At the end of
+	// that Vault may be nil instead.
+	Vault, VaultNext *Key
 
 	files files // where they were read from
 }
@@ -40,7 +39,7 @@ func GenerateKeys(origin string) (k Keys, verifier string, err error) {
 	k.Checkpoints = []*CheckpointKey{first}
 	k.VRF = term.GenerateKey()
 	k.Index = seal.NewKey()
-	k.Vault = seal.NewKey()
+	k.Vault = NewKey()
 	return k, first.Verifier, nil
 }
 
@@ -65,10 +64,9 @@ const checkpointFile = "checkpoint.key"
 
 // The files of the other keys.
 const (
-	VRFFile       = "vrf.key"
-	IndexFile     = "index.key"
-	VaultFile     = "vault.key"
-	VaultNextFile = "vault.next.key" // takes over from it
+	VRFFile   = "vrf.key"
+	IndexFile = "index.key"
+	VaultFile = keyStem + ".key" // where no command keeps it
 )
 
 // Write stores the keys in dir, which must not hold any yet.
@@ -78,9 +76,9 @@ func (k Keys) Write(dir string) error {
 	}
 	to := files{dir: dir}
 	for name, text := range map[string]string{
-		VRFFile:   base64.StdEncoding.EncodeToString(k.VRF.Bytes()),
-		IndexFile: base64.StdEncoding.EncodeToString(k.Index[:]),
-		VaultFile: base64.StdEncoding.EncodeToString(k.Vault[:]),
+		VRFFile:                   base64.StdEncoding.EncodeToString(k.VRF.Bytes()),
+		IndexFile:                 base64.StdEncoding.EncodeToString(k.Index[:]),
+		k.Vault.fileName(keyStem): k.Vault.text(),
 	} {
 		if err := to.create(name, text); err != nil {
 			return err
@@ -111,10 +109,14 @@ func UnlockKeys(dir string, unlock Passphrase) (k Keys, err error) {
 	}
 	vrf := secret(VRFFile)
 	k.Index = secret(IndexFile)
-	k.Vault = secret(VaultFile)
-	if _, serr := os.Lstat(filepath.Join(dir, VaultNextFile)); !errors.Is(serr, fs.ErrNotExist) {
-		next := seal.Key(secret(VaultNextFile))
-		k.VaultNext = &next
+	if err == nil {
+		k.Vault, err = k.files.vaultKey(keyStem)
+	}
+	if err == nil {
+		k.VaultNext, err = k.files.vaultKey(nextKeyStem)
+	}
+	if err == nil && k.Vault == nil && k.VaultNext == nil {
+		_, err = k.files.secret(VaultFile) // to say what is missing
 	}
 	if err != nil {
 		return Keys{}, err
@@ -128,11 +130,22 @@ func UnlockKeys(dir string, unlock Passphrase) (k Keys, err error) {
 	return k, nil
 }
 
-// Close ends the commands that sign.
+// KeptBy has a command keep the vault's key, of keys that were not written yet.
+func (k *Keys) KeptBy(origin, command string) (err error) {
+	k.Vault, err = KeptKey(origin, command)
+	return err
+}
+
+// Close ends the commands that sign or keep a key.
 func (k Keys) Close() error {
 	var err error
 	for _, c := range k.Checkpoints {
 		err = errors.Join(err, c.Close())
+	}
+	for _, v := range []*Key{k.Vault, k.VaultNext} {
+		if v != nil {
+			err = errors.Join(err, v.rest())
+		}
 	}
 	return err
 }

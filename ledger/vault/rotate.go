@@ -3,12 +3,10 @@
 package vault
 
 import (
-	"crypto/sha256"
-	"encoding/base64"
 	"os"
 	"path/filepath"
 
-	"github.com/lendlog/lendlog/ledger/seal"
+	"github.com/lendlog/lendlog/ledger/keeper"
 	"github.com/lendlog/lendlog/ledger/store"
 )
 
@@ -16,28 +14,17 @@ import (
 const (
 	StepNext   = "vault.next" // the new key is in its file
 	StepRewrap = "rewrap"     // a file of the vault is encrypted under it
-	StepDone   = "vault.key"  // it is in the place of the old one
+	StepGone   = "vault.gone" // the old one's file is gone, where it has another name
+	StepDone   = "vault.key"  // the new one is in its place
 )
 
-// Commitment is what a ledger says of the key of its vault: a hash, from which
-// nobody learns the key, and by which whoever holds it knows it again.
-func Commitment(key seal.Key) string {
-	sum := sha256.Sum256(append([]byte("lendlog/vault-key"), key[:]...))
-	return base64.StdEncoding.EncodeToString(sum[:])
-}
-
-// BeginVault makes the key that takes over from the vault's, unless there is one
-// already that has not finished. do performs a durable step.
-func (k *Keys) BeginVault(do func(step string, f func() error) error) error {
-	if k.VaultNext != nil {
-		return nil
-	}
-	next := seal.NewKey()
-	err := do(StepNext, func() error {
-		return k.files.create(VaultNextFile, base64.StdEncoding.EncodeToString(next[:]))
-	})
+// BeginVault writes the key that takes over from the vault's. do performs a durable
+// step.
+func (k *Keys) BeginVault(next *Key, do func(step string, f func() error) error) error {
+	next.File = next.fileName(nextKeyStem)
+	err := do(StepNext, func() error { return k.files.create(next.File, next.text()) })
 	if err == nil {
-		k.VaultNext = &next
+		k.VaultNext = next
 	}
 	return err
 }
@@ -47,14 +34,26 @@ func (k *Keys) BeginVault(do func(step string, f func() error) error) error {
 // Wherever it ends, the keys that are read next open the vault, and it can be called
 // again. It returns the file of the key.
 func (k *Keys) FinishVault(v *Vault, do func(step string, f func() error) error) (file string, err error) {
-	v.keks = []seal.Key{*k.VaultNext, k.Vault} // of what is added from now on the new one
+	defer v.rest()
+	v.keys = []*Key{k.VaultNext} // under which all is written from now on
+	if k.Vault != nil {
+		v.keys = append(v.keys, k.Vault)
+	}
 	for n := int64(0); n*chunk < v.Len(); n++ {
-		if err := do(StepRewrap, func() error { return v.write(n, v.buckets[n*chunk:(n+1)*chunk]) }); err != nil {
+		err := do(StepRewrap, func() error { return v.write(n, v.buckets[n*chunk:(n+1)*chunk], keeper.ForRotation) })
+		if err != nil {
+			return "", err
+		}
+	}
+	file = k.VaultNext.fileName(keyStem)
+	if k.Vault != nil && k.Vault.File != file {
+		// With this one gone, the next one alone is the vault's.
+		if err := do(StepGone, func() error { return k.files.remove(k.Vault.File) }); err != nil {
 			return "", err
 		}
 	}
 	err = do(StepDone, func() error {
-		if err := os.Rename(filepath.Join(k.files.dir, VaultNextFile), filepath.Join(k.files.dir, VaultFile)); err != nil {
+		if err := os.Rename(filepath.Join(k.files.dir, k.VaultNext.File), filepath.Join(k.files.dir, file)); err != nil {
 			return err
 		}
 		return store.SyncDir(k.files.dir)
@@ -62,7 +61,8 @@ func (k *Keys) FinishVault(v *Vault, do func(step string, f func() error) error)
 	if err != nil {
 		return "", err
 	}
-	k.Vault, k.VaultNext = *k.VaultNext, nil
-	v.keks = []seal.Key{k.Vault}
-	return VaultFile, nil
+	k.VaultNext.File = file
+	k.Vault, k.VaultNext = k.VaultNext, nil
+	v.keys = []*Key{k.Vault}
+	return file, nil
 }

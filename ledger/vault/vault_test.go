@@ -30,7 +30,7 @@ func TestKeys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.Checkpoints[0].text != k.Checkpoints[0].text || got.Index != k.Index || got.Vault != k.Vault || !bytes.Equal(got.VRF.Bytes(), k.VRF.Bytes()) {
+	if got.Checkpoints[0].text != k.Checkpoints[0].text || got.Index != k.Index || got.Vault.key != k.Vault.key || !bytes.Equal(got.VRF.Bytes(), k.VRF.Bytes()) {
 		t.Error("the keys that were read are not those that were written")
 	}
 	if v, err := got.Verifier(); err != nil || v != verifier {
@@ -108,9 +108,21 @@ func TestReadKeysRefuses(t *testing.T) {
 	}
 }
 
+// grow makes bucket n exist.
+func grow(v *Vault, n int64) error {
+	for v.Len() <= n {
+		fresh, err := v.Make()
+		if err != nil {
+			return err
+		}
+		v.Add(fresh)
+	}
+	return nil
+}
+
 func TestVault(t *testing.T) {
-	dir, kek := t.TempDir(), seal.NewKey()
-	v, err := Open(dir, kek, origin)
+	dir, kek := t.TempDir(), NewKey()
+	v, err := Open(dir, origin, "test", kek)
 	if err != nil || v.Len() != 0 {
 		t.Fatalf("a new vault has %d buckets, %v", v.Len(), err)
 	}
@@ -118,11 +130,11 @@ func TestVault(t *testing.T) {
 		t.Error("an empty vault has a bucket")
 	}
 	for _, n := range []int64{0, 5, 64, 200} {
-		if err := v.Grow(n); err != nil || v.Len() <= n {
+		if err := grow(v, n); err != nil || v.Len() <= n {
 			t.Fatalf("grown to %d for bucket %d: %v", v.Len(), n, err)
 		}
 	}
-	again, err := Open(dir, kek, origin)
+	again, err := Open(dir, origin, "test", kek)
 	if err != nil || again.Len() != v.Len() {
 		t.Fatalf("%d buckets came back, want %d: %v", again.Len(), v.Len(), err)
 	}
@@ -140,18 +152,18 @@ func TestVault(t *testing.T) {
 // A vault opens with its own key, for its own ledger, every file in its own
 // place, and with no bit flipped.
 func TestVaultRefuses(t *testing.T) {
-	dir, kek := t.TempDir(), seal.NewKey()
-	v, err := Open(dir, kek, origin)
+	dir, kek := t.TempDir(), NewKey()
+	v, err := Open(dir, origin, "test", kek)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := v.Grow(chunk); err != nil {
+	if err := grow(v, chunk); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(dir, seal.NewKey(), origin); err == nil {
+	if _, err := Open(dir, origin, "test", NewKey()); err == nil {
 		t.Error("opened with another key")
 	}
-	if _, err := Open(dir, kek, "another.ledger"); err == nil {
+	if _, err := Open(dir, "another.ledger", "test", kek); err == nil {
 		t.Error("opened for another ledger")
 	}
 	first, second := filepath.Join(dir, "00000000.vault"), filepath.Join(dir, "00000001.vault")
@@ -165,7 +177,7 @@ func TestVaultRefuses(t *testing.T) {
 		if err := os.WriteFile(first, rotten, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Open(dir, kek, origin); err == nil {
+		if _, err := Open(dir, origin, "test", kek); err == nil {
 			t.Fatalf("opened with byte %d altered", i)
 		}
 	}
@@ -176,13 +188,13 @@ func TestVaultRefuses(t *testing.T) {
 	if err := os.WriteFile(first, swapped, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(dir, kek, origin); err == nil {
+	if _, err := Open(dir, origin, "test", kek); err == nil {
 		t.Error("opened with a file in another's place")
 	}
 	if err := os.WriteFile(first, b, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(dir, kek, origin); err != nil {
+	if _, err := Open(dir, origin, "test", kek); err != nil {
 		t.Error(err)
 	}
 }
@@ -191,17 +203,17 @@ func TestVaultRefuses(t *testing.T) {
 func TestGrowFails(t *testing.T) {
 	parent := t.TempDir()
 	dir := filepath.Join(parent, "vault")
-	v, err := Open(dir, seal.NewKey(), origin)
+	v, err := Open(dir, origin, "test", NewKey())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := v.Grow(0); err == nil || v.Len() != 0 {
+	if err := grow(v, 0); err == nil || v.Len() != 0 {
 		t.Fatalf("grew to %d in a directory that is not there: %v", v.Len(), err)
 	}
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := v.Grow(0); err != nil {
+	if err := grow(v, 0); err != nil {
 		t.Error(err)
 	}
 }

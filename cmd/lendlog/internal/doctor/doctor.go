@@ -2,7 +2,8 @@
 
 // Package doctor looks a ledger over, beside the process that holds it or without
 // one, and tells what is wrong or will be, each with what to do about it. It changes
-// nothing, and asks nobody but the one server that it is given.
+// nothing, and asks nobody but the one server that it is given, and the command that
+// keeps the vault's key whether it answers.
 //
 // It looks at what is cheap to look at. That the records are what they should be only
 // an audit shows.
@@ -93,7 +94,7 @@ func Run(ctx context.Context, o Options) []Result {
 	c.paths = paths
 	c.hold(origin)
 	c.places()
-	c.secrets()
+	c.secrets(origin)
 	c.state()
 	c.outside()
 	c.grants()

@@ -96,14 +96,16 @@ func (c *checkup) durable(name, path string) {
 }
 
 // secrets looks at who can read what nobody else may.
-func (c *checkup) secrets() {
-	if _, err := vault.ReadKeys(c.paths.Keys); err != nil {
+func (c *checkup) secrets(origin string) {
+	keys, err := vault.ReadKeys(c.paths.Keys)
+	if err != nil {
 		c.fail("keys", "do what it says; the ledger does not open without its own keys, readable by their owner only", "%v", err)
 	} else {
 		c.ok("keys", "they are there, and only their owner can read them")
+		c.keeper(origin, keys)
 	}
 	n, wide := 0, ""
-	err := filepath.WalkDir(c.paths.Vault, func(path string, d fs.DirEntry, err error) error {
+	err = filepath.WalkDir(c.paths.Vault, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() {
 			return err
 		}
@@ -120,6 +122,21 @@ func (c *checkup) secrets() {
 		c.fail("vault", "chmod 600 the files in it", "%s can be read by others", wide)
 	default:
 		c.ok("vault", "%d files, which only their owner can read", n)
+	}
+}
+
+// keeper asks whoever keeps the vault's key to wrap and unwrap one that protects
+// nothing.
+func (c *checkup) keeper(origin string, keys vault.Keys) {
+	for _, k := range []*vault.Key{keys.Vault, keys.VaultNext} {
+		if k == nil || k.Command == "" {
+			continue
+		}
+		if err := k.Try(origin); err != nil {
+			c.fail("vault's keeper", "have whoever keeps the key answer, or mend the command in "+filepath.Join(c.paths.Keys, k.File)+": a ledger that is closed does not open, and one that is open soon takes no new persons", "%v", err)
+		} else {
+			c.ok("vault's keeper", "the command keeps the key %s, and answers", k.Name)
+		}
 	}
 }
 
