@@ -54,8 +54,8 @@ type Console struct {
 	assets    *assets
 	handler   http.Handler
 
-	kept   keptSearches
-	leaves leaves
+	kept  keptSearches
+	known knownSources
 
 	dialling sync.Mutex // guards client
 	client   *client.Client

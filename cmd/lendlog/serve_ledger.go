@@ -168,6 +168,7 @@ func (o *openLedger) run(ctx context.Context) error {
 // beside runs what runs beside the ledger until ctx ends.
 func (o *openLedger) beside(ctx context.Context, c *console.Console) error {
 	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return o.server.Run(ctx) })
 	if o.witnesses != nil {
 		group.Go(func() error { return o.witnesses.Run(ctx) })
 		group.Go(func() error { return o.wait(ctx, c) })
