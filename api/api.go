@@ -45,9 +45,7 @@ import (
 	"github.com/lendlog/lendlog/ledger/anchor"
 	"github.com/lendlog/lendlog/ledger/anchor/witness"
 	"github.com/lendlog/lendlog/ledger/due"
-	"github.com/lendlog/lendlog/ledger/rule"
 	"github.com/lendlog/lendlog/ledger/selfaudit"
-	"github.com/lendlog/lendlog/ledger/stats"
 )
 
 // Config says what to serve, and how.
@@ -99,18 +97,20 @@ type Config struct {
 
 // A Server serves one ledger. Its Handler may be used without Serve.
 type Server struct {
-	conf     Config
-	ledger   *ledger.Ledger
-	log      *slog.Logger
-	metrics  *metrics
-	engine   *gin.Engine
-	limits   limits
-	gates    gates
-	crowd    crowd
-	stats    shelf[*stats.Collector]
-	due      shelf[*due.Report]
-	findings shelf[*rule.Survey]
-	feeds    feeds
+	conf    Config
+	ledger  *ledger.Ledger
+	log     *slog.Logger
+	metrics *metrics
+	engine  *gin.Engine
+	limits  limits
+	gates   gates
+	crowd   crowd
+	due     shelf[*due.Report]
+	feeds   feeds
+	// tally is what is said of the whole ledger. Its answers are older than they are
+	// by tallyOlder, which only tests set.
+	tally      *ledger.Tally
+	tallyOlder time.Duration
 
 	searches searches
 	share    *gate // nil for no bound
@@ -133,6 +133,10 @@ func New(conf Config) (*Server, error) {
 		return nil, err
 	}
 	s := newServer(conf)
+	var err error
+	if s.tally, err = conf.Ledger.NewTally(findingsMax); err != nil {
+		return nil, err
+	}
 	if err := s.metrics.register(s.conf); err != nil {
 		return nil, fmt.Errorf("couldn't register the metrics: %w", err)
 	}

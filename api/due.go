@@ -44,8 +44,17 @@ func (s *Server) getDue(c *call) error {
 	if only {
 		return s.dueOf(c, table, q, subject)
 	}
+	const instead = "name a subject, or run lendlog due on a copy of the ledger"
+	if s.tally.Owes(q) {
+		if err := s.tallied(c, instead); err != nil {
+			return err
+		}
+		report, head := s.tally.Due(q)
+		return s.owes(c, report, head)
+	}
+	// In days of another zone all is read.
 	_, fixed := c.GetQuery("as-of")
-	ask := asking{question: c.Request.URL.Query().Encode(), moving: !fixed, instead: "name a subject, or run lendlog due on a copy of the ledger"}
+	ask := asking{question: c.Request.URL.Query().Encode(), moving: !fixed, instead: instead}
 	judged, err := scanned(s, c, &s.due, ask, func(ctx context.Context, head ledger.Head) (*due.Report, error) {
 		return table.Collect(q, s.ledger.Stories(ctx, head, table, nil))
 	})

@@ -3,10 +3,8 @@
 package api
 
 import (
-	"context"
 	"net/http"
 
-	"github.com/lendlog/lendlog/ledger"
 	"github.com/lendlog/lendlog/ledger/look"
 	"github.com/lendlog/lendlog/ledger/rule"
 )
@@ -18,7 +16,7 @@ const (
 
 // listFindings answers GET /v1/findings: what the rules find in the whole ledger,
 // or what one of them does. All of it is read under one checkpoint, which stands
-// in the answer. Every rule is told of from one reading.
+// in the answer.
 func (s *Server) listFindings(c *call) error {
 	table, err := rule.Builtin()
 	if err != nil {
@@ -35,13 +33,11 @@ func (s *Server) listFindings(c *call) error {
 	if err != nil {
 		return err
 	}
-	found, err := scanned(s, c, &s.findings, asking{age: shelfAge, instead: "run lendlog findings on a copy of the ledger"}, func(ctx context.Context, head ledger.Head) (*rule.Survey, error) {
-		return table.Survey(s.ledger.Stories(ctx, head, table, nil), findingsMax)
-	})
-	if err != nil {
+	if err := s.tallied(c, "run lendlog findings on a copy of the ledger"); err != nil {
 		return err
 	}
-	shown := found.answer.Of(id, int(limit))
+	found, head := s.tally.Findings()
+	shown := found.Of(id, int(limit))
 	var indexes []int64
 	for _, f := range shown.Findings {
 		indexes = append(indexes, f.Records...)
@@ -53,5 +49,5 @@ func (s *Server) listFindings(c *call) error {
 		rule.Survey
 		Size       int64  `json:"size"`
 		Checkpoint string `json:"checkpoint"`
-	}{shown, found.head.Size, string(found.head.Note)})
+	}{shown, head.Size, string(head.Note)})
 }

@@ -57,6 +57,7 @@ var (
 	kindUnwitnessed  = kind{"unwitnessed", 503, "The ledger waits for its witnesses"}
 	kindNotReady     = kind{"not-ready", 503, "The server takes no events now"}
 	kindBusy         = kind{"busy", 503, "The server has enough to do"}
+	kindCounting     = kind{"counting", 503, "The ledger is still being counted"}
 	kindSlow         = kind{"too-slow", 408, "The client was too slow"}
 	kindGone         = kind{"client-gone", 499, "The client went away"}
 )
@@ -128,6 +129,8 @@ func problemOf(err error) *problem {
 		p.header = f.header
 		switch f.kind {
 		case kindStopped, kindClosed:
+			p.retryAfter = 5
+		case kindCounting:
 			p.retryAfter = 5
 		case kindBusy:
 			p.retryAfter = 1
@@ -212,7 +215,7 @@ func isGone(err error) bool {
 // it is ready is told why not.
 func isDefect(err error) bool {
 	var f *fault
-	if errors.Is(err, errStopping) || errors.Is(err, ledger.ErrNoLooks) || errors.Is(err, ledger.ErrUnwitnessed) || errors.As(err, &f) && f.kind == kindNotReady {
+	if errors.Is(err, errStopping) || errors.Is(err, ledger.ErrNoLooks) || errors.Is(err, ledger.ErrUnwitnessed) || errors.As(err, &f) && (f.kind == kindNotReady || f.kind == kindCounting) {
 		return false
 	}
 	return problemOf(err).Status >= http.StatusInternalServerError

@@ -187,6 +187,30 @@ func (s *Server) getProof(c *call) error {
 	return nil
 }
 
+// getLeaf answers GET /v1/leaves/{hash}: where in the log a leaf stands, and the proof.
+func (s *Server) getLeaf(c *call) error {
+	given := c.Param("hash")
+	b, err := hex.DecodeString(given)
+	if err != nil || len(b) != len(tree.Hash{}) || strings.ToLower(given) != given {
+		return badRequest("a hash is 64 hexadecimal digits in lower case")
+	}
+	index, err := s.ledger.Leaf(c.ctx(), tree.Hash(b))
+	if err != nil {
+		return err
+	}
+	head := s.ledger.Head()
+	hashes, err := s.ledger.InclusionProof(c.ctx(), index, head.Size)
+	if err != nil {
+		return err
+	}
+	return c.json(http.StatusOK, struct {
+		Index      int64       `json:"index"`
+		Size       int64       `json:"size"`
+		Proof      []tree.Hash `json:"proof"`
+		Checkpoint string      `json:"checkpoint"`
+	}{index, head.Size, list(hashes), string(head.Note)})
+}
+
 // getEvidence answers GET /v1/records/{index}/evidence.
 func (s *Server) getEvidence(c *call) error {
 	index, err := c.index()

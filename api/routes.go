@@ -35,6 +35,7 @@ func (s *Server) routes() []route {
 		{get, "/v1/records/:index/proof", "getProof", access.Public, []string{"size"}, read(s.getProof)},
 		{get, "/v1/records/:index/evidence", "getEvidence", access.LogRead, []string{"disclose"}, read(s.getEvidence)},
 		{get, "/v1/records/:index/findings", "getFindings", access.RecordsRead, nil, read(s.getFindings)},
+		{get, "/v1/leaves/:hash", "getLeaf", access.LogRead, nil, read(s.getLeaf)},
 		{get, "/v1/subjects/:kind/:id", "getSubject", access.RecordsRead, []string{"from", "limit"}, read(s.getSubject)},
 		{get, "/v1/subjects/:kind/:id/evidence", "getSubjectEvidence", access.RecordsRead, []string{"disclose"}, s.gates.bulk.through(s.getSubjectEvidence)},
 		{post, "/v1/bundles", "postBundle", access.RecordsExport, nil, s.gates.bundles.through(s.postBundle)},

@@ -3,6 +3,7 @@
 package api
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"slices"
@@ -14,7 +15,6 @@ import (
 
 	"github.com/lendlog/lendlog/ledger"
 	"github.com/lendlog/lendlog/ledger/ledgertest"
-	"github.com/lendlog/lendlog/ledger/stats"
 )
 
 // What is answered is what the engine counts, once for a checkpoint.
@@ -56,18 +56,13 @@ func TestStats(t *testing.T) {
 		t.Errorf("the checkpoints are of %d and %d records, want %d", again.Size, soon.Size, head.Size)
 	}
 	leave()
-	older(&s.stats, 2*shelfAge)
+	s.tallyOlder = 2 * shelfAge
 	if later := ask(); later.Size != s.ledger.Head().Size || later.Decisions.Count != got.Decisions.Count+1 {
 		t.Errorf("later it is of %d records", later.Size)
 	}
-	older(&s.stats, 2*shelfAge) // the same checkpoint is never too old
-	computed := s.stats.kept[""].answer
-	if ask(); s.stats.kept[""].answer != computed {
-		t.Error("it was computed twice for a checkpoint")
-	}
 	// Whoever is content with an older one gets it, up to an hour.
 	s.submit(decision(2))
-	older(&s.stats, 10*time.Minute)
+	s.tallyOlder = 10 * time.Minute
 	recent := func(seconds int) int64 {
 		return decode[statsDoc](t, s.want(s.do("GET", "/v1/stats", nil, "Cache-Control", fmt.Sprintf("max-age=%d", seconds)), http.StatusOK).body).Size
 	}
@@ -78,17 +73,60 @@ func TestStats(t *testing.T) {
 		t.Errorf("with a minute's patience it is of %d records", got)
 	}
 	s.submit(decision(3))
-	older(&s.stats, 2*shelfLimit)
+	s.tallyOlder = 2 * shelfLimit
 	if got := recent(1 << 30); got != s.ledger.Head().Size {
 		t.Errorf("with any patience it is of %d records", got)
 	}
 }
 
-// older makes the answers on a shelf older.
-func older[T any](s *shelf[T], by time.Duration) {
-	for question, a := range s.kept {
-		a.read = a.read.Add(-by)
-		s.kept[question] = a
+// Whoever would rather not wait is shown what was counted, and told where nothing was.
+func TestStatsAtHand(t *testing.T) {
+	s := serve(t, ledger.CreateOptions{}, nil)
+	leave, err := s.gates.scans.enter(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func() answer { return s.do("GET", "/v1/stats", nil, "Prefer", "wait=0") }
+	if p := s.wantProblem(ask(), kindCounting); !strings.Contains(p.Detail, fmt.Sprintf("0 of %d records", s.ledger.Head().Size)) {
+		t.Error(p.Detail)
+	}
+	leave()
+	before := decode[statsDoc](t, s.want(ask(), http.StatusOK).body)
+	s.submit(decision(1))
+	s.tallyOlder = 2 * shelfAge
+	if leave, err = s.gates.scans.enter(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := decode[statsDoc](t, s.want(ask(), http.StatusOK).body); got.Size != before.Size || got.Checkpoint != before.Checkpoint {
+		t.Errorf("it is of %d records, and was of %d", got.Size, before.Size)
+	}
+	leave()
+	if got := decode[statsDoc](t, s.want(ask(), http.StatusOK).body); got.Size != s.ledger.Head().Size {
+		t.Errorf("it is of %d records", got.Size)
+	}
+}
+
+// What runs keeps what is said of the whole ledger up to date.
+func TestRun(t *testing.T) {
+	s := serve(t, ledger.CreateOptions{}, nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	for range 2 {
+		s.submit(decision(1))
+		size := s.ledger.Head().Size
+		for until := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+			if head, _, ok := s.tally.Head(); ok && head.Size >= size {
+				break
+			}
+			if time.Now().After(until) {
+				t.Fatalf("%d records are not counted", size)
+			}
+		}
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
 	}
 }
 
@@ -102,16 +140,10 @@ func TestStatsScopes(t *testing.T) {
 		t.Helper()
 		return decode[statsDoc](t, s.want(s.get("/v1/stats?"+query), http.StatusOK).body)
 	}
-	computed := func() *stats.Collector { return s.stats.kept[""].answer }
-	ask("")
-	before := computed()
 	for query, want := range map[string]int64{"from=2026-02": 2, "to=2026-01": 1, "from=2026-01&to=2026-02": 3, "product=card": 0, "product=%28unknown%29&to=2026-01": 1} {
 		if got := ask(query); got.Decisions.Count != want {
 			t.Errorf("%s: %d decisions, want %d", query, got.Decisions.Count, want)
 		}
-	}
-	if computed() != before {
-		t.Error("a scope was counted anew")
 	}
 	for _, query := range []string{"from=2026", "from=2026-13", "from=2026-02&to=2026-01", "product=" + strings.Repeat("x", 257), "month=2026-01"} {
 		s.wantProblem(s.get("/v1/stats?"+query), kindBadRequest)
@@ -171,7 +203,7 @@ func TestStatsEnd(t *testing.T) {
 	if p := s.wantProblem(s.get("/v1/stats"), kindTooLarge); !strings.Contains(p.Detail, "lendlog stats") {
 		t.Error(p.Detail)
 	}
-	if len(s.stats.kept) > 0 {
+	if _, _, ok := s.tally.Head(); ok {
 		t.Error("what was not finished is kept")
 	}
 }

@@ -132,16 +132,17 @@ type Ledger struct {
 	keys   vault.Keys
 	params params // of the genesis record
 
-	store     *store.Store
-	mirror    *store.Mirror
-	headFile  *store.HeadFile
-	witnessed *store.Witnessed
-	anchored  *store.Anchored
-	ballast   *store.Ballast // owned by Run
-	short     bool           // the store was opened with too little free space
-	tiles     *tileCache
-	keyring   *keyring
-	terms     *term.Cache
+	store      *store.Store
+	mirror     *store.Mirror
+	headFile   *store.HeadFile
+	witnessed  *store.Witnessed
+	anchored   *store.Anchored
+	ballast    *store.Ballast // owned by Run
+	short      bool           // the store was opened with too little free space
+	tiles      *tileCache
+	keyring    *keyring
+	terms      *term.Cache
+	leafHashes leafHashes
 
 	catalogue   atomic.Pointer[record.Catalogue] // what may be submitted
 	registering *semaphore.Weighted              // of 1: held while the catalogue changes

@@ -132,9 +132,14 @@ var errEnough = errors.New("the reader wants no more")
 //
 // progress, when not nil, is told how much of it is done.
 func (l *Ledger) Leaves(ctx context.Context, head Head, progress func(done, total int64)) iter.Seq2[Leaf, error] {
+	return l.leaves(ctx, 0, head, progress)
+}
+
+// leaves is Leaves from an index on.
+func (l *Ledger) leaves(ctx context.Context, from int64, head Head, progress func(done, total int64)) iter.Seq2[Leaf, error] {
 	return func(yield func(Leaf, error) bool) {
 		view := l.published.Load().view
-		for first := int64(0); first < head.Size; first += scanStep {
+		for first := from; first < head.Size; first += scanStep {
 			err := ctx.Err()
 			if err == nil {
 				if progress != nil {
@@ -332,7 +337,7 @@ func (t *teller) tell(ctx context.Context, places []place) error {
 // add reads a record into the story. It reports whether another one may
 // follow.
 func (t *teller) add(ctx context.Context, index int64) (more bool, err error) {
-	if len(t.records) >= storyRecords || t.size >= storyBytes {
+	if t.full() {
 		t.unclear = true
 		return false, nil
 	}
@@ -340,6 +345,12 @@ func (t *teller) add(ctx context.Context, index int64) (more bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	t.take(r)
+	return true, nil
+}
+
+// take adds what is selected of a record to the story.
+func (t *teller) take(r *Record) {
 	part, _ := r.Story()
 	part.Data = selected(part, t.sel)
 	t.size += len(part.Data.Bytes())
@@ -349,8 +360,10 @@ func (t *teller) add(ctx context.Context, index int64) (more bool, err error) {
 			t.subject = m.Value.Str
 		}
 	}
-	return true, nil
 }
+
+// full reports whether no other record may follow.
+func (t *teller) full() bool { return len(t.records) >= storyRecords || t.size >= storyBytes }
 
 func (t *teller) story() *story.Story {
 	s := story.New(t.subject, t.records)

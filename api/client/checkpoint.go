@@ -5,6 +5,7 @@ package client
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -229,6 +230,32 @@ func (c *Client) Complete(ctx context.Context, r *proof.Receipt) error {
 	}
 	r.Proof, r.Checkpoint = p, cp.Note
 	return nil
+}
+
+// Leaf returns the index of the leaf with a hash, which was verified to stand there.
+// That there is none is a [Problem] of status 404, which proves nothing.
+func (c *Client) Leaf(ctx context.Context, hash tree.Hash) (int64, error) {
+	floor := c.Newest()
+	_, b, err := c.do(ctx, request{method: "GET", path: "/v1/leaves/" + hex.EncodeToString(hash[:]), accept: typeJSON}, maxSmall)
+	if err != nil {
+		return 0, err
+	}
+	var d struct {
+		Index      int64  `json:"index"`
+		Proof      hashes `json:"proof"`
+		Checkpoint string `json:"checkpoint"`
+	}
+	if err := json.Unmarshal(b, &d); err != nil {
+		return 0, lie(-1, "the place of a leaf cannot be read")
+	}
+	cp, err := c.accept(ctx, []byte(d.Checkpoint), floor)
+	if err != nil {
+		return 0, err
+	}
+	if err := tree.VerifyInclusion(d.Proof, d.Index, cp.Size, hash, cp.Root); err != nil {
+		return 0, lie(d.Index, "the leaf is not at this place of the ledger: %w", err).with(cp.Note)
+	}
+	return d.Index, nil
 }
 
 // place returns the inclusion proof of a leaf, which is still to be verified,

@@ -28,6 +28,7 @@ var (
 	errForm        = &fault{http.StatusBadRequest, "form"}
 	errPurpose     = &fault{http.StatusBadRequest, "purpose"}
 	errTooMany     = &fault{http.StatusUnprocessableEntity, "many"}
+	errCounting    = &fault{http.StatusServiceUnavailable, "counting"}
 	errBusy        = &fault{http.StatusServiceUnavailable, "busy"}
 	errRate        = &fault{http.StatusTooManyRequests, "rate"}
 	errLie         = &fault{http.StatusInternalServerError, "lie"}
@@ -56,6 +57,8 @@ func faultOf(err error) (f *fault, detail string) {
 		return errMissing, ""
 	case p.Status == http.StatusTooManyRequests:
 		return errRate, ""
+	case p.Type == "urn:lendlog:problem:counting":
+		return errCounting, p.Detail
 	case p.Status == http.StatusServiceUnavailable:
 		return errBusy, p.Detail
 	case p.Status >= http.StatusInternalServerError:
@@ -76,6 +79,9 @@ func (v *visit) fail(err error) {
 		return
 	}
 	v.status = f.status
+	if f == errCounting {
+		v.w.Header().Set("Refresh", "5")
+	}
 	if err := v.renderAs("error", errorPage{Name: f.name, Detail: detail}); err != nil {
 		v.defect(err)
 		http.Error(v.w, "the page could not be made", http.StatusInternalServerError)

@@ -3,9 +3,7 @@
 package web
 
 import (
-	"context"
 	"encoding/base64"
-	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -14,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/lendlog/lendlog/api/client"
 	"github.com/lendlog/lendlog/ledger/access"
@@ -29,12 +28,13 @@ func (v *visit) lookUp(c *client.Client, text string) (to, filter string, err er
 		return fmt.Sprintf("records/%d", n), "", nil
 	}
 	if hash, ok := parseHash(text); ok && v.May(access.LogRead) {
-		at, err := v.leaves.find(v.ctx(), c, hash)
-		if err != nil {
-			return "", "", err
-		}
-		if at >= 0 {
+		at, err := c.Leaf(v.ctx(), hash)
+		var none *client.Problem
+		switch {
+		case err == nil:
 			return fmt.Sprintf("records/%d", at), "", nil
+		case !errors.As(err, &none) || none.Status != http.StatusNotFound:
+			return "", "", err
 		}
 	}
 	if f, err := index.ParseFilter(text); err == nil && len(f.Terms()) > 0 {
@@ -98,6 +98,13 @@ func (v *visit) first(c *client.Client, filter string) (*client.Record, error) {
 // sources are those of the newest events, quoted: an event is known by its id and
 // its source, of which people know the id.
 func (v *visit) sources(c *client.Client) ([]string, error) {
+	who := ""
+	if k := v.Key(); k != nil {
+		who = k.ID
+	}
+	if found, ok := v.known.get(who); ok {
+		return found, nil
+	}
 	page, err := c.OpenSearchPage(v.ctx(), client.Search{}, "", searchRows)
 	if err != nil {
 		return nil, err
@@ -111,7 +118,42 @@ func (v *visit) sources(c *client.Client) ([]string, error) {
 			found = append(found, s)
 		}
 	}
+	v.known.put(who, found)
 	return found, nil
+}
+
+// knownSources are the sources that each key was shown, for a while: there are few,
+// and to read them takes a page of records.
+type knownSources struct {
+	mu sync.Mutex // guards of
+	of map[string]sourcesAt
+}
+
+type sourcesAt struct {
+	found []string
+	at    time.Time
+}
+
+// knownFor is how long sources are known, and knownKeys of how many keys.
+const (
+	knownFor  = 10 * time.Minute
+	knownKeys = 256
+)
+
+func (k *knownSources) get(who string) ([]string, bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	s, ok := k.of[who]
+	return s.found, ok && time.Since(s.at) < knownFor
+}
+
+func (k *knownSources) put(who string, found []string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.of == nil || len(k.of) >= knownKeys {
+		k.of = map[string]sourcesAt{}
+	}
+	k.of[who] = sourcesAt{found, time.Now()}
 }
 
 // quoted writes a value of a filter.
@@ -129,38 +171,4 @@ func parseHash(s string) (h tree.Hash, ok bool) {
 		return h, false
 	}
 	return tree.Hash(b), true
-}
-
-// leaves are the first bytes of the hashes of all leaves, in their order: eight
-// bytes a record, read from the tiles of the log as far as it has grown since they
-// were last asked for. The hash is looked for from one end to the other, which takes
-// a millisecond for a million.
-type leaves struct {
-	mu       sync.Mutex // guards all below
-	prefixes []uint64
-}
-
-// find returns the index of the leaf with a hash, -1 for none.
-func (l *leaves) find(ctx context.Context, c *client.Client, hash tree.Hash) (int64, error) {
-	cp, err := c.Checkpoint(ctx)
-	if err != nil {
-		return 0, err
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	log := c.Log()
-	for n := int64(len(l.prefixes)); n < cp.Size; n = int64(len(l.prefixes)) {
-		tile := n / tree.Width
-		width := min(tree.Width, cp.Size-tile*tree.Width)
-		b, err := log.HashTile(ctx, 0, tile, int(width))
-		if err != nil {
-			return 0, err
-		}
-		for i := n % tree.Width; i < width; i++ {
-			l.prefixes = append(l.prefixes, binary.BigEndian.Uint64(b[i*int64(len(hash)):]))
-		}
-	}
-	// That it is the record with this hash, and not one that begins like it, its
-	// page shows.
-	return int64(slices.Index(l.prefixes, binary.BigEndian.Uint64(hash[:]))), nil
 }

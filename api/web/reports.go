@@ -20,13 +20,15 @@ import (
 // visitor asks for it anew.
 const scanAge = 10 * time.Minute
 
-// scanning is the context of such questions. The page may take as long as they do.
+// scanning is the context of such questions. What the server has counted is shown
+// rather than waited for.
 func (v *visit) scanning() context.Context {
 	_ = http.NewResponseController(v.w).SetWriteDeadline(time.Now().Add(11 * time.Minute)) // where there is one
+	ctx := client.AtHand(v.ctx())
 	if v.r.URL.Query().Has("again") {
-		return v.ctx()
+		return ctx
 	}
-	return client.Recent(v.ctx(), scanAge)
+	return client.Recent(ctx, scanAge)
 }
 
 // A basis is what an answer of the ledger rests on.

@@ -54,9 +54,9 @@ type Console struct {
 	assets    *assets
 	handler   http.Handler
 
-	kept   keptSearches
-	leaves leaves
-	once   once
+	kept  keptSearches
+	known knownSources
+	once  once
 
 	dialling sync.Mutex // guards client
 	client   *client.Client

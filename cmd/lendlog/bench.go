@@ -38,6 +38,7 @@ What can be measured (--only):
   sealed    everything, in process
   stream    NDJSON over HTTP: one stream, four, and one of whole credit files
   single    single posts with receipt and proof, of 1, 16 and 64 clients
+  console   each page of the console, over a book of credit files
 
 Measure on a machine that does nothing else. Numbers of two machines cannot be
 compared; the ratio to the database alone can, roughly.
@@ -46,8 +47,8 @@ With --json, one line: {"version", "begun", "seconds", "machine": {"os", "arch",
 "cpu", "cores", "memoryBytes", "fileSystem", "fsyncMicros", "loadBefore", "go"},
 "records", "seed", "synthetic", "results": [{"path", "what", "records", "seconds",
 "recordsPerSecond", "p50Millis", "p99Millis", "diskBytesPerRecord",
-"cpuMicrosPerRecord", "loadCPUMicrosPerRecord", "peakMemoryBytes",
-"rawRecordsPerSecond", "ratioToRaw", "costRatio", "targets": [{"text", "met"}]}]}.`,
+"cpuMicrosPerRecord", "cpuMillisPerRequest", "loadCPUMicrosPerRecord",
+"peakMemoryBytes", "rawRecordsPerSecond", "ratioToRaw", "costRatio", "targets": [{"text", "met"}]}]}.`,
 		Example: `  lendlog bench --quick
   lendlog bench --records 10M --only engine,growth --dir /var/lib/bench`,
 		Args: takes(),

@@ -182,6 +182,7 @@ func (o *openLedger) beside(ctx context.Context, c *console.Console) error {
 	if o.audits != nil {
 		group.Go(func() error { return o.audits.Run(ctx) })
 	}
+	group.Go(func() error { return o.server.Run(ctx) })
 	if o.witnesses != nil {
 		group.Go(func() error { return o.witnesses.Run(ctx) })
 		group.Go(func() error { return o.wait(ctx, c) })

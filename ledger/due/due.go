@@ -128,6 +128,17 @@ func compare(a, b Item) int {
 // Judge yields what the records of a story owe as of a time, in a zone.
 func (t *Table) Judge(s *story.Story, asOf time.Time, zone *time.Location) iter.Seq[Item] {
 	return func(yield func(Item) bool) {
+		for d := range t.Debts(s, zone) {
+			if item, ok := d.At(asOf); ok && !yield(item) {
+				return
+			}
+		}
+	}
+}
+
+// Debts yields what the records of a story owe at any time, in a zone.
+func (t *Table) Debts(s *story.Story, zone *time.Location) iter.Seq[*Debt] {
+	return func(yield func(*Debt) bool) {
 		where := ""
 		for r := range s.Live() {
 			if where = r.Text(memberJurisdiction); where != "" {
@@ -136,7 +147,7 @@ func (t *Table) Judge(s *story.Story, asOf time.Time, zone *time.Location) iter.
 		}
 		for i := range t.Obligations {
 			o := &t.Obligations[i]
-			j := judge{Obligation: o, story: s, where: where, asOf: asOf, zone: zone}
+			j := judge{Obligation: o, story: s, where: where, zone: zone}
 			if o.zone != nil {
 				j.zone = o.zone
 			}
@@ -145,7 +156,7 @@ func (t *Table) Judge(s *story.Story, asOf time.Time, zone *time.Location) iter.
 			}
 			j.prepare()
 			for _, r := range j.triggers {
-				if item, ok := j.item(r); ok && !yield(item) {
+				if d, ok := j.debt(r); ok && !yield(d) {
 					return
 				}
 			}
@@ -158,7 +169,6 @@ type judge struct {
 	*Obligation
 	story *story.Story
 	where string // the jurisdiction that its first record with one states
-	asOf  time.Time
 	zone  *time.Location
 
 	// Records that fit, whatever the time of the judgement.
@@ -259,38 +269,22 @@ func (j *judge) address(p *Pattern, c *candidate) {
 	}
 }
 
-// item judges what a trigger gives rise to, if anything.
-func (j *judge) item(r candidate) (Item, bool) {
-	if r.at.After(j.asOf) || !j.applies(r.Record) {
-		return Item{}, false
+// debt works out what a trigger gives rise to, if anything.
+func (j *judge) debt(r candidate) (*Debt, bool) {
+	if !j.applies(r.Record) {
+		return nil, false
 	}
 	from := j.from(r)
 	due, ok := j.due(r.Record, from)
 	if !ok {
-		return Item{}, false
+		return nil, false
 	}
-	item := Item{
-		Obligation: j.ID, Title: j.Title, Subject: j.story.Subject, Trigger: r.Index,
-		From: from, Due: due, Unsure: j.story.Unclear || r.Partial,
+	d := &Debt{
+		of: j.Obligation, subject: j.story.Subject, trigger: r.Index, since: r.at, from: from, due: due,
+		unsure: j.story.Unclear || r.Partial, zone: j.zone,
 	}
-	done, unsure := j.done(r)
-	today := DayOf(j.asOf, j.zone)
-	switch {
-	case done.Record != nil && done.day <= due:
-		item.State = Met
-	case done.Record != nil:
-		item.State = MetLate
-	case today <= due:
-		item.State, item.Left = Open, today.Until(due)
-	default:
-		item.State, item.Left = Breached, today.Until(due)
-	}
-	if done.Record != nil {
-		item.Done, item.DoneBy = done.day, &done.Index
-	} else {
-		item.Unsure = item.Unsure || unsure
-	}
-	return item, true
+	j.discharge(d, r)
+	return d, true
 }
 
 // applies reports whether the records leave room for the obligation's
@@ -332,23 +326,22 @@ func (j *judge) due(r *story.Record, from Day) (Day, bool) {
 	return from.Plus(j.Days), j.Days > 0
 }
 
-// done returns the first record that discharges what the trigger r gave rise
-// to, by the time of the judgement. unsure says that there is one that could
-// not be read well enough to tell.
-func (j *judge) done(r candidate) (first candidate, unsure bool) {
+// discharge finds the first record that discharges what the trigger r gave rise to,
+// and the first that could not be read well enough to tell.
+func (j *judge) discharge(d *Debt, r candidate) {
 	for i, ends := range j.ends {
 		p := &j.Discharge[i]
 		for _, c := range ends {
 			switch {
-			case c.at.After(j.asOf), first.Record != nil && !c.at.Before(first.at):
 			case j.discharges(p, c, r):
-				first = c
-			default:
-				unsure = unsure || c.Partial
+				if !d.done || c.at.Before(d.doneAt) {
+					d.done, d.doneAt, d.doneDay, d.doneBy = true, c.at, c.day, c.Index
+				}
+			case c.Partial && (!d.doubted || c.at.Before(d.doubtAt)):
+				d.doubted, d.doubtAt = true, c.at
 			}
 		}
 	}
-	return first, unsure
 }
 
 // discharges reports whether a record that fits p discharges what the trigger

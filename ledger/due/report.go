@@ -51,6 +51,22 @@ type Report struct {
 // Collect judges stories one after the other and keeps of each only what is to
 // be listed. It ends with the first error of the stories.
 func (t *Table) Collect(q Query, stories iter.Seq2[*story.Story, error]) (*Report, error) {
+	r := newReport(&q)
+	for s, err := range stories {
+		if err != nil {
+			return nil, err
+		}
+		r.Subjects++
+		for item := range t.Judge(s, q.AsOf, q.Zone) {
+			r.add(&q, item)
+		}
+	}
+	r.cut(q.Limit)
+	return r, nil
+}
+
+// newReport returns a report of nothing, and completes its query.
+func newReport(q *Query) *Report {
 	if q.Zone == nil {
 		q.Zone = time.UTC
 	}
@@ -58,31 +74,27 @@ func (t *Table) Collect(q Query, stories iter.Seq2[*story.Story, error]) (*Repor
 	for _, s := range States {
 		r.Counts[s] = 0
 	}
-	for s, err := range stories {
-		if err != nil {
-			return nil, err
-		}
-		r.Subjects++
-		for item := range t.Judge(s, q.AsOf, q.Zone) {
-			if q.Obligation != "" && q.Obligation != item.Obligation {
-				continue
-			}
-			r.count(item)
-			if q.lists(item) {
-				r.Matched++
-				if q.Limit != None {
-					r.Items = append(r.Items, item)
-				}
-			}
-		}
-		// What does not fit is dropped now and then, so that memory does not
-		// grow with the ledger.
-		if q.Limit > 0 && len(r.Items) >= 2*q.Limit+1000 {
-			r.cut(q.Limit)
-		}
+	return r
+}
+
+// add counts an item, and lists it where the query means it.
+func (r *Report) add(q *Query, item Item) {
+	if q.Obligation != "" && q.Obligation != item.Obligation {
+		return
 	}
-	r.cut(q.Limit)
-	return r, nil
+	r.count(item)
+	if !q.lists(item) {
+		return
+	}
+	r.Matched++
+	if q.Limit != None {
+		r.Items = append(r.Items, item)
+	}
+	// What does not fit is dropped now and then, so that memory does not grow with
+	// the ledger.
+	if q.Limit > 0 && len(r.Items) >= 2*q.Limit+1000 {
+		r.cut(q.Limit)
+	}
 }
 
 func (r *Report) count(item Item) {

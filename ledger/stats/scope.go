@@ -82,19 +82,20 @@ const (
 	maxRoom  = 1 << 19
 )
 
-// tallies returns those that count what happened to a product at a time: that of
-// all, and that of its part, unless there is no room for that.
-func (c *Collector) tallies(product string, at time.Time) []*tally {
-	p := part{month(at), product}
-	if p.month == "" {
-		p.month = Unknown
+// tallies returns those that count what happened to a product in a month: that of
+// all, and that of its part, unless there is no room for another part; then n more
+// are in none.
+func (c *Collector) tallies(product, month string, n int64) []*tally {
+	if month == "" {
+		month = Unknown
 	}
+	p := part{month, product}
 	t := c.parts[p]
-	switch {
-	case c.room <= 0, t == nil && len(c.parts) >= maxParts:
-		c.unscoped++
-		return []*tally{c.whole}
-	case t == nil:
+	if t == nil {
+		if c.room <= 0 || len(c.parts) >= maxParts {
+			c.unscoped += n
+			return []*tally{c.whole}
+		}
 		t = newTally(&c.room)
 		c.parts[p] = t
 	}
@@ -106,7 +107,7 @@ func (c *Collector) within(scope Scope) *tally {
 	if scope == (Scope{}) {
 		return c.whole
 	}
-	t := newTally(new(int))
+	t := newTally(nil)
 	for p := range c.of(scope) {
 		t.merge(c.parts[p])
 	}
@@ -133,7 +134,7 @@ func (c *Collector) months(scope Scope) (waits map[string]Wait, overrides map[st
 	sums := map[string]*durations{}
 	for p := range c.of(scope) {
 		t := c.parts[p]
-		if t.overrides > 0 {
+		if t.overrides != 0 {
 			add(overrides, p.month, t.overrides)
 		}
 		if t.waits.n == 0 {
@@ -157,5 +158,6 @@ func (c *Collector) products() map[string]int64 {
 		t := c.parts[p]
 		add(out, p.product, t.decisions+t.loans)
 	}
+	maps.DeleteFunc(out, func(_ string, n int64) bool { return n == 0 })
 	return out
 }

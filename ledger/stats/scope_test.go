@@ -120,11 +120,34 @@ func TestScopesAreBounded(t *testing.T) {
 	if got := c.Report(Scope{To: "2028-12"}).Decisions.Count; got != maxParts {
 		t.Errorf("the scope of all months has %d decisions", got)
 	}
+	// Without room what is known is counted on, and what is new is Other or in none;
+	// all of it can be taken away again.
 	c.room = 0
-	before := c.Report(Scope{Product: "p-1"}).Decisions.Count
-	c.Story(told(t, [3]string{"application.received", day1(0), `{"product":"p-1"}`}, [3]string{"decision.made", day1(1), `{"outcome":"approved"}`}))
-	if got := c.Report(Scope{Product: "p-1"}).Decisions.Count; got != before {
-		t.Errorf("without room there are %d decisions after %d", got, before)
+	before := c.Report(Scope{Product: "p-1"})
+	more := Tell(told(t, [3]string{"application.received", day1(0), `{"product":"p-1"}`}, [3]string{"decision.made", day1(7), `{"outcome":"odd"}`}))
+	c.Count(more, 1)
+	got := c.Report(Scope{Product: "p-1"})
+	if got.Decisions.ByOutcome[Other] != 1 || got.Decisions.Count != before.Decisions.Count+1 || got.TimeToDecision.Count != before.TimeToDecision.Count || got.Unscoped != before.Unscoped+1 {
+		t.Errorf("without room there is %+v after %+v", got, before)
+	}
+	c.Count(more, -1)
+	if diff := cmp.Diff(before, c.Report(Scope{Product: "p-1"})); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// What is taken away leaves what would be there without it.
+func TestTakenAway(t *testing.T) {
+	all := files(t)
+	c := scoped(all)
+	for _, s := range all[20:] {
+		c.Count(Tell(s), -1)
+	}
+	want := scoped(all[:20])
+	for _, scope := range []Scope{{}, {Product: "card"}, {From: "2026-02"}, {To: "2026-03", Product: "personal"}} {
+		if diff := cmp.Diff(want.Report(scope), c.Report(scope)); diff != "" {
+			t.Errorf("%+v:\n%s", scope, diff)
+		}
 	}
 }
 

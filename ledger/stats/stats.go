@@ -214,7 +214,7 @@ type Collector struct {
 
 // New returns a Collector of a ledger whose last record was recorded at asOf.
 func New(asOf time.Time) *Collector {
-	c := &Collector{whole: newTally(new(int)), parts: map[part]*tally{}, room: maxRoom}
+	c := &Collector{whole: newTally(nil), parts: map[part]*tally{}, room: maxRoom}
 	c.r.AsOf = asOf.UTC()
 	for _, m := range []*map[string]int64{&c.r.Records.ByType, &c.r.Records.ByMonth, &c.r.Records.ByCapture} {
 		*m = map[string]int64{}
@@ -275,19 +275,13 @@ func month(t time.Time) string {
 }
 
 // Story counts what a story tells.
-func (c *Collector) Story(s *story.Story) {
-	if s.Unclear {
-		c.r.Unclear++
-	}
-	product := productOf(s)
-	c.decided(s, product)
-	c.lent(s, product)
-}
+func (c *Collector) Story(s *story.Story) { c.Count(Tell(s), 1) }
 
 // Report returns the statistics of what was counted so far, of what lies within
 // a scope. Records and growth are always those of the whole ledger.
 func (c *Collector) Report(scope Scope) *Report {
 	r := c.r
+	r.Records.ByType, r.Records.ByMonth, r.Records.ByCapture = nonzero(r.Records.ByType), nonzero(r.Records.ByMonth), nonzero(r.Records.ByCapture)
 	r.Scope, r.Products, r.Unscoped = scope, c.products(), c.unscoped
 	r.Records.Population, r.Records.Method = "all leaves of the ledger", "count the entries under the checkpoint by type, month of recorded, and capture; restricted ones by nothing"
 	c.within(scope).report(&r)

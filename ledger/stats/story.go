@@ -18,60 +18,6 @@ func productOf(s *story.Story) string {
 	return Unknown
 }
 
-// decided counts the decisions of a story.
-func (c *Collector) decided(s *story.Story, product string) {
-	var firstFinal, lastFinal *story.Record
-	for _, r := range s.OfType(typeDecided) {
-		if r.Text("use") == "shadow" {
-			continue
-		}
-		for _, t := range c.tallies(product, r.At) {
-			t.decision(s, r)
-		}
-		if r.Text("outcome") == "referred" {
-			continue
-		}
-		if firstFinal == nil || r.At.Before(firstFinal.At) {
-			firstFinal = r
-		}
-		if lastFinal == nil || !r.At.Before(lastFinal.At) {
-			lastFinal = r
-		}
-	}
-	if lastFinal == nil {
-		return
-	}
-	for _, t := range c.tallies(product, lastFinal.At) {
-		t.files++
-		if lastFinal.Text("outcome") == "approved" {
-			t.approved++
-		}
-	}
-	received := s.First(typeReceived, nil)
-	if received == nil {
-		return
-	}
-	for _, t := range c.tallies(product, firstFinal.At) {
-		t.waited(firstFinal.At.Sub(received.At))
-	}
-}
-
-// lent counts the loan of a story in its vintage.
-func (c *Collector) lent(s *story.Story, product string) {
-	origin := s.First(typeDisbursed, nil)
-	if opened := s.First(typeOpened, nil); origin == nil || opened != nil && opened.At.Before(origin.At) {
-		origin = opened
-	}
-	if origin == nil {
-		return
-	}
-	born := monthOf(origin.At)
-	ages := arrears(s, born)
-	for _, t := range c.tallies(product, origin.At) {
-		t.loan(origin.At, born, ages)
-	}
-}
-
 // stages are what delinquency is measured by.
 var stages = [3]struct{ days, months story.Decimal }{
 	{story.Whole(30), story.Whole(1)}, {story.Whole(60), story.Whole(2)}, {story.Whole(90), story.Whole(3)},

@@ -6,8 +6,6 @@ import (
 	"maps"
 	"slices"
 	"time"
-
-	"github.com/lendlog/lendlog/ledger/story"
 )
 
 // A tally counts decisions and loans: all of a ledger, or those of one product
@@ -26,7 +24,9 @@ type tally struct {
 	loans, unplaced int64
 	vintages        map[int]*vintage // by month
 
-	room *int // what is taken of it, new keys take
+	// room is what new keys take of, nil where nothing bounds them. Where there is
+	// none, what is new is Other.
+	room *int
 }
 
 func newTally(room *int) *tally {
@@ -36,38 +36,39 @@ func newTally(room *int) *tally {
 	}
 }
 
-// count counts one under a key.
-func (t *tally) count(m map[string]int64, key string) {
-	before := len(m)
-	count(m, key)
-	*t.room -= len(m) - before
+// full reports whether there is no room for another key.
+func (t *tally) full() bool { return t.room != nil && *t.room <= 0 }
+
+// took takes room for so many keys.
+func (t *tally) took(n int) {
+	if t.room != nil {
+		*t.room -= n
+	}
 }
 
-// decision counts a decision of a story.
-func (t *tally) decision(s *story.Story, r *story.Record) {
-	outcome := r.Text("outcome")
-	t.decisions++
-	t.count(t.outcomes, outcome)
-	t.count(t.modes, r.Text("decisionMode"))
-	t.inMonth(month(r.At), outcome, 1)
-	codes, _ := r.Get("reasonCodes")
-	seen := map[string]bool{}
-	for _, code := range codes.Items {
-		if !seen[code.Str] {
-			seen[code.Str] = true
-			t.count(t.reasons, code.Str)
-		}
+// count counts n under a key.
+func (t *tally) count(m map[string]int64, key string, n int64) {
+	if _, ok := m[key]; !ok && key != "" && t.full() {
+		key = Other
 	}
-	id := r.Text("overrideOf")
-	if id == "" {
-		return
+	before := len(m)
+	add(m, key, n)
+	t.took(len(m) - before)
+}
+
+// decision counts a decision n times.
+func (t *tally) decision(d decision, n int64) {
+	t.decisions += n
+	t.count(t.outcomes, d.outcome, n)
+	t.count(t.modes, d.mode, n)
+	t.inMonth(d.month, d.outcome, n)
+	for _, code := range d.reasons {
+		t.count(t.reasons, code, n)
 	}
-	t.overrides++
-	from := Unknown
-	if before := s.Named(r, id); before != nil && before.Text("outcome") != "" {
-		from = before.Text("outcome")
+	if d.override {
+		t.overrides += n
+		t.count(t.directions, d.direction, n)
 	}
-	t.count(t.directions, from+" to "+outcome)
 }
 
 func (t *tally) inMonth(month, outcome string, n int64) {
@@ -80,37 +81,44 @@ func (t *tally) inMonth(month, outcome string, n int64) {
 	if t.months[month] == nil {
 		t.months[month] = map[string]int64{}
 	}
-	add(t.months[month], outcome, n)
+	t.count(t.months[month], outcome, n)
 }
 
-// waited counts how long an application waited.
-func (t *tally) waited(wait time.Duration) {
+// waited counts how long an application waited, n times. It reports whether there
+// was room for it.
+func (t *tally) waited(wait time.Duration, n int64) bool {
 	if wait < 0 {
-		t.earlier++
-		return
+		t.earlier += n
+		return true
 	}
-	before := len(t.waits.buckets)
-	t.waits.add(wait)
-	*t.room -= len(t.waits.buckets) - before
+	b := bucket(uint64(wait / time.Second))
+	if _, ok := t.waits.buckets[b]; !ok {
+		if t.full() {
+			return false
+		}
+		t.took(1)
+	}
+	t.waits.put(b, n)
+	return true
 }
 
-// loan counts a loan in the vintage of the month in which it was born, by the
-// ages at which it reached each stage.
-func (t *tally) loan(at time.Time, born int, ages [len(stages)]int) {
-	t.loans++
-	v := t.vintages[born]
-	if at.IsZero() || v == nil && len(t.vintages) >= maxKeys {
-		t.unplaced++
+// loan counts a loan n times in the vintage of the month in which it was born, by
+// the ages at which it reached each stage.
+func (t *tally) loan(l *loan, n int64) {
+	t.loans += n
+	v := t.vintages[l.born]
+	if l.at.IsZero() || v == nil && len(t.vintages) >= maxKeys {
+		t.unplaced += n
 		return
 	}
 	if v == nil {
 		v = newVintage()
-		t.vintages[born] = v
+		t.vintages[l.born] = v
 	}
-	v.originated++
-	for i, age := range ages {
+	v.originated += n
+	for i, age := range l.ages {
 		if age >= 0 {
-			v.reached[i][ageIndex(age)]++
+			v.reached[i][ageIndex(age)] += n
 		}
 	}
 }
@@ -147,7 +155,12 @@ func (t *tally) report(r *Report) {
 	s := r.Scope
 	r.Decisions = Decisions{
 		Basis:     Basis{"decisions that hold and took effect" + s.words("made"), t.decisions, "of decision.made leave out voided ones and those for comparison only, apply corrections; a reason counts once a decision"},
-		ByOutcome: t.outcomes, ByReason: t.reasons, ByMode: t.modes, ByMonth: t.months,
+		ByOutcome: nonzero(t.outcomes), ByReason: nonzero(t.reasons), ByMode: nonzero(t.modes), ByMonth: map[string]map[string]int64{},
+	}
+	for month, outcomes := range t.months {
+		if counts := nonzero(outcomes); len(counts) > 0 {
+			r.Decisions.ByMonth[month] = counts
+		}
 	}
 	r.Approval = Approval{
 		Basis:    Basis{"files with a decision other than referred" + s.words("the last of them"), t.files, "take the last such decision of each file; approved as a share of all, Wilson score interval with z = 1.96"},
@@ -164,7 +177,7 @@ func (t *tally) report(r *Report) {
 	}
 	r.Overrides = Overrides{
 		Basis:     Basis{"decisions that hold and took effect" + s.words("made"), t.decisions, "count those with overrideOf; from what and to what outcome"},
-		Overrides: Share{Part: t.overrides}, ByDirection: t.directions,
+		Overrides: Share{Part: t.overrides}, ByDirection: nonzero(t.directions),
 	}
 	r.Overrides.Overrides.of(t.decisions)
 	r.Delinquency = Delinquency{
@@ -172,6 +185,20 @@ func (t *tally) report(r *Report) {
 		Vintages: []Vintage{}, Unplaced: t.unplaced,
 	}
 	for _, m := range slices.Sorted(maps.Keys(t.vintages)) {
+		if t.vintages[m].originated == 0 {
+			continue
+		}
 		r.Delinquency.Vintages = append(r.Delinquency.Vintages, t.vintages[m].report(m, monthOf(r.AsOf)))
 	}
+}
+
+// nonzero returns the counts of a map that are not nothing, as a map of its own.
+func nonzero(m map[string]int64) map[string]int64 {
+	out := make(map[string]int64, len(m))
+	for key, n := range m {
+		if n != 0 {
+			out[key] = n
+		}
+	}
+	return out
 }

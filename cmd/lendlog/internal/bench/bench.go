@@ -26,7 +26,7 @@ import (
 )
 
 // Paths are what can be measured, in the order in which it is.
-var Paths = []string{"engine", "growth", "open", "history", "search", "audit", "sealed", "stream", "single"}
+var Paths = []string{"engine", "growth", "open", "history", "search", "audit", "sealed", "stream", "single", "console"}
 
 // Options say what to measure.
 type Options struct {
@@ -66,6 +66,7 @@ type Result struct {
 	P99     float64 `json:"p99Millis,omitempty"`
 	Disk    float64 `json:"diskBytesPerRecord,omitempty"`     // store, mirror and all
 	CPU     float64 `json:"cpuMicrosPerRecord,omitempty"`     // of the ledger
+	Request float64 `json:"cpuMillisPerRequest,omitempty"`    // of the server
 	LoadCPU float64 `json:"loadCPUMicrosPerRecord,omitempty"` // of who made the load, when told apart
 	Memory  int64   `json:"peakMemoryBytes,omitempty"`        // without mapped files
 	Raw     float64 `json:"rawRecordsPerSecond,omitempty"`    // Badger alone
@@ -147,6 +148,7 @@ func Run(ctx context.Context, o Options) (_ *Report, err error) {
 		{[]string{"sealed"}, b.measureSealed},
 		{[]string{"stream"}, b.measureStreams},
 		{[]string{"single"}, b.measureSingles},
+		{[]string{"console"}, b.measureConsole},
 	} {
 		if slices.ContainsFunc(path.of, b.wanted) {
 			if err := path.run(); err != nil {

@@ -31,16 +31,19 @@ func (r *Report) Print(c *console.Console) {
 		}
 		rows = append(rows, []string{
 			x.Path, console.Count(x.Records), number("%.0f", x.Rate), number("%.2f", x.P50), number("%.2f", x.P99),
-			number("%.0f", x.Disk), number("%.0f", x.CPU), number("%.0f", x.LoadCPU), number("%.0f", float64(x.Memory>>20)),
+			number("%.0f", x.Disk), number("%.0f", x.CPU), number("%.1f", x.Request), number("%.0f", x.LoadCPU), number("%.0f", float64(x.Memory>>20)),
 			number("%.0f", x.Raw), ratio, strings.Join(targets, ", "),
 		})
 	}
-	c.Table([]string{"PATH", ">RECORDS", ">PER S", ">P50 MS", ">P99 MS", ">DISK B", ">CPU µS", ">LOAD µS", ">MIB", ">BADGER/S", ">TO BADGER", "TARGET"}, rows)
+	c.Table([]string{"PATH", ">RECORDS", ">PER S", ">P50 MS", ">P99 MS", ">DISK B", ">CPU µS", ">REQUEST MS", ">LOAD µS", ">MIB", ">BADGER/S", ">TO BADGER", "TARGET"}, rows)
 	c.Printf("\n")
 	for _, x := range r.Results {
 		c.Printf("%-10s  %s\n", x.Path, x.What)
 	}
-	c.Printf("\nDISK, CPU and LOAD are for each record; LOAD is told apart where a server of its own is measured. MIB is\nthe most memory, without mapped files. BADGER is the database alone, writing the same rows in the same transactions.\n")
+	if p := r.slowest(); p != nil {
+		c.Printf("\nThe slowest page is %s: p99 %.0f ms, %.0f ms of processor time.\n", strings.TrimPrefix(p.Path, "console: "), p.P99, p.Request)
+	}
+	c.Printf("\nDISK, CPU and LOAD are for each record; LOAD is told apart where a server of its own is measured.\nREQUEST is the server's processor time for one page, with what it does besides. MIB is\nthe most memory, without mapped files. BADGER is the database alone, writing the same rows in the same transactions.\n")
 }
 
 func number(format string, v float64) string {
