@@ -94,7 +94,8 @@ age: for whoever holds the identity of a --recipient, or the passphrase in a fil
 
 ` + copyHelp + `
 
-The public parts are listed by "lendlog keys list --json", and stand in the trust file.
+The public parts are listed by "lendlog keys list --json", and stand in the trust file,
+those of submitters in that of "lendlog trust --submitters".
 
 With --json: {"file", "origin", "holds"}, the names of the files that it holds.`,
 		Example: `  lendlog keys export --to keys.age --recipient age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p --dir ledger
