@@ -103,7 +103,8 @@ age: for whoever holds the identity of a --recipient, or the passphrase in a fil
 
 ` + copyHelp + `
 
-The public parts are listed by "lendlog keys list --json", and stand in the trust file.
+The public parts are listed by "lendlog keys list --json", and stand in the trust file,
+those of submitters in that of "lendlog trust --submitters".
 
 With --json: {"file", "origin", "holds", "outside"}: the names of the files that it
 holds, and of those of them that name a command in the place of a key.`,
