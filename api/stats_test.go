@@ -112,8 +112,8 @@ func TestRun(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }()
-	for range 2 {
-		s.submit(decision(1))
+	for n := range 2 {
+		s.submit(decision(n))
 		size := s.ledger.Head().Size
 		for until := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
 			if head, _, ok := s.tally.Head(); ok && head.Size >= size {

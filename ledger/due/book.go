@@ -2,9 +2,7 @@
 
 package due
 
-import (
-	"time"
-)
+import "time"
 
 // A Debt is what one record gave rise to, whatever the time as of which it is
 // judged.
@@ -28,30 +26,45 @@ type Debt struct {
 }
 
 // At judges the debt as of a time; false before it began.
-func (d *Debt) At(asOf time.Time) (Item, bool) { return d.at(asOf, DayOf(asOf, d.zone)) }
-
-func (d *Debt) at(asOf time.Time, today Day) (Item, bool) {
-	if d.since.After(asOf) {
+func (d *Debt) At(asOf time.Time) (Item, bool) {
+	today := DayOf(asOf, d.zone)
+	state, ok := d.state(asOf, today)
+	if !ok {
 		return Item{}, false
 	}
+	return d.item(state, asOf, today), true
+}
+
+// state is that as of a time, on whose day it is; false before the debt began.
+func (d *Debt) state(asOf time.Time, today Day) (State, bool) {
+	switch {
+	case d.since.After(asOf):
+		return "", false
+	case d.done && !d.doneAt.After(asOf):
+		if d.doneDay > d.due {
+			return MetLate, true
+		}
+		return Met, true
+	case today > d.due:
+		return Breached, true
+	}
+	return Open, true
+}
+
+// item tells of the debt in a state.
+func (d *Debt) item(state State, asOf time.Time, today Day) Item {
 	item := Item{
-		Obligation: d.of.ID, Title: d.of.Title, Subject: d.subject, Trigger: d.trigger,
+		Obligation: d.of.ID, Title: d.of.Title, Subject: d.subject, State: state, Trigger: d.trigger,
 		From: d.from, Due: d.due, Unsure: d.unsure,
 	}
-	if d.done && !d.doneAt.After(asOf) {
+	if state == Met || state == MetLate {
 		by := d.doneBy
-		item.State, item.Done, item.DoneBy = Met, d.doneDay, &by
-		if d.doneDay > d.due {
-			item.State = MetLate
-		}
-		return item, true
+		item.Done, item.DoneBy = d.doneDay, &by
+	} else {
+		item.Left = today.Until(d.due)
+		item.Unsure = item.Unsure || d.doubted && !d.doubtAt.After(asOf)
 	}
-	item.Unsure = item.Unsure || d.doubted && !d.doubtAt.After(asOf)
-	item.State, item.Left = Open, today.Until(d.due)
-	if today > d.due {
-		item.State = Breached
-	}
-	return item, true
+	return item
 }
 
 // A Book holds all debts of a ledger, in the days of one zone, so that what is owed
@@ -97,15 +110,35 @@ func (b *Book) day(d Day) Day {
 func (b *Book) Report(q Query) *Report {
 	r := newReport(&q)
 	r.Subjects = b.subjects
-	today := map[*time.Location]Day{}
+	lists, listed, today := q.lists(), list{Report: r, limit: q.Limit}, map[*time.Location]Day{}
+	counts := map[*Obligation]map[State]int64{}
 	for _, debts := range b.debts {
 		for _, d := range debts {
-			if _, ok := today[d.zone]; !ok {
-				today[d.zone] = DayOf(q.AsOf, d.zone)
+			if q.Obligation != "" && q.Obligation != d.of.ID {
+				continue
 			}
-			if item, ok := d.at(q.AsOf, today[d.zone]); ok {
-				r.add(&q, item)
+			now, ok := today[d.zone]
+			if !ok {
+				now = DayOf(q.AsOf, d.zone)
+				today[d.zone] = now
 			}
+			state, ok := d.state(q.AsOf, now)
+			if !ok {
+				continue
+			}
+			if counts[d.of] == nil {
+				counts[d.of] = map[State]int64{}
+			}
+			counts[d.of][state]++
+			if lists(state, d.due) {
+				listed.add(state, d.due, func() Item { return d.item(state, q.AsOf, now) })
+			}
+		}
+	}
+	for o, states := range counts {
+		r.ByObligation[o.ID] = states
+		for state, n := range states {
+			r.Counts[state] += n
 		}
 	}
 	r.cut(q.Limit)

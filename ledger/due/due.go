@@ -113,16 +113,21 @@ type Item struct {
 
 // compare orders by urgency: by state, then by the day, then by the records.
 func compare(a, b Item) int {
-	if a.State != b.State {
-		return slices.Index(States, a.State) - slices.Index(States, b.State)
-	}
-	if c := strings.Compare(string(a.Due), string(b.Due)); c != 0 {
+	if c := urgency(a.State, a.Due, b.State, b.Due); c != 0 {
 		return c
 	}
 	if a.Trigger != b.Trigger {
 		return int(min(1, max(-1, a.Trigger-b.Trigger)))
 	}
 	return strings.Compare(a.Obligation, b.Obligation)
+}
+
+// urgency orders by state, and then by the day.
+func urgency(a State, due Day, b State, than Day) int {
+	if a != b {
+		return slices.Index(States, a) - slices.Index(States, b)
+	}
+	return strings.Compare(string(due), string(than))
 }
 
 // Judge yields what the records of a story owe as of a time, in a zone.

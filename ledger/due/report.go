@@ -52,13 +52,20 @@ type Report struct {
 // be listed. It ends with the first error of the stories.
 func (t *Table) Collect(q Query, stories iter.Seq2[*story.Story, error]) (*Report, error) {
 	r := newReport(&q)
+	lists, listed := q.lists(), list{Report: r, limit: q.Limit}
 	for s, err := range stories {
 		if err != nil {
 			return nil, err
 		}
 		r.Subjects++
 		for item := range t.Judge(s, q.AsOf, q.Zone) {
-			r.add(&q, item)
+			if q.Obligation != "" && q.Obligation != item.Obligation {
+				continue
+			}
+			r.count(item)
+			if lists(item.State, item.Due) {
+				listed.add(item.State, item.Due, func() Item { return item })
+			}
 		}
 	}
 	r.cut(q.Limit)
@@ -77,23 +84,27 @@ func newReport(q *Query) *Report {
 	return r
 }
 
-// add counts an item, and lists it where the query means it.
-func (r *Report) add(q *Query, item Item) {
-	if q.Obligation != "" && q.Obligation != item.Obligation {
+// A list is what a report lists, while it is gathered.
+type list struct {
+	*Report
+	limit int
+	least *Item // nothing that is less urgent is listed; nil where anything may be
+}
+
+// add lists an item that the query means, unless there are enough that are more
+// urgent.
+func (l *list) add(state State, due Day, item func() Item) {
+	l.Matched++
+	if l.limit == None || l.least != nil && urgency(state, due, l.least.State, l.least.Due) > 0 {
 		return
 	}
-	r.count(item)
-	if !q.lists(item) {
-		return
-	}
-	r.Matched++
-	if q.Limit != None {
-		r.Items = append(r.Items, item)
-	}
+	l.Items = append(l.Items, item())
 	// What does not fit is dropped now and then, so that memory does not grow with
 	// the ledger.
-	if q.Limit > 0 && len(r.Items) >= 2*q.Limit+1000 {
-		r.cut(q.Limit)
+	if l.limit > 0 && len(l.Items) >= 2*l.limit+1000 {
+		l.cut(l.limit)
+		least := l.Items[len(l.Items)-1]
+		l.least = &least
 	}
 }
 
@@ -113,11 +124,15 @@ func (r *Report) cut(limit int) {
 	}
 }
 
-func (q *Query) lists(item Item) bool {
-	if len(q.States) > 0 && !slices.Contains(q.States, item.State) {
-		return false
+// lists returns whether the query lists what is in a state and due on a day.
+func (q *Query) lists() func(State, Day) bool {
+	last := lastDay
+	if q.Within != nil {
+		last = DayOf(q.AsOf, q.Zone).Plus(*q.Within)
 	}
-	return q.Within == nil || item.Due <= DayOf(q.AsOf, q.Zone).Plus(*q.Within)
+	return func(state State, due Day) bool {
+		return (len(q.States) == 0 || slices.Contains(q.States, state)) && (q.Within == nil || due <= last)
+	}
 }
 
 // ParseStates reads states with commas between, or all.
