@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/lendlog/lendlog/ledger"
 	"github.com/lendlog/lendlog/ledger/access"
@@ -164,6 +165,33 @@ func TestAbuseMarkup(t *testing.T) {
 		t.Errorf("%d pages were shown", shown)
 	}
 	harmless(auditor.get("search/export?filter="+url.QueryEscape("recorded>2000-01-01T00:00:00Z")).want(t, http.StatusOK, "'=HYPERLINK"))
+}
+
+// What a key for some members exports says of each other member that it is sealed: a
+// blank would say that there is none.
+func TestAbuseScopedExport(t *testing.T) {
+	h := newHouse(t, true)
+	h.submit(payment("secret-id"))
+	key, _, err := h.keys.Grant(t.Context(), access.Terms{Role: access.Regulator, Fields: []string{"/data/amount", "/subject"}, Expires: time.Now().Add(time.Hour).Truncate(time.Second)}, ledger.Local)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := h.browser()
+	b.post("signin", url.Values{"key": {key.Reveal()}})
+	got := b.get("search/export?filter="+url.QueryEscape("type=payment.received")).want(t, http.StatusOK)
+	rows, err := csv.NewReader(strings.NewReader(strings.TrimPrefix(got.body, "\ufeff"))).ReadAll()
+	if err != nil || len(rows) != 2 {
+		t.Fatalf("%d rows, %v", len(rows), err)
+	}
+	cells := map[string]string{}
+	for i, name := range rows[0] {
+		cells[name] = rows[1][i]
+	}
+	for name, want := range map[string]string{"subject": "line/7", "data.amount.amount": "10.00", "id": "[sealed]", "source": "[sealed]", "party": "[sealed]", "data.paymentId": "[sealed]"} {
+		if cells[name] != want {
+			t.Errorf("%s is %q, want %q", name, cells[name], want)
+		}
+	}
 }
 
 // A key that is revoked while an export goes on ends it: nobody is handed the part that

@@ -3,6 +3,9 @@
 package web
 
 import (
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"html/template"
 	"io/fs"
 	"net/http"
@@ -11,6 +14,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -70,9 +74,12 @@ func TestWordsAreUsed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var made []*regexp.Regexp // names that are put together
+	var made, joined []*regexp.Regexp // names that are put together, by templates and by Go
 	for _, m := range regexp.MustCompile(`\(printf "([^"]+)"`).FindAllStringSubmatch(asked.String(), -1) {
 		made = append(made, regexp.MustCompile("^"+strings.ReplaceAll(regexp.QuoteMeta(m[1]), "%s", "[^.]+")+"$"))
+	}
+	for _, m := range regexp.MustCompile(`\.Named "([^"]+)"`).FindAllStringSubmatch(asked.String(), -1) {
+		joined = append(joined, regexp.MustCompile("^"+regexp.QuoteMeta(m[1])+`\.[^.]+$`))
 	}
 	sources, err := filepath.Glob("*.go")
 	if err != nil {
@@ -85,9 +92,11 @@ func TestWordsAreUsed(t *testing.T) {
 		}
 		if !strings.HasSuffix(name, "_test.go") {
 			asked.Write(b)
+			joined = append(joined, joinedIn(t, name)...)
 		}
 	}
-	// What Go puts together of parts has each of them in quotes, if only as a part.
+	// What Go puts together is of a form that stands there, and has each of its parts in
+	// quotes, if only as a part.
 	parts := map[string]bool{look.Read: true, look.Follow: true}
 	for _, m := range regexp.MustCompile(`"([a-z0-9.]+)"`).FindAllStringSubmatch(asked.String(), -1) {
 		for part := range strings.SplitSeq(m[1], ".") {
@@ -95,6 +104,9 @@ func TestWordsAreUsed(t *testing.T) {
 		}
 	}
 	together := func(name string) bool {
+		if !matches(joined, name) {
+			return false
+		}
 		for part := range strings.SplitSeq(name, ".") {
 			if !parts[part] {
 				return false
@@ -103,10 +115,45 @@ func TestWordsAreUsed(t *testing.T) {
 		return true
 	}
 	for name := range wordsOf(t, record.English) {
-		if !strings.Contains(asked.String(), `"`+name+`"`) && !together(name) && !slices.ContainsFunc(made, func(re *regexp.Regexp) bool { return re.MatchString(name) }) {
+		if !strings.Contains(asked.String(), `"`+name+`"`) && !together(name) && !matches(made, name) {
 			t.Errorf("nobody asks for %s", name)
 		}
 	}
+}
+
+func matches(forms []*regexp.Regexp, name string) bool {
+	return slices.ContainsFunc(forms, func(re *regexp.Regexp) bool { return re.MatchString(name) })
+}
+
+// joinedIn returns the forms of texts that a file puts together of what stands in quotes
+// and what does not.
+func joinedIn(t *testing.T, file string) (forms []*regexp.Regexp) {
+	t.Helper()
+	f, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var form func(ast.Expr) string
+	form = func(e ast.Expr) string {
+		switch e := e.(type) {
+		case *ast.BinaryExpr:
+			return form(e.X) + form(e.Y)
+		case *ast.BasicLit:
+			text, _ := strconv.Unquote(e.Value)
+			return regexp.QuoteMeta(text)
+		}
+		return "[^.]+"
+	}
+	ast.Inspect(f, func(n ast.Node) bool {
+		if e, ok := n.(*ast.BinaryExpr); ok && e.Op == token.ADD {
+			if text := form(e); !strings.HasPrefix(text, "[^.]+") {
+				forms = append(forms, regexp.MustCompile("^"+text+"$"))
+			}
+			return false
+		}
+		return true
+	})
+	return forms
 }
 
 func TestSay(t *testing.T) {
