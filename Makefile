@@ -32,7 +32,7 @@ test-all: ## everything: real data, kills, failing system calls, soak, race dete
 	@scripts/test-all.sh
 
 race: ## the short tests under the race detector
-	$(GO) test -race -short -timeout 20m ./ledger/... ./api/...
+	$(GO) test -race -timeout 20m ./ledger/... ./api/...
 
 fuzz: ## every fuzzer for FUZZTIME (default 5s)
 	@scripts/fuzz.sh
