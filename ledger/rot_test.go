@@ -697,12 +697,11 @@ func TestRotIsNotMirrored(t *testing.T) {
 	}{{"entry", (*store.Raw).EditEntry}, {"payload", (*store.Raw).EditPayload}} {
 		t.Run(tt.name, func(t *testing.T) {
 			h := newHouse(t, ledger.CreateOptions{})
-			var middle int64
+			var docs [][]byte
 			for i := range 300 {
-				if r := h.append(document("payment.received", "file/A", fmt.Sprint(i), payment(i), nil)); i == 100 {
-					middle = r.Receipt.Index
-				}
+				docs = append(docs, document("payment.received", "file/A", fmt.Sprint(i), payment(i), nil))
 			}
+			middle := h.appendAll(docs...)[100].Receipt.Index
 			if err := h.close(); err != nil {
 				t.Fatal(err)
 			}
