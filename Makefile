@@ -26,13 +26,13 @@ check: ## gofmt, go vet, staticcheck
 	@scripts/check.sh
 
 test: check ## the short tests, under 10 minutes on 2 cores
-	$(GO) test -timeout 20m ./...
+	$(GO) test -vet=off -timeout 20m ./... # check has vetted them
 
 test-all: ## everything: real data, kills, failing system calls, soak, race detector, programs of others, fuzzing; needs LENDLOG_DATA, strace, node, python3 and chromium
 	@scripts/test-all.sh
 
 race: ## the short tests under the race detector
-	$(GO) test -race -short -timeout 20m ./ledger/... ./api/...
+	$(GO) test -race -timeout 20m ./ledger/... ./api/...
 
 fuzz: ## every fuzzer for FUZZTIME (default 5s)
 	@scripts/fuzz.sh

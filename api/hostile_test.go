@@ -23,6 +23,7 @@ import (
 
 	"github.com/lendlog/lendlog/ledger"
 	"github.com/lendlog/lendlog/ledger/ledgertest"
+	"github.com/lendlog/lendlog/ledger/ledgertest/scale"
 )
 
 // attacked is a server whose ledger is audited once the test has ended, with
@@ -587,10 +588,7 @@ func held() int64 {
 // A million tiny lines in one stream are answered one by one, and nothing is
 // kept of them.
 func TestMillionTinyEvents(t *testing.T) {
-	lines := 1_000_000
-	if testing.Short() {
-		lines = 50_000
-	}
+	lines := scale.Of(50_000, 1_000_000)
 	s := attacked(t, nil)
 	p := s.peer()
 	before := held()

@@ -173,5 +173,9 @@ func problemOfLook(e *unrecorded) *problem {
 		return p
 	}
 	p.Detail = "nothing was opened, because the look at it could not be recorded; " + remedy
+	// Somebody may sit and wait for what they asked to see, and loses nothing by being
+	// told soon; clients come back a few times, and with the 30 s of a submission that
+	// would be minutes.
+	p.retryAfter = min(p.retryAfter, 1)
 	return p
 }

@@ -57,6 +57,8 @@ var rules = []struct {
 		"it is for tests, and signs what it is not asked to"},
 	{module + "ledger/ledgertest", nil,
 		"it is for tests"},
+	{module + "ledger/ledgertest/scale", nil,
+		"it is for tests"},
 	{module + "ledger/anchor/ethereum/ethtest", nil,
 		"it is for tests, and runs whole nodes"},
 	{"github.com/coreos/go-oidc/…", []string{"api/signin"},

@@ -238,9 +238,11 @@ func TestRepair(t *testing.T) {
 			}
 			old := snapshot(t, h, "store")
 			h.run()
-			for i := 20; i < 700; i++ {
-				results = append(results, h.append(doc(i)))
+			var docs [][]byte
+			for i := range 700 {
+				docs = append(docs, doc(i))
 			}
+			results = append(results, h.appendAll(docs[20:]...)...)
 			head := h.l.Head()
 			if err := h.close(); err != nil {
 				t.Fatal(err)
@@ -257,8 +259,8 @@ func TestRepair(t *testing.T) {
 				t.Errorf("repaired %d of %d records", done.Size, head.Size)
 			}
 			h.run()
-			for i, r := range results {
-				if again := h.append(doc(i)); !again.Repeated || again.Receipt.Index != r.Receipt.Index {
+			for i, again := range h.appendAll(docs...) {
+				if r := results[i]; !again.Repeated || again.Receipt.Index != r.Receipt.Index {
 					t.Fatalf("event %d is not where its receipt says", i)
 				}
 			}

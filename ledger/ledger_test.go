@@ -146,6 +146,30 @@ func (h *house) append(doc []byte) *ledger.Result {
 	return r
 }
 
+// appendAll appends events that must be accepted, some dozens in a commit.
+func (h *house) appendAll(docs ...[]byte) (results []*ledger.Result) {
+	h.t.Helper()
+	for some := range slices.Chunk(docs, 32) {
+		var pending []*ledger.Pending
+		for _, doc := range some {
+			p, err := h.l.Enqueue(h.t.Context(), h.event(doc), "key-1")
+			if err != nil {
+				h.t.Fatal(err)
+			}
+			pending = append(pending, p)
+		}
+		for i, p := range pending {
+			r, err := p.Wait(h.t.Context())
+			if err != nil {
+				h.t.Fatal(err)
+			}
+			h.checkReceipt(some[i], r)
+			results = append(results, r)
+		}
+	}
+	return results
+}
+
 // checkReceipt verifies a receipt as its submitter would.
 func (h *house) checkReceipt(doc []byte, r *ledger.Result) {
 	h.t.Helper()

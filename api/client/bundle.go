@@ -73,7 +73,7 @@ func (c *Client) takeBundle(ctx context.Context, from io.Reader, w io.Writer, b 
 	var note []byte
 	var end int64 // of the leaves that a sample is of
 	in := &tee{from: from, to: w}
-	report, err := proof.VerifyBundle(c.trust, in,
+	report, err := proof.VerifyBundle(c.Trust(), in,
 		func(head *proof.Bundle) error {
 			note = head.Checkpoint
 			if head.Sample != nil {

@@ -79,9 +79,13 @@ func (c *Client) recall(ctx context.Context) error {
 	if note == nil {
 		return nil
 	}
-	cp, err := c.trust.OpenCheckpoint(note)
-	if err != nil {
+	cp, err := c.signed(ctx, note)
+	var l *LieError
+	switch {
+	case errors.As(err, &l):
 		return lie(-1, "the checkpoint that is remembered is not one of the ledger that the policy trusts: %w", err).with(note)
+	case err != nil:
+		return err
 	}
 	c.newest.Store(&Checkpoint{cp, note})
 	return nil
@@ -126,8 +130,8 @@ func (c *Client) acceptBy(ctx context.Context, note []byte, floor Checkpoint, pr
 	cp, known := c.accepted[string(note)]
 	if !known {
 		var err error
-		if cp, err = c.trust.OpenCheckpoint(note); err != nil {
-			return Checkpoint{}, lie(-1, "%w", err).with(note)
+		if cp, err = c.signed(ctx, note); err != nil {
+			return Checkpoint{}, err
 		}
 	}
 	if cp.Size < floor.Size {

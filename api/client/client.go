@@ -14,7 +14,8 @@
 // signed checkpoint. A record that is read is handed on when its entry lies
 // under a signed checkpoint and every sealed member that is shown hashes to
 // the entry's seal. A checkpoint is accepted when a key of the trust policy
-// signed it and it is consistent with every checkpoint seen before: a ledger
+// signed it, or one that such a key announced in the ledger (docs/formats.md,
+// section 20), and it is consistent with every checkpoint seen before: a ledger
 // that was rolled back or forked is found out, also one that shows each of its
 // readers another history, as soon as one client has seen two of them. With
 // [WithMemory] that holds over runs. An answer that fails any of this is a
@@ -56,7 +57,8 @@ import (
 type Client struct {
 	base      string // without a slash at the end
 	http      *http.Client
-	trust     *proof.Trust
+	trust     atomic.Pointer[proof.Trust]
+	announced func(context.Context, *proof.Evidence) error // nil for nobody who has to know
 	firstUse  bool
 	witnessed bool // receipts are upgraded before Submit returns
 	memory    Memory
@@ -73,6 +75,7 @@ type Client struct {
 
 	newest   atomic.Pointer[Checkpoint]
 	turn     chan struct{}              // one at a time holds a checkpoint against the newest
+	keys     sync.Mutex                 // held while the policy follows
 	accepted map[string]tree.Checkpoint // notes that need no second check; owned by whose turn it is
 }
 
@@ -82,7 +85,15 @@ type Option func(*Client)
 // WithTrust pins the ledger: only checkpoints that this policy trusts are
 // accepted. The default is to take the policy from the server the first time,
 // which proves no more than the operator's word; see [Client.FirstUse].
-func WithTrust(t *proof.Trust) Option { return func(c *Client) { c.trust = t } }
+func WithTrust(t *proof.Trust) Option { return func(c *Client) { c.trust.Store(t) } }
+
+// WithAnnounced has f told before a key is believed that is not in the policy, and that
+// a key of the policy announced in the ledger. The evidence shows it to
+// [proof.Trust.Announced]. Where f fails the key is not believed. The default is to
+// believe it for as long as the Client lives.
+func WithAnnounced(f func(context.Context, *proof.Evidence) error) Option {
+	return func(c *Client) { c.announced = f }
+}
 
 // WithMemory remembers the newest checkpoint between runs, so that a ledger
 // that was rolled back or forked in between is found out. The default is to
@@ -174,10 +185,12 @@ func Dial(ctx context.Context, server string, options ...Option) (*Client, error
 	retries := c.retries
 	c.retries = min(retries, dialRetries)
 	defer func() { c.retries = retries }()
-	if c.firstUse = c.trust == nil; c.firstUse {
-		if c.trust, err = c.fetchTrust(ctx); err != nil {
+	if c.firstUse = c.Trust() == nil; c.firstUse {
+		t, err := c.fetchTrust(ctx)
+		if err != nil {
 			return nil, err
 		}
+		c.trust.Store(t)
 	}
 	if err := c.recall(ctx); err != nil {
 		return nil, err
@@ -200,9 +213,9 @@ func (c *Client) HasKey() bool { return !c.key.IsZero() }
 // after it, and need not be closed.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
-// Trust returns the policy that the client verifies with. It must not be
-// changed.
-func (c *Client) Trust() *proof.Trust { return c.trust }
+// Trust returns the policy that the client verifies with, which has the keys that the
+// ledger announced and the client met. It must not be changed.
+func (c *Client) Trust() *proof.Trust { return c.trust.Load() }
 
 // FirstUse reports whether the policy was not pinned but taken from the server
 // when it was dialled. What then verifies is what this operator signed, and no
@@ -240,7 +253,7 @@ func (c *Client) identify(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := tree.VerifyInclusion(p, 0, cp.Size, c.trust.Genesis, cp.Root); err != nil {
+	if err := tree.VerifyInclusion(p, 0, cp.Size, c.Trust().Genesis, cp.Root); err != nil {
 		return lie(0, "it is another ledger, which does not begin with the record that the policy pins: %w", err).with(cp.Note)
 	}
 	return nil

@@ -461,7 +461,7 @@ func isOf(records []proof.Record, index int64) bool {
 
 // holds verifies evidence.
 func (c *Client) holds(e *proof.Evidence) error {
-	for _, k := range proof.Verify(c.trust, e).Checks {
+	for _, k := range proof.Verify(c.Trust(), e).Checks {
 		// What the policy asks for and nobody can show yet stays for whoever
 		// verifies the evidence; what a file lacks is the server's doing.
 		lacking := k.Result == proof.Missing && (k.Name == "schema" || k.Name == "subject" || k.Name == "complete")

@@ -129,9 +129,9 @@ func (c *Client) CosignedBefore(ctx context.Context, size int64, limit int) ([]C
 	var list []Checkpoint
 	for _, listed := range d.Checkpoints {
 		note := []byte(listed.Checkpoint)
-		cp, err := c.trust.OpenCheckpoint(note)
+		cp, err := c.signed(ctx, note)
 		if err != nil {
-			return nil, lie(-1, "%w", err).with(note)
+			return nil, err
 		}
 		if cp.Size >= size {
 			return nil, lie(-1, "it lists a checkpoint of %d records, and fewer than %d were asked for", cp.Size, size).with(note)

@@ -72,7 +72,7 @@ const (
 // a [*Problem] or a [*LieError]. What was not answered by then may be recorded
 // or not; sending it again is right.
 func (c *Client) Stream(ctx context.Context, events iter.Seq[[]byte], o StreamOptions) iter.Seq2[Outcome, error] {
-	if o.Witnessed <= 0 || c.trust.Witnesses == nil {
+	if o.Witnessed <= 0 || c.Trust().Witnesses == nil {
 		return c.stream(ctx, events, o.Proofs || o.Witnessed > 0)
 	}
 	return func(yield func(Outcome, error) bool) {

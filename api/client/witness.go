@@ -75,7 +75,7 @@ func (c *Client) upgradeBy(ctx context.Context, by time.Time, r *proof.Receipt) 
 }
 
 func (c *Client) await(ctx context.Context, upgrade func() error) error {
-	if c.trust.Witnesses == nil {
+	if c.Trust().Witnesses == nil {
 		return upgrade() // nobody is to be waited for
 	}
 	for wait := upgradeWait; ; wait = min(2*wait, upgradeRest) {
@@ -98,7 +98,7 @@ func (c *Client) UpgradeEvidence(ctx context.Context, e *proof.Evidence) error {
 		return err
 	}
 	for _, note := range append([]proof.Witnessed{{Checkpoint: e.Checkpoint}}, e.Witnessed...) {
-		if cp, _, err := c.trust.OpenWitnessed(note.Checkpoint); err == nil && cp.Size >= own.Size {
+		if cp, _, err := c.Trust().OpenWitnessed(note.Checkpoint); err == nil && cp.Size >= own.Size {
 			return nil
 		}
 	}
@@ -127,7 +127,7 @@ func (c *Client) Witnessed(ctx context.Context) (Checkpoint, time.Time, error) {
 	case err != nil:
 		return Checkpoint{}, time.Time{}, err
 	}
-	_, at, err := c.trust.OpenWitnessed(note)
+	_, at, err := c.Trust().OpenWitnessed(note)
 	switch {
 	case errors.Is(err, ErrUnwitnessed):
 		return Checkpoint{}, time.Time{}, err
@@ -141,7 +141,7 @@ func (c *Client) Witnessed(ctx context.Context) (Checkpoint, time.Time, error) {
 // cosigned returns the first checkpoint of at least so many records that a
 // quorum of the policy's witnesses cosigned. It was accepted.
 func (c *Client) cosigned(ctx context.Context, size int64) (Checkpoint, error) {
-	if c.trust.Witnesses == nil {
+	if c.Trust().Witnesses == nil {
 		return Checkpoint{}, fmt.Errorf("the policy names no witnesses whose cosignatures would upgrade anything: %w", ErrUnwitnessed)
 	}
 	b, err := c.get(ctx, fmt.Sprintf("/v1/checkpoints?from=%d&limit=%d", size, upgradePage), maxLarge)
@@ -159,7 +159,7 @@ func (c *Client) cosigned(ctx context.Context, size int64) (Checkpoint, error) {
 	for _, listed := range d.Checkpoints {
 		note := []byte(listed.Checkpoint)
 		var cp tree.Checkpoint
-		switch cp, _, err = c.trust.OpenWitnessed(note); {
+		switch cp, _, err = c.Trust().OpenWitnessed(note); {
 		case errors.Is(err, ErrUnwitnessed): // by witnesses of another policy
 			continue
 		case err != nil:

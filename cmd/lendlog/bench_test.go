@@ -8,10 +8,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/bench"
+	"github.com/lendlog/lendlog/ledger/ledgertest/scale"
 )
 
 // TestBench holds that every path is measured and reported whole. What the
@@ -19,7 +21,8 @@ import (
 func TestBench(t *testing.T) {
 	dir, profiles := filepath.Join(t.TempDir(), "a", "work"), filepath.Join(t.TempDir(), "profiles") // neither is there
 	var out, errs bytes.Buffer
-	cmd := exec.Command("lendlog", "bench", "--quick", "--records", "3k", "--json", "--dir", dir, "--profile", profiles)
+	records := scale.Of(2100, 3000)
+	cmd := exec.Command("lendlog", "bench", "--quick", "--records", strconv.Itoa(records), "--json", "--dir", dir, "--profile", profiles)
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	if err := cmd.Run(); err != nil || errs.Len() > 0 {
 		t.Fatalf("%v: %s", err, &errs)
@@ -33,7 +36,7 @@ func TestBench(t *testing.T) {
 	if m := report.Machine; m.Cores < 1 || m.Go == "" || m.OS == "" || m.SyncMicros <= 0 {
 		t.Errorf("machine = %+v", m)
 	}
-	if !report.Synthetic || report.Records != 3000 || report.Begun.IsZero() || report.Seconds <= 0 {
+	if !report.Synthetic || report.Records != int64(records) || report.Begun.IsZero() || report.Seconds <= 0 {
 		t.Errorf("report = %+v", report)
 	}
 	const (

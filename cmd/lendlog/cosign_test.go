@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/cosigner"
+	"github.com/lendlog/lendlog/ledger/ledgertest/scale"
 	"github.com/lendlog/lendlog/ledger/tree"
 )
 
@@ -55,7 +56,7 @@ func TestWitnessKilled(t *testing.T) {
 	newest := fmt.Sprintf("%s/%x/checkpoint", url, sha256.Sum256([]byte(w.trust.Origin)))
 
 	var acked, cosigned int64
-	const rounds = 15
+	rounds := scale.Of(6, 15)
 	for round := range rounds {
 		cmd := exec.Command(bin, "witness", "run", "--json", "--dir", dir, "--ledger", filepath.Join(w.dir, "trust.json")+","+s.url+"/log", "--listen", strings.TrimPrefix(url, "http://"))
 		var errs bytes.Buffer

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/lendlog/lendlog/ledger/ledgertest/scale"
 )
 
 // TestKill ends the real program, starts it again, and holds it against what
@@ -20,7 +22,7 @@ import (
 // how often the server is killed under load, and init and repair half as often;
 // LENDLOG_SEED what is random; in time no run is like another.
 func TestKill(t *testing.T) {
-	kills, err := strconv.Atoi(cmp.Or(os.Getenv("LENDLOG_KILLS"), "20"))
+	kills, err := strconv.Atoi(cmp.Or(os.Getenv("LENDLOG_KILLS"), strconv.Itoa(scale.Of(6, 20))))
 	if err != nil || kills < 1 {
 		t.Fatal("LENDLOG_KILLS is not a number from 1 on")
 	}

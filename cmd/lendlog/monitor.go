@@ -43,7 +43,9 @@ those of other monitors. With --deep N, every N-th round, the first one included
 reads the whole log and derives it again, as "lendlog audit --server" does.
 
 What was seen is in the state directory: a later run goes on from there, and finds
-what was rolled back in between. Each monitor needs a directory of its own.
+what was rolled back in between. Each monitor needs a directory of its own. A new key
+that the ledger announced, under one of the trust file, is followed, told once, and
+kept there with what shows it.
 
 On the first lie it saves the evidence in DIR/evidence/TIME-KIND, with a README that
 says what it shows and how anybody verifies it, prints it, calls the command of
@@ -65,7 +67,7 @@ unreadable receipt, tiles that are not public, demands of the trust file); and w
 when it is interrupted.
 
 With --json, one line per round and finding: {"time", "event", "size", "grown",
-"kept", "deep", "kind", "text", "evidence"}; "event" is "round", "unanswered",
+"kept", "deep", "kind", "text", "evidence"}; "event" is "round", "keys", "unanswered",
 "unchecked", "broken-promise" or "lie".`,
 		Example: `  lendlog monitor --server https://ledger.bank.example --trust trust.json --state watch
   lendlog monitor --server https://ledger.bank.example --trust trust.json --state watch \
@@ -177,7 +179,7 @@ func tellMonitored(c *console.Console, e monitor.Event) {
 			c.Printf(", derived again")
 		}
 		c.Printf("\n")
-	case "unanswered", "unchecked":
+	case "unanswered", "unchecked", "keys":
 		if !c.JSON {
 			c.Warnf("%s  %s", e.Event, text)
 		}

@@ -17,13 +17,14 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/lendlog/lendlog/ledger/ledgertest/scale"
 	"github.com/lendlog/lendlog/ledger/lifecycle"
 	"github.com/lendlog/lendlog/ledger/reconcile"
 	"github.com/lendlog/lendlog/ledger/story"
 )
 
 // bookedPayments is how many payments TestReconcile has.
-const bookedPayments = 10_000
+var bookedPayments = scale.Of(3_000, 10_000)
 
 // paymentEvent is what the test reads of an event.
 type paymentEvent struct {
@@ -82,7 +83,7 @@ func paymentBook(t *testing.T) (payments, others []*paymentEvent) {
 	return nil, nil
 }
 
-// TestReconcile withholds 4 of 10,000 payments from a ledger and 3 from the
+// TestReconcile withholds 4 payments from a ledger and 3 from the
 // general ledger, alters 3 and doubles 1 on either side, and wants these 12
 // back, and nothing else. Put right, the two balance, and that is recorded.
 func TestReconcile(t *testing.T) {
@@ -236,7 +237,7 @@ items:
 	if err := json.Unmarshal(result, &got); err != nil {
 		t.Fatal(err)
 	}
-	if len(got.Breaks) != 0 || got.Ledger.Count != bookedPayments+int64(reversals) || !slices.Equal(got.Ledger.Sums, got.File.Sums) || got.Record == nil {
+	if len(got.Breaks) != 0 || got.Ledger.Count != int64(bookedPayments+reversals) || !slices.Equal(got.Ledger.Sums, got.File.Sums) || got.Record == nil {
 		t.Fatalf("put right: %s", result)
 	}
 	shown := string(lendlog(exitOK, "show", fmt.Sprint(*got.Record), "--dir", ledger))

@@ -14,15 +14,17 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/lendlog/lendlog/ledger/ledgertest/scale"
 )
 
-// TestSoak has clients submit and read for LENDLOG_SOAK, ten seconds without
+// TestSoak has clients submit and read for LENDLOG_SOAK, a few seconds without
 // it. Goroutines and file descriptors stay as they were, so does memory once
 // caches are full, no goroutine outlives its request, and the ledger is whole
 // afterwards. When LENDLOG_SOAK is set the program has the race detector in it.
 func TestSoak(t *testing.T) {
 	soak := os.Getenv("LENDLOG_SOAK")
-	duration, err := time.ParseDuration(cmp.Or(soak, "10s"))
+	duration, err := time.ParseDuration(cmp.Or(soak, fmt.Sprintf("%ds", scale.Of(4, 10))))
 	if err != nil || duration < time.Second {
 		t.Fatal("LENDLOG_SOAK is not a duration from 1s on")
 	}

@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/lendlog/lendlog/ledger/canon"
+	"github.com/lendlog/lendlog/ledger/ledgertest/scale"
 	"github.com/lendlog/lendlog/ledger/proof"
 	"github.com/lendlog/lendlog/ledger/record"
 	"github.com/lendlog/lendlog/ledger/seal"
@@ -405,10 +406,7 @@ func (f *forgery) forge(n int) (doc []byte, s source, trust *proof.Trust) {
 
 // No forgery is VALID unless all that it says is true.
 func TestForgery(t *testing.T) {
-	count := 20_000
-	if testing.Short() {
-		count = 8_000
-	}
+	count := scale.Of(8_000, 20_000)
 	f := newForgery(t)
 	for _, s := range f.from {
 		if why := f.truth(s.doc, s); why != "" {

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/lendlog/lendlog/ledger/canon"
+	"github.com/lendlog/lendlog/ledger/ledgertest/scale"
 	"github.com/lendlog/lendlog/ledger/proof"
 	"github.com/lendlog/lendlog/ledger/record"
 	"github.com/lendlog/lendlog/ledger/seal"
@@ -728,13 +729,10 @@ func TestKindOf(t *testing.T) {
 	}
 }
 
-// flips calls try with every bit of b changed, on all cores; with -short, which
-// the race detector runs under, with every fifth.
+// flips calls try with every bit of b changed, on all cores; in the short form, with
+// every seventh, which is another bit of each byte.
 func flips(b []byte, try func(changed []byte, bit int)) {
-	step := 1
-	if testing.Short() {
-		step = 5
-	}
+	step := scale.Of(7, 1)
 	var wg sync.WaitGroup
 	n := runtime.GOMAXPROCS(0)
 	for from := range n {

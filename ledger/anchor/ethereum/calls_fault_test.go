@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/lendlog/lendlog/ledger/anchor/ethereum/ethtest"
+	"github.com/lendlog/lendlog/ledger/ledgertest/scale"
 )
 
 // faults are ways in which an endpoint fails to answer.
@@ -82,7 +83,8 @@ func TestOnlyEndpointLies(t *testing.T) {
 	eachCall(t, newRig(t, s.Chain, 1), lies, true)
 }
 
-// eachCall has one call of the first endpoint fail in each life.
+// eachCall has one call of the first endpoint fail in each life: one in so many of all
+// that there are.
 func eachCall(t *testing.T, r *rig, faults map[string]ethtest.Fault, alarms bool) {
 	life := func(n int, c *counted) {
 		t.Helper()
@@ -103,9 +105,9 @@ func eachCall(t *testing.T, r *rig, faults map[string]ethtest.Fault, alarms bool
 	t.Logf("two anchors take %d calls", clean.calls)
 	n := 0
 	for name, fault := range faults {
-		step := everyCall
+		step := scale.Of(17, 3)
 		if name == "stall" { // each takes its time
-			step = max(9, 2*everyCall)
+			step = max(9, 2*step)
 		}
 		for at := 1 + n%step; at <= clean.calls; at += step {
 			n++

@@ -28,6 +28,7 @@ import (
 	"github.com/lendlog/lendlog/contracts"
 	"github.com/lendlog/lendlog/ledger/anchor/ethereum"
 	"github.com/lendlog/lendlog/ledger/anchor/ethereum/ethtest"
+	"github.com/lendlog/lendlog/ledger/ledgertest/scale"
 	"github.com/lendlog/lendlog/ledger/proof"
 	"github.com/lendlog/lendlog/ledger/tree"
 )
@@ -143,7 +144,7 @@ type archived struct {
 // and each anchor that is on the chain is archived in the end. LENDLOG_KILLS says
 // how often.
 func TestServiceKilled(t *testing.T) {
-	kills, err := strconv.Atoi(cmp.Or(os.Getenv("LENDLOG_KILLS"), killed))
+	kills, err := strconv.Atoi(cmp.Or(os.Getenv("LENDLOG_KILLS"), strconv.Itoa(scale.Of(10, 60))))
 	if err != nil || kills < 1 {
 		t.Fatal("LENDLOG_KILLS is not a number from 1 on")
 	}
@@ -290,7 +291,7 @@ func (k *killer) strike(n int) string {
 		if cmd.ProcessState.ExitCode() >= 0 {
 			k.t.Fatalf("the process ended by itself: %v\n%s", err, cmd.Stderr)
 		}
-	case <-time.After(2 * time.Minute):
+	case <-time.After(5 * time.Minute):
 		kill()
 		<-ended
 		k.t.Fatalf("there is no call of %s\n%s", place.method, cmd.Stderr)

@@ -14,6 +14,7 @@ import (
 	"github.com/ethereum/go-ethereum/crypto"
 	"github.com/ethereum/go-ethereum/rlp"
 
+	"github.com/lendlog/lendlog/ledger/ledgertest/scale"
 	"github.com/lendlog/lendlog/ledger/proof"
 )
 
@@ -188,7 +189,7 @@ func key(index uint64) int {
 }
 
 // Anchors that somebody made up with right hashes are judged alike.
-func TestBentAnchors(t *testing.T) { bentAnchors(t, 150) }
+func TestBentAnchors(t *testing.T) { bentAnchors(t, scale.Of(60, 150)) }
 
 func bentAnchors(t *testing.T, n int) {
 	doc := published(t, "valid-anchored-unasked.json")

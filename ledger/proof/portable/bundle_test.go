@@ -319,7 +319,7 @@ func policyOf(t *testing.T, policy []byte) *proof.Trust {
 
 // All verifiers say the same of bundles that were damaged, or that an operator
 // signs who writes what no ledger writes.
-func TestBundleMutations(t *testing.T) { bundleMutations(t, 200) }
+func TestBundleMutations(t *testing.T) { bundleMutations(t, 100) }
 
 func bundleMutations(t *testing.T, n int) {
 	jobs := make([]job, n)
@@ -329,7 +329,7 @@ func bundleMutations(t *testing.T, n int) {
 	tally(t, compare(t, jobs), n/200)
 }
 
-func TestBundleLies(t *testing.T) { bundleLies(t, 120) }
+func TestBundleLies(t *testing.T) { bundleLies(t, 60) }
 
 func bundleLies(t *testing.T, n int) {
 	jobs := make([]job, n)

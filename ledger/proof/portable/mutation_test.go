@@ -582,7 +582,7 @@ func tally(t *testing.T, answers []answer, least int) {
 
 // All verifiers say the same of files that were damaged or tampered with. The
 // seed that a difference is reported with makes its file again.
-func TestMutations(t *testing.T) { mutations(t, 300) }
+func TestMutations(t *testing.T) { mutations(t, 150) }
 
 func mutations(t *testing.T, n int) {
 	all := manifest(t)

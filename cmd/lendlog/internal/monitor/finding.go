@@ -159,7 +159,7 @@ func (m *Monitor) write(f *Finding) (dir string, err error) {
 			files = append(files, file{x.name, b})
 		}
 	}
-	for _, name := range []string{stateFile, genesisFile, cosignedFile} {
+	for _, name := range []string{stateFile, genesisFile, keysFile, cosignedFile} {
 		if b, err := os.ReadFile(m.state.path(name)); err == nil {
 			files = append(files, file{name, b})
 		}

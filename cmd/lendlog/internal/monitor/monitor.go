@@ -131,6 +131,7 @@ func Open(c Config) (m *Monitor, err error) {
 	if m.state, err = loadState(c.State, trust, c.Now); err != nil {
 		return usage("%w", err)
 	}
+	m.follow(m.state.trust)
 	m.http = &http.Client{
 		Transport:     m.wire,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -264,7 +265,7 @@ func (r *round) run(ctx context.Context) error {
 	// What is kept was there before the question, so the answer has to be newer.
 	kept := r.readKept(ctx)
 	var err error
-	options := []client.Option{client.WithTrust(r.trust), client.WithMemory(r.state), client.WithHTTPClient(r.http), client.WithRetries(retries)}
+	options := []client.Option{client.WithTrust(r.trust), client.WithMemory(r.state), client.WithHTTPClient(r.http), client.WithRetries(retries), client.WithAnnounced(r.announced)}
 	if r.conf.Key != "" {
 		options = append(options, client.WithKey(r.conf.Key))
 	}
@@ -296,6 +297,23 @@ func (r *round) run(ctx context.Context) error {
 	if r.deep {
 		return r.replay(ctx)
 	}
+	return nil
+}
+
+// follow goes on with the policy that the one of before has come to.
+func (m *Monitor) follow(later *proof.Trust) {
+	if later != m.trust {
+		m.trust, m.conf.Trust = later, later.Bytes()
+	}
+}
+
+// announced takes up the keys that the ledger announced, on disk first.
+func (r *round) announced(ctx context.Context, e *proof.Evidence) error {
+	if err := r.state.announced(e); err != nil {
+		return err
+	}
+	r.follow(r.state.trust)
+	r.tell(ctx, Event{Event: "keys", Text: "the ledger has a new checkpoint key, which a key of the trust file announced; " + filepath.Join(r.conf.State, keysFile) + " shows it"})
 	return nil
 }
 

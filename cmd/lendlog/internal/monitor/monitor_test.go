@@ -513,6 +513,32 @@ func TestWitnesses(t *testing.T) {
 	w.round()
 }
 
+// A monitor follows a key that the ledger announced under the one that it was given,
+// over restarts, and tells so once.
+func TestFollowsKeys(t *testing.T) {
+	s := serve(t)
+	w := watch(t, s)
+	w.round()
+	if _, err := s.ledger.RotateCheckpoint(t.Context(), "", 1); err != nil {
+		t.Fatal(err)
+	}
+	s.record(3)
+	w.events = nil
+	if r, err := w.monitor.Round(t.Context()); err != nil || len(r.Broken) > 0 || len(w.events) != 2 || w.events[0].Event != "keys" {
+		t.Fatalf("%v %+v", err, w.events)
+	}
+	w.round()
+	w.restart()
+	s.record(1)
+	w.round()
+	// Whoever is shown a lie of later is given the key that was followed, and why.
+	s.tell(of("/v1/checkpoint", func(b []byte) []byte { return bytes.Replace(b, []byte("\n\n"), []byte("\nx\n\n"), 1) }))
+	e := w.lie(monitor.Signature, "")
+	if len(e.trust.Keys) != 2 || len(e.read("keys.evidence.json")) == 0 {
+		t.Errorf("its trust file has %d keys", len(e.trust.Keys))
+	}
+}
+
 // A record that is dated before the ledger was seen without it was dated back,
 // though the tree and the ledger's own clock are right.
 func TestClock(t *testing.T) {

@@ -22,6 +22,7 @@ import (
 const (
 	stateFile   = "newest.json"
 	genesisFile = "genesis.evidence.json"
+	keysFile    = "keys.evidence.json" // which shows who announced keys that the trust file lacks
 	// daysDir keeps the last checkpoint of each day (UTC) on which one came,
 	// YYYY-MM-DD.txt, to compare with what others hold.
 	daysDir = "days"
@@ -99,7 +100,16 @@ func loadState(dir string, trust *proof.Trust, now func() time.Time) (*state, er
 	if s.seen, err = parseSeen(b); err != nil {
 		return nil, fmt.Errorf("couldn't read %s: %w; put it back from a copy, or begin in another directory and keep this one", s.path(stateFile), err)
 	}
-	cp, err := trust.OpenCheckpoint([]byte(s.Checkpoint))
+	if b, err := os.ReadFile(s.path(keysFile)); err == nil {
+		e, err := proof.ParseEvidence(b)
+		if err != nil {
+			return nil, fmt.Errorf("couldn't read %s: %w; put it back from a copy, or remove it and give a trust file of today", s.path(keysFile), err)
+		}
+		s.trust, _ = trust.Announced(e.Records)
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	cp, err := s.trust.OpenCheckpoint([]byte(s.Checkpoint))
 	if err != nil {
 		return nil, fmt.Errorf("%s is of a ledger that the trust file does not name: %w", s.path(stateFile), err)
 	}
@@ -110,6 +120,16 @@ func loadState(dir string, trust *proof.Trust, now func() time.Time) (*state, er
 		}
 	}
 	return s, nil
+}
+
+// announced follows what evidence shows to be announced, and keeps it.
+func (s *state) announced(e *proof.Evidence) error {
+	later, _ := s.trust.Announced(e.Records)
+	if err := store.WriteFile(s.path(keysFile), e.Bytes(), 0o600); err != nil {
+		return err
+	}
+	s.trust = later
+	return nil
 }
 
 func (s *state) path(name string) string { return filepath.Join(s.dir, name) }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"math/big"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -28,6 +29,8 @@ import (
 	"github.com/ethereum/go-ethereum/p2p"
 	"github.com/ethereum/go-ethereum/params"
 	"github.com/ethereum/go-ethereum/rpc"
+
+	"github.com/lendlog/lendlog/ledger/ledgertest/scale"
 )
 
 // Osaka are the rules of mainnet and of Hoodi, a testnet, Amsterdam those of
@@ -41,11 +44,16 @@ func rules(amsterdam *uint64) *params.ChainConfig {
 	return &c
 }
 
-// EachRules runs a test on a chain of its own under the rules of each real chain.
+// EachRules runs a test on a chain of its own under the rules of each real chain; in
+// the short form, of one by chance.
 func EachRules(t *testing.T, test func(*testing.T, *SimulatedChain)) {
 	t.Helper()
-	t.Run("osaka", func(t *testing.T) { test(t, Simulated(t, Osaka)) })
-	t.Run("amsterdam", func(t *testing.T) { test(t, Simulated(t, Amsterdam)) })
+	only := rand.IntN(2)
+	for n, name := range []string{"osaka", "amsterdam"} {
+		if scale.Long || n == only {
+			t.Run(name, func(t *testing.T) { test(t, Simulated(t, []*params.ChainConfig{Osaka, Amsterdam}[n])) })
+		}
+	}
 }
 
 // A SimulatedChain is the node of go-ethereum, in this process.
