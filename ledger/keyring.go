@@ -20,14 +20,14 @@ type keyring struct {
 	vault   *vault.Vault
 	grow    func(bucket int64) error // makes a bucket of the vault exist
 	owners  map[string]*partyKey
-	numbers map[int64]*partyKey
-	next    int64
-	free    []int64 // ids below next of keys that were given back
+	numbers []*partyKey // by id; nil where a key was given back, or is not there
+	free    []int64     // ids of keys that were given back
 }
 
+// There is one for every party, so it is kept small.
 type partyKey struct {
 	seal.PartyKey
-	row    []byte       // wrapped
+	row    []byte       // wrapped, until it is in the store; the sequencer's
 	stored atomic.Bool  // the row is in the store, or in the batch under way; set by the sequencer
 	users  atomic.Int64 // events on their way that were sealed with it; grows under the lock
 }
@@ -35,7 +35,7 @@ type partyKey struct {
 // openKeyring unwraps the stored keys, all of which must open, and counts
 // them.
 func (l *Ledger) openKeyring(v *vault.Vault) (n int64, err error) {
-	k := &keyring{vault: v, owners: map[string]*partyKey{}, numbers: map[int64]*partyKey{}}
+	k := &keyring{vault: v, owners: map[string]*partyKey{}}
 	k.grow = func(bucket int64) error {
 		if bucket < v.Len() {
 			return nil
@@ -53,10 +53,9 @@ func (l *Ledger) openKeyring(v *vault.Vault) (n int64, err error) {
 		if err != nil {
 			return fmt.Errorf("%w: %w; if the vault is not this ledger's newest, put that back instead", ErrDamaged, err)
 		}
-		key := &partyKey{PartyKey: p, row: r.Row}
+		key := &partyKey{PartyKey: p}
 		key.stored.Store(true)
-		k.owners[p.Owner], k.numbers[p.ID] = key, key
-		k.next = max(k.next, p.ID+1)
+		k.put(key)
 		return nil
 	})
 }
@@ -79,7 +78,7 @@ func (k *keyring) get(owner string) (*partyKey, error) {
 		key.users.Add(1)
 		return key, nil
 	}
-	id := k.next
+	id := int64(len(k.numbers))
 	if len(k.free) > 0 {
 		id = k.free[len(k.free)-1]
 	}
@@ -93,13 +92,27 @@ func (k *keyring) get(owner string) (*partyKey, error) {
 	}
 	key = &partyKey{PartyKey: p, row: p.Wrap(b.Key, b.Generation)}
 	key.users.Add(1)
-	k.owners[owner], k.numbers[p.ID] = key, key
-	if id == k.next {
-		k.next++
-	} else {
+	if len(k.free) > 0 {
 		k.free = k.free[:len(k.free)-1]
 	}
+	k.put(key)
 	return key, nil
+}
+
+// put adds a key.
+func (k *keyring) put(key *partyKey) {
+	for int64(len(k.numbers)) <= key.ID {
+		k.numbers = append(k.numbers, nil)
+	}
+	k.owners[key.Owner], k.numbers[key.ID] = key, key
+}
+
+// at returns the key with an id; nil where there is none.
+func (k *keyring) at(id int64) *partyKey {
+	if id < 0 || id >= int64(len(k.numbers)) {
+		return nil
+	}
+	return k.numbers[id]
 }
 
 // giveBack forgets those keys that nobody uses any more and that were never
@@ -114,7 +127,7 @@ func (k *keyring) giveBack(keys []*partyKey) {
 		k.mu.Lock()
 		if key.users.Load() == 0 && !key.stored.Load() && k.numbers[key.ID] == key {
 			delete(k.owners, key.Owner)
-			delete(k.numbers, key.ID)
+			k.numbers[key.ID] = nil
 			k.free = append(k.free, key.ID)
 		}
 		k.mu.Unlock()
@@ -124,7 +137,7 @@ func (k *keyring) giveBack(keys []*partyKey) {
 func (k *keyring) byID(id int64) (seal.Key, bool) {
 	k.mu.RLock()
 	defer k.mu.RUnlock()
-	p := k.numbers[id]
+	p := k.at(id)
 	if p == nil {
 		return seal.Key{}, false
 	}
@@ -135,7 +148,7 @@ func (k *keyring) byID(id int64) (seal.Key, bool) {
 func (k *keyring) ownerOf(id int64) string {
 	k.mu.RLock()
 	defer k.mu.RUnlock()
-	if p := k.numbers[id]; p != nil {
+	if p := k.at(id); p != nil {
 		return p.Owner
 	}
 	return ""
@@ -156,7 +169,7 @@ func (k *keyring) idOf(owner string) (int64, bool) {
 func (k *keyring) count() int64 {
 	k.mu.RLock()
 	defer k.mu.RUnlock()
-	return k.next
+	return int64(len(k.numbers))
 }
 
 // termsPerGeneration bounds the cache to twice as many subjects.
