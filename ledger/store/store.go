@@ -591,27 +591,28 @@ func get(txn *badger.Txn, key []byte) (item *badger.Item, err error) {
 // blockAt returns the key of the block that holds index n, if any does. A
 // block begins at a multiple of 256 at the latest.
 func blockAt(txn *badger.Txn, prefix byte, n int64) ([]byte, error) {
-	opt := badger.DefaultIteratorOptions
-	opt.PrefetchValues = false
+	opt := forward([]byte{prefix})
 	opt.Reverse = true
 	it := txn.NewIterator(opt)
 	defer it.Close()
 	if err := seek(it, key(prefix, n)); err != nil {
 		return nil, err
 	}
-	if !it.ValidForPrefix([]byte{prefix}) {
+	if !it.Valid() {
 		return nil, fmt.Errorf("record %d is missing: %w", n, ErrDamaged)
 	}
 	return it.Item().KeyCopy(nil), nil
 }
 
-// leastRows is what a record takes at least in the log of a memtable: a posting.
-// An index-root has none; but it comes with a head, once in a batch.
-const leastRows = 94
+// leastRows is what a record takes at least in the log of a memtable: a posting
+// and an identity. An index-root has neither; but it comes with a head, once in a
+// batch.
+const leastRows = 94 + 63
 
 // Tail returns an index below which nothing was replayed from a memtable's log
-// when the store was opened, or by an earlier opening that was not Checked. A flipped bit in such a log makes Badger drop the
-// rest of it without an error; sorted tables it reads as they are.
+// when the store was opened, or by an earlier opening that was not Checked. A
+// flipped bit in such a log makes Badger drop the rest of it without an error;
+// sorted tables it reads as they are.
 func (s *Store) Tail(size int64) (first int64) {
 	return max(0, size-s.logs/leastRows)
 }

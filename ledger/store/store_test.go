@@ -230,6 +230,25 @@ func TestTail(t *testing.T) {
 	check("checked", openStore(t, crashed, false), size)
 }
 
+// A record takes no less in the log of a memtable than Tail believes.
+func TestLeastRows(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "store")
+	s := openStore(t, dir, true)
+	w := &writer{rng: rand.NewChaCha8([32]byte{1})}
+	const records, batches = 1024, 8
+	for range batches {
+		b := w.batch(records)
+		b.Keys = nil
+		if err := s.Commit(b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	logs, err := logBytes(dir)
+	if err != nil || logs < leastRows*records*batches || logs > 3*leastRows*records*batches {
+		t.Errorf("%d records take %d bytes, %v, at least %d each", records*batches, logs, err, leastRows)
+	}
+}
+
 // A range that is not there is damage, never a shorter answer.
 func TestShortRangesAreDamage(t *testing.T) {
 	s := openStore(t, filepath.Join(t.TempDir(), "store"), true)
