@@ -50,7 +50,7 @@ func (l *Ledger) SubmitOwn(ctx context.Context, typ, subject, id string, data ca
 func (l *Ledger) Keys() (held int, given int64) {
 	l.keyring.mu.RLock()
 	defer l.keyring.mu.RUnlock()
-	return len(l.keyring.owners), l.keyring.next
+	return len(l.keyring.owners), int64(len(l.keyring.numbers))
 }
 
 // Identities is the set of event identities.
@@ -104,7 +104,7 @@ func (l *Ledger) ForgetKey(owner string) {
 	k := l.keyring
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	delete(k.numbers, k.owners[owner].ID)
+	k.numbers[k.owners[owner].ID] = nil
 	delete(k.owners, owner)
 }
 

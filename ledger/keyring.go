@@ -32,14 +32,14 @@ type keyring struct {
 	mu      sync.RWMutex // guards all below
 	vault   *vault.Vault // and its buckets, which are added to with growing held too
 	owners  map[string]*partyKey
-	numbers map[int64]*partyKey
-	next    int64
-	free    []int64 // ids below next of keys that were given back
+	numbers []*partyKey // by id; nil where a key was given back, or is not there
+	free    []int64     // ids of keys that were given back
 }
 
+// There is one for every party, so it is kept small.
 type partyKey struct {
 	seal.PartyKey
-	row    []byte       // wrapped
+	row    []byte       // wrapped, until it is in the store; the sequencer's
 	stored atomic.Bool  // the row is in the store, or in the batch under way; set by the sequencer
 	users  atomic.Int64 // events on their way that were sealed with it; grows under the lock
 }
@@ -47,7 +47,7 @@ type partyKey struct {
 // openKeyring unwraps the stored keys, all of which must open, and counts
 // them.
 func (l *Ledger) openKeyring(v *vault.Vault) (n int64, err error) {
-	k := &keyring{vault: v, low: make(chan struct{}, 1), owners: map[string]*partyKey{}, numbers: map[int64]*partyKey{}}
+	k := &keyring{vault: v, low: make(chan struct{}, 1), owners: map[string]*partyKey{}}
 	k.write = func() (fresh []vault.Bucket, err error) {
 		err = l.do(stepVault, func() error { fresh, err = v.Make(); return err })
 		if errors.Is(err, vault.ErrKeeper) {
@@ -66,10 +66,9 @@ func (l *Ledger) openKeyring(v *vault.Vault) (n int64, err error) {
 		if err != nil {
 			return fmt.Errorf("%w: %w; if the vault is not this ledger's newest, put that back instead", ErrDamaged, err)
 		}
-		key := &partyKey{PartyKey: p, row: r.Row}
+		key := &partyKey{PartyKey: p}
 		key.stored.Store(true)
-		k.owners[p.Owner], k.numbers[p.ID] = key, key
-		k.next = max(k.next, p.ID+1)
+		k.put(key)
 		return nil
 	})
 }
@@ -106,7 +105,7 @@ func (k *keyring) add(owner string) (key *partyKey, err error) {
 		key.users.Add(1)
 		return key, nil
 	}
-	id := k.next
+	id := int64(len(k.numbers))
 	if len(k.free) > 0 {
 		id = k.free[len(k.free)-1]
 	}
@@ -120,12 +119,10 @@ func (k *keyring) add(owner string) (key *partyKey, err error) {
 	}
 	key = &partyKey{PartyKey: p, row: p.Wrap(b.Key, b.Generation)}
 	key.users.Add(1)
-	k.owners[owner], k.numbers[p.ID] = key, key
-	if id == k.next {
-		k.next++
-	} else {
+	if len(k.free) > 0 {
 		k.free = k.free[:len(k.free)-1]
 	}
+	k.put(key)
 	if k.isLow() {
 		select {
 		case k.low <- struct{}{}:
@@ -141,7 +138,7 @@ const aheadOf = 4096
 
 // isLow reports whether there is room for few new owners. Whoever calls it holds the
 // lock.
-func (k *keyring) isLow() bool { return k.vault.Len()*seal.BucketSize-k.next < aheadOf }
+func (k *keyring) isLow() bool { return k.vault.Len()*seal.BucketSize-int64(len(k.numbers)) < aheadOf }
 
 // grow adds buckets to the vault, unless there is room: for one owner, or ahead for
 // many. Those who need it at once share one outcome, so that a keeper that does not
@@ -151,7 +148,7 @@ func (k *keyring) grow(ahead bool) error {
 		k.growing.Lock()
 		defer k.growing.Unlock()
 		k.mu.RLock()
-		room := k.vault.Len()*seal.BucketSize > k.next && !(ahead && k.isLow())
+		room := k.vault.Len()*seal.BucketSize > int64(len(k.numbers)) && !(ahead && k.isLow())
 		k.mu.RUnlock()
 		if room {
 			return nil, nil
@@ -192,6 +189,22 @@ func (k *keyring) growAhead(ctx context.Context, log *slog.Logger) {
 	}
 }
 
+// put adds a key.
+func (k *keyring) put(key *partyKey) {
+	for int64(len(k.numbers)) <= key.ID {
+		k.numbers = append(k.numbers, nil)
+	}
+	k.owners[key.Owner], k.numbers[key.ID] = key, key
+}
+
+// at returns the key with an id; nil where there is none.
+func (k *keyring) at(id int64) *partyKey {
+	if id < 0 || id >= int64(len(k.numbers)) {
+		return nil
+	}
+	return k.numbers[id]
+}
+
 // giveBack forgets those keys that nobody uses any more and that were never
 // stored: of events that were refused. Whoever submits one event after another
 // under a known identity, each of another party, would otherwise fill the
@@ -204,7 +217,7 @@ func (k *keyring) giveBack(keys []*partyKey) {
 		k.mu.Lock()
 		if key.users.Load() == 0 && !key.stored.Load() && k.numbers[key.ID] == key {
 			delete(k.owners, key.Owner)
-			delete(k.numbers, key.ID)
+			k.numbers[key.ID] = nil
 			k.free = append(k.free, key.ID)
 		}
 		k.mu.Unlock()
@@ -214,7 +227,7 @@ func (k *keyring) giveBack(keys []*partyKey) {
 func (k *keyring) byID(id int64) (seal.Key, bool) {
 	k.mu.RLock()
 	defer k.mu.RUnlock()
-	p := k.numbers[id]
+	p := k.at(id)
 	if p == nil {
 		return seal.Key{}, false
 	}
@@ -225,7 +238,7 @@ func (k *keyring) byID(id int64) (seal.Key, bool) {
 func (k *keyring) ownerOf(id int64) string {
 	k.mu.RLock()
 	defer k.mu.RUnlock()
-	if p := k.numbers[id]; p != nil {
+	if p := k.at(id); p != nil {
 		return p.Owner
 	}
 	return ""
@@ -246,7 +259,7 @@ func (k *keyring) idOf(owner string) (int64, bool) {
 func (k *keyring) count() int64 {
 	k.mu.RLock()
 	defer k.mu.RUnlock()
-	return k.next
+	return int64(len(k.numbers))
 }
 
 // termsPerGeneration bounds the cache to twice as many subjects.

@@ -168,9 +168,11 @@ func (l *Ledger) commit(batch []*Pending, clock *clock) error {
 		if err != nil {
 			return fail(err)
 		}
+		var added []*partyKey
 		for _, p := range fresh {
 			for _, k := range p.keys {
 				if k.stored.CompareAndSwap(false, true) {
+					added = append(added, k)
 					x.batch.Keys = append(x.batch.Keys, store.KeyRow{ID: k.ID, Row: k.row})
 				}
 			}
@@ -180,18 +182,17 @@ func (l *Ledger) commit(batch []*Pending, clock *clock) error {
 		// 2. to 4. Sign, write, publish.
 		if err := l.write(x); err != nil {
 			if errors.Is(err, ErrSigner) {
-				for _, p := range fresh {
-					for _, k := range p.keys {
-						if isNew(x.batch.Keys, k.ID) {
-							k.stored.Store(false)
-						}
-					}
+				for _, k := range added {
+					k.stored.Store(false)
 				}
 				return fail(err)
 			}
 			l.closed.Store(true) // no more intake, before anybody learns of it
 			_ = fail(ErrStopped)
 			return err
+		}
+		for _, k := range added {
+			k.row = nil
 		}
 	}
 
@@ -202,10 +203,6 @@ func (l *Ledger) commit(batch []*Pending, clock *clock) error {
 		l.finish(p, nil)
 	}
 	return nil
-}
-
-func isNew(rows []store.KeyRow, id int64) bool {
-	return slices.ContainsFunc(rows, func(r store.KeyRow) bool { return r.ID == id })
 }
 
 // number gives every event of the batch its place, but for repeats and those

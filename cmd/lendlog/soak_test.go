@@ -116,7 +116,7 @@ func (s *server) usage() (u usage) {
 		s.w.t.Fatalf("what the server holds is not known: %v, %v", u, err)
 	}
 	for _, f := range files {
-		if to, err := os.Readlink(filepath.Join(dir, f.Name())); err == nil && !strings.HasSuffix(to, ".sst") {
+		if to, err := os.Readlink(filepath.Join(dir, f.Name())); err == nil && filepath.Ext(to) != ".sst" && filepath.Ext(to) != ".vlog" {
 			u.files++
 		}
 	}

@@ -5,7 +5,12 @@ package store
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"runtime"
+	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/lendlog/lendlog/ledger/tree"
 )
@@ -101,4 +106,69 @@ func commits(b *testing.B, n int, prepare func(*Batch) func() error) {
 	}
 	b.StopTimer() // closing flushes
 	b.ReportMetric(float64(b.N*n)/b.Elapsed().Seconds(), "records/s")
+}
+
+// BenchmarkGrow fills one store with b.N batches and reports what does not depend
+// on what else the machine does: processor time and bytes written for a record,
+// merging included, the most memory, and processor time for reading a block of
+// entries and one of payloads. With -benchtime 1000x it is a store of a million
+// records.
+func BenchmarkGrow(b *testing.B) {
+	const records, reads = 1024, 1000
+	s, err := Open(b.TempDir(), true, quietLog)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer s.Close()
+	w := &writer{rng: rand.NewChaCha8([32]byte{1})}
+	before, wrote := processorTime(b), bytesWritten(b)
+	var most uint64
+	for i := range b.N {
+		if err := s.Commit(w.batch(records)); err != nil {
+			b.Fatal(err)
+		}
+		if i%50 == 0 {
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			most = max(most, m.HeapAlloc)
+		}
+	}
+	n := float64(b.N * records)
+	b.ReportMetric(float64((processorTime(b)-before).Microseconds())/n, "cpu-µs/record")
+	b.ReportMetric(float64(bytesWritten(b)-wrote)/n, "written-B/record")
+	b.ReportMetric(float64(most>>20), "heap-MiB")
+	before = processorTime(b)
+	for range reads {
+		at := int64(w.rng.Uint64() % uint64(n))
+		if _, err := s.EntryBlock(at); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := s.PayloadBlock(at); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64((processorTime(b)-before).Microseconds())/reads, "cpu-µs/read")
+}
+
+// processorTime is what this process has taken, its background included.
+func processorTime(b *testing.B) time.Duration {
+	var r syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
+}
+
+// bytesWritten is what this process had written to the disk.
+func bytesWritten(b *testing.B) (n int64) {
+	f, err := os.ReadFile("/proc/self/io")
+	if err != nil {
+		b.Fatal(err)
+	}
+	for line := range strings.Lines(string(f)) {
+		if _, err := fmt.Sscanf(line, "write_bytes: %d", &n); err == nil {
+			return n
+		}
+	}
+	return 0
 }

@@ -62,7 +62,7 @@ func (s *Store) blocks(prefix byte, width int, first, end int64) iter.Seq[Block]
 			for err = seek(it, start); err == nil && it.Valid(); err = next(it) {
 				b := Block{First: at, Err: ErrDamaged}
 				if k := it.Item().Key(); len(k) == 9 {
-					b = readBlock(it.Item(), int64(binary.BigEndian.Uint64(k[1:])), width)
+					b = s.readBlock(it.Item(), int64(binary.BigEndian.Uint64(k[1:])), width)
 				}
 				if b.First >= end || !yield(b) {
 					return nil
@@ -77,11 +77,14 @@ func (s *Store) blocks(prefix byte, width int, first, end int64) iter.Seq[Block]
 	}
 }
 
-func readBlock(item *badger.Item, first int64, width int) (b Block) {
+func (s *Store) readBlock(item *badger.Item, first int64, width int) (b Block) {
 	b.First = first
-	v, err := value(item)
+	v, err := s.copied(item)
+	if err == nil && len(v) == 0 {
+		err = fmt.Errorf("the block of record %d can't be read: %w", first, ErrDamaged)
+	}
 	if err == nil {
-		b.Items, err = unpack(bytes.Clone(v), width)
+		b.Items, err = unpack(v, width)
 	}
 	b.Err = err
 	return b

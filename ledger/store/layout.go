@@ -21,8 +21,8 @@
 //	'y' n(8)                its lists ‖ check(4)
 //
 // A block of entries never spans two tiles, and a block of payloads has the
-// records of its block of entries; long ones are split. Every value stays below
-// Badger's value threshold, so no value log is needed.
+// records of its block of entries; long ones are split. Values of 4 KiB and more
+// lie in Badger's value logs, and those of older programs with their keys.
 //
 // # What is promised
 //
@@ -30,9 +30,9 @@
 // the loss of power; when it returns an error the batch may or may not be
 // there, and only opening the store again tells.
 //
-// Badger may lose what it cannot read (a rotten block becomes "not found").
-// Therefore nothing here takes a missing key for an absent record: every
-// range is read with the count the caller expects, and a short one is
+// Badger may lose what it cannot read: a rotten block becomes "not found", a value
+// in a log becomes empty. Therefore nothing here takes a missing key for an absent
+// record: every range is read with the count the caller expects, and a short one is
 // ErrDamaged.
 package store
 

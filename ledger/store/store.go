@@ -7,12 +7,15 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -26,7 +29,17 @@ import (
 // held is re-hashed on opening, so they are kept moderate; see Tail.
 const (
 	memTable  = 32 << 20
-	memTables = 3
+	memTables = 2
+)
+
+// longValue is the size from which on a value lies in a value log, where it is
+// written once, and not among the keys, with which it would be merged again and
+// again. That is nearly all of a ledger: blocks, tiles and rows of the index. What
+// is replaced must stay below, because nothing ever takes a value out of a log:
+// that is the head.
+const (
+	longValue = 4 << 10
+	valueLog  = 64 << 20 // of which the last one is read on opening
 )
 
 // MaxCommit is how many bytes of entries, payloads and key rows a batch may
@@ -44,6 +57,12 @@ type Store struct {
 	dir     string
 	logs    int64     // bytes in the logs of memtables that opening replayed
 	changed time.Time // modification time of dir at the last fsync of it; owned by Commit
+	values  *os.File  // the newest value log; owned by Commit
+
+	// stuck is set when a value log could not be read where it is mapped: Badger
+	// then holds that log's lock for ever, and neither writing nor closing would
+	// come to its end.
+	stuck atomic.Bool
 }
 
 // Open opens the database in dir. With create it must not exist yet, and
@@ -73,7 +92,11 @@ func openWith(dir string, create bool, o badger.Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Store{db: db, dir: dir, logs: logs}, nil
+	s := &Store{db: db, dir: dir, logs: logs}
+	if err := s.newestValues(); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
 }
 
 // OpenShort is Open where there is little space: nothing is merged. So it is
@@ -215,35 +238,63 @@ func (s *Store) Size() (sum int64, err error) {
 }
 
 func settings(dir string, log *slog.Logger) badger.Options {
-	return badger.DefaultOptions(dir).
+	o := badger.DefaultOptions(dir)
+	o.TableSizeMultiplier = 1 // merging holds some ten tables in memory, of which those of the last level would be large
+	return o.
 		WithSyncWrites(true).
 		WithDetectConflicts(false).
-		WithValueThreshold(1 << 20). // no value log
-		WithValueLogFileSize(1 << 20).
+		WithValueThreshold(longValue).
+		WithValueLogFileSize(valueLog).
+		WithVerifyValueChecksum(true).                        // a value that fails is empty, and its lock is free
 		WithChecksumVerificationMode(options.NoVerification). // our hashes are the integrity
 		WithCompression(options.None).                        // hashes and ciphertext do not compress
 		WithBlockCacheSize(0).
 		WithNumVersionsToKeep(1).
 		WithMemTableSize(memTable).
 		WithNumMemtables(memTables).
+		WithBaseTableSize(4 << 20).
 		WithMetricsEnabled(false).
 		WithLogger(quiet{log})
 }
 
-// Close releases the database.
-func (s *Store) Close() error { return s.db.Close() }
+// Close releases the database. Where that cannot be, the database is left as a
+// process that is killed leaves it.
+func (s *Store) Close() error {
+	if s.values != nil {
+		_ = s.values.Close() // nothing was written through it
+	}
+	if s.stuck.Load() {
+		return errStuck
+	}
+	return s.db.Close()
+}
+
+var errStuck = fmt.Errorf("a value log could not be read, and the database has to be opened again: %w", ErrDamaged)
 
 // Commit writes the batch in one durable transaction. After an error the
 // outcome is unknown.
 func (s *Store) Commit(b *Batch) error {
+	if s.stuck.Load() {
+		return errStuck
+	}
 	txn := s.db.NewTransaction(true)
 	defer txn.Discard()
-	err := b.rows(func(k, v []byte) error { return txn.SetEntry(badger.NewEntry(k, v)) })
+	long := false
+	err := b.rows(func(k, v []byte) error {
+		long = long || len(v) >= longValue
+		return txn.SetEntry(badger.NewEntry(k, v))
+	})
 	if err != nil {
 		return fmt.Errorf("couldn't stage the batch: %w", err)
 	}
 	if err := txn.Commit(); err != nil {
 		return fmt.Errorf("couldn't commit the batch: %w", err)
+	}
+	// Badger syncs a value log too, but where that fails it only says so in its log.
+	if long && s.values != nil {
+		if err := s.values.Sync(); err != nil {
+			return fmt.Errorf("couldn't commit the batch: %w", err)
+		}
 	}
 	return s.syncDir()
 }
@@ -301,7 +352,34 @@ func (s *Store) syncDir() error {
 	if err := SyncDir(s.dir); err != nil {
 		return err
 	}
-	s.changed = st.ModTime()
+	// The clock of files is coarse: what changes once more before it moves on
+	// would not show.
+	if time.Since(st.ModTime()) > 100*time.Millisecond {
+		s.changed = st.ModTime()
+	}
+	return s.newestValues()
+}
+
+// newestValues opens the newest value log. Badger begins one at the end of a
+// commit, and syncs the one before as it ends it, so what is written to one is
+// written when it is open here, and an error of that is not missed.
+func (s *Store) newestValues() error {
+	names, err := list(s.dir, ".vlog")
+	if err != nil || len(names) == 0 {
+		return err
+	}
+	newest := slices.Max(names)
+	if s.values != nil && s.values.Name() == newest {
+		return nil
+	}
+	f, err := os.Open(newest)
+	if err != nil {
+		return err
+	}
+	if s.values != nil {
+		_ = s.values.Close() // nothing was written through it
+	}
+	s.values = f
 	return nil
 }
 
@@ -325,7 +403,7 @@ func (s *Store) get(k []byte) (v []byte, err error) {
 			if err != nil {
 				return err
 			}
-			v, err = item.ValueCopy(nil)
+			v, err = s.copied(item)
 			return err
 		})
 	})
@@ -347,10 +425,32 @@ func guarded(read func() error) (err error) {
 }
 
 // value returns the value of an item, which is valid until its iterator moves.
-func value(item *badger.Item) (v []byte, err error) {
-	err = guarded(func() error {
-		return item.Value(func(b []byte) error { v = b; return nil })
+func (s *Store) value(item *badger.Item) ([]byte, error) {
+	return s.read(item, item.ValueSize() < longValue/2) // longer ones lie in a mapped file
+}
+
+// copied returns a copy of the value of an item.
+func (s *Store) copied(item *badger.Item) ([]byte, error) { return s.read(item, false) }
+
+// read reads a value. What Badger cannot read in a value log it gives back as an
+// empty value, which no row has.
+func (s *Store) read(item *badger.Item, borrow bool) (v []byte, err error) {
+	if item.EstimatedSize() <= crc32.Size { // less than the checksum of a value
+		return nil, fmt.Errorf("a row points nowhere: %w", ErrDamaged)
+	}
+	came := false
+	err = guarded(func() (err error) {
+		if borrow {
+			err = item.Value(func(b []byte) error { v = b; return nil })
+		} else {
+			v, err = item.ValueCopy(nil)
+		}
+		came = true
+		return err
 	})
+	if !came {
+		s.stuck.Store(true)
+	}
 	return v, err
 }
 
@@ -404,7 +504,7 @@ func (s *Store) block(prefix byte, width int, n int64) (b Block, err error) {
 		if !ok {
 			return fmt.Errorf("block %c: %w", prefix, ErrDamaged)
 		}
-		if b = readBlock(item, first, width); b.Err == nil && !b.Has(n) {
+		if b = s.readBlock(item, first, width); b.Err == nil && !b.Has(n) {
 			b.Err = fmt.Errorf("record %d is missing: %w", n, ErrDamaged)
 		}
 		return b.Err
@@ -426,7 +526,7 @@ func (s *Store) items(prefix byte, width int, first, count int64, yield func(int
 		if n > at {
 			return fmt.Errorf("records %d to %d are missing: %w", at, n-1, ErrDamaged)
 		}
-		v, err := value(item)
+		v, err := s.value(item)
 		if err != nil {
 			return err
 		}
@@ -491,67 +591,30 @@ func get(txn *badger.Txn, key []byte) (item *badger.Item, err error) {
 // blockAt returns the key of the block that holds index n, if any does. A
 // block begins at a multiple of 256 at the latest.
 func blockAt(txn *badger.Txn, prefix byte, n int64) ([]byte, error) {
-	opt := badger.DefaultIteratorOptions
-	opt.PrefetchValues = false
+	opt := forward([]byte{prefix})
 	opt.Reverse = true
 	it := txn.NewIterator(opt)
 	defer it.Close()
 	if err := seek(it, key(prefix, n)); err != nil {
 		return nil, err
 	}
-	if !it.ValidForPrefix([]byte{prefix}) {
+	if !it.Valid() {
 		return nil, fmt.Errorf("record %d is missing: %w", n, ErrDamaged)
 	}
 	return it.Item().KeyCopy(nil), nil
 }
 
-// Tail returns an index below which nothing was replayed from a memtable's log
-// when the store was opened, or by an earlier opening that was not Checked. A flipped bit in such a log makes Badger drop the
-// rest of it without an error; sorted tables it reads as they are.
-func (s *Store) Tail(size int64) (first int64, err error) {
-	first = size
-	err = s.db.View(func(txn *badger.Txn) error {
-		opt := badger.DefaultIteratorOptions
-		opt.PrefetchValues = false
-		opt.Reverse = true
-		entries, payloads := txn.NewIterator(opt), txn.NewIterator(opt)
-		defer entries.Close()
-		defer payloads.Close()
-		if err := errors.Join(seek(entries, key('e', size)), seek(payloads, key('p', size))); err != nil {
-			return err
-		}
-		for sum := int64(0); sum < s.logs; {
-			// Of the two the one that is not as far back goes on.
-			it, at := entries, blockFirst(entries, 'e')
-			if p := blockFirst(payloads, 'p'); p > at {
-				it, at = payloads, p
-			}
-			if at < 0 {
-				first = 0
-				return nil
-			}
-			sum += it.Item().ValueSize()
-			first = min(first, at)
-			if err := next(it); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	return first, err
-}
+// leastRows is what a record takes at least in the log of a memtable: a posting
+// and an identity. An index-root has neither; but it comes with a head, once in a
+// batch.
+const leastRows = 94 + 63
 
-// blockFirst returns the first index of the block that an iterator stands at,
-// or -1 after the last.
-func blockFirst(it *badger.Iterator, prefix byte) int64 {
-	if !it.ValidForPrefix([]byte{prefix}) {
-		return -1
-	}
-	n, ok := number(it.Item().Key())
-	if !ok {
-		return -1
-	}
-	return n
+// Tail returns an index below which nothing was replayed from a memtable's log
+// when the store was opened, or by an earlier opening that was not Checked. A
+// flipped bit in such a log makes Badger drop the rest of it without an error;
+// sorted tables it reads as they are.
+func (s *Store) Tail(size int64) (first int64) {
+	return max(0, size-s.logs/leastRows)
 }
 
 // ReadTile implements tree.TileReader. The hashes are as stored; the caller
@@ -618,7 +681,7 @@ func (s *Store) SegmentNames(first, count int64, down bool, yield func(n int64, 
 		for at := first; count > 0; count-- {
 			var v []byte
 			if err == nil && it.Valid() && bytes.Equal(it.Item().Key(), key('x', at)) {
-				v, err = value(it.Item())
+				v, err = s.value(it.Item())
 			} else {
 				err = errors.Join(err, fmt.Errorf("segment %d of the index is missing: %w", at, ErrDamaged))
 			}
@@ -702,7 +765,7 @@ func (s *Store) scan(prefix, from []byte, yield func(k, v []byte) error) error {
 		defer it.Close()
 		err := seek(it, from)
 		for ; err == nil && it.Valid(); err = next(it) {
-			v, err := value(it.Item())
+			v, err := s.value(it.Item())
 			if err == nil {
 				err = yield(it.Item().Key(), v)
 			}

@@ -205,8 +205,8 @@ func TestTail(t *testing.T) {
 	}
 	check := func(what string, s *Store, want int64) {
 		t.Helper()
-		if got, err := s.Tail(size); err != nil || got != want {
-			t.Errorf("%s: tail from %d, want %d (%v)", what, got, want, err)
+		if got := s.Tail(size); got != want {
+			t.Errorf("%s: tail from %d, want %d", what, got, want)
 		}
 	}
 	check("closed in good order", openStore(t, dir, false), size)
@@ -228,6 +228,25 @@ func TestTail(t *testing.T) {
 		t.Fatal(err)
 	}
 	check("checked", openStore(t, crashed, false), size)
+}
+
+// A record takes no less in the log of a memtable than Tail believes.
+func TestLeastRows(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "store")
+	s := openStore(t, dir, true)
+	w := &writer{rng: rand.NewChaCha8([32]byte{1})}
+	const records, batches = 1024, 8
+	for range batches {
+		b := w.batch(records)
+		b.Keys = nil
+		if err := s.Commit(b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	logs, err := logBytes(dir)
+	if err != nil || logs < leastRows*records*batches || logs > 3*leastRows*records*batches {
+		t.Errorf("%d records take %d bytes, %v, at least %d each", records*batches, logs, err, leastRows)
+	}
 }
 
 // A range that is not there is damage, never a shorter answer.

@@ -11,6 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
+	"strings"
 	"syscall"
 
 	"github.com/dgraph-io/badger/v4"
@@ -43,12 +45,16 @@ func checkTables(dir string, deep bool) error {
 	if err != nil {
 		return fmt.Errorf("the list of the database's tables can't be read: %w: %w", ErrDamaged, err)
 	}
+	logs, err := listValueLogs(dir)
+	if err != nil {
+		return err
+	}
 	var g errgroup.Group
 	g.SetLimit(runtime.GOMAXPROCS(0))
 	for id := range manifest.Tables {
 		g.Go(func() error {
 			name := table.NewFilename(id, dir)
-			if err := checkTable(name, deep); err != nil {
+			if err := checkTable(name, logs, deep); err != nil {
 				return fmt.Errorf("%s: %w: %w", filepath.Base(name), ErrDamaged, err)
 			}
 			return nil
@@ -59,7 +65,7 @@ func checkTables(dir string, deep bool) error {
 
 // checkTable maps the table, as Badger does, so that of long values only the
 // beginnings are read.
-func checkTable(name string, deep bool) error {
+func checkTable(name string, logs valueLogs, deep bool) error {
 	f, err := os.Open(name)
 	if err != nil {
 		return err
@@ -76,7 +82,7 @@ func checkTable(name string, deep bool) error {
 	if err != nil {
 		return fmt.Errorf("couldn't map it: %w", err)
 	}
-	err = guarded(func() error { return checkStructure(b, deep) })
+	err = guarded(func() error { return checkStructure(b, logs, deep) })
 	return errors.Join(err, syscall.Munmap(b))
 }
 
@@ -115,7 +121,7 @@ func (t *tail) counted(size int) ([]byte, error) {
 	return t.take(int(count) * size)
 }
 
-func checkStructure(b []byte, deep bool) error {
+func checkStructure(b []byte, logs valueLogs, deep bool) error {
 	t := tail{b}
 	sum, err := t.counted(1)
 	if err != nil {
@@ -147,7 +153,7 @@ func checkStructure(b []byte, deep bool) error {
 			return errTable
 		}
 		block := t.b[at.Offset() : at.Offset()+at.Len()]
-		n, err := checkBlock(block, at.KeyBytes(), &last)
+		n, err := checkBlock(block, at.KeyBytes(), logs, &last)
 		if err != nil {
 			return fmt.Errorf("%w in the block at byte %d", err, at.Offset())
 		}
@@ -159,9 +165,9 @@ func checkStructure(b []byte, deep bool) error {
 	return nil
 }
 
-// checkBlock checks that every row lies within its block and that the keys
-// ascend from last on, which it sets.
-func checkBlock(b, firstKey []byte, last *[]byte) (rows uint32, err error) {
+// checkBlock checks that every row lies within its block, or points into a value
+// log, and that the keys ascend from last on, which it sets.
+func checkBlock(b, firstKey []byte, logs valueLogs, last *[]byte) (rows uint32, err error) {
 	const lengths = 4
 	t := tail{b}
 	if _, err := t.counted(1); err != nil { // the checksum
@@ -198,14 +204,48 @@ func checkBlock(b, firstKey []byte, last *[]byte) (rows uint32, err error) {
 			return 0, errTable
 		}
 		*last = append((*last)[:0], key...)
-		// No row has other marks: all values stand where they belong and last
-		// forever.
-		const deleted, inTransaction = 1 << 0, 1 << 6
-		if v := row[own:]; len(v) < 3 || v[0]&^(deleted|inTransaction) != 0 || v[1] != 0 || v[2] != 0 {
+		// No row has other marks: all values last forever.
+		const deleted, pointer, inTransaction = 1 << 0, 1 << 1, 1 << 6
+		v := row[own:]
+		if len(v) < 3 || v[0]&^(deleted|pointer|inTransaction) != 0 || v[1] != 0 || v[2] != 0 {
+			return 0, errTable
+		}
+		if v[0]&pointer != 0 && !logs.have(v[3:]) {
 			return 0, errTable
 		}
 	}
 	return rows, nil
+}
+
+// valueLogs are the sizes of the value logs, by their numbers. A row whose value
+// lies in one has as its value number(4) ‖ length(4) ‖ offset(4), as Badger has them
+// in memory. What is cut off the end of a log, or a log that is gone, is noticed
+// by the rows that point there.
+type valueLogs map[uint32]int64
+
+func (l valueLogs) have(pointer []byte) bool {
+	return len(pointer) == 12 &&
+		int64(tableUint32(pointer, 1))+int64(tableUint32(pointer, 2)) <= l[tableUint32(pointer, 0)]
+}
+
+func listValueLogs(dir string) (valueLogs, error) {
+	names, err := list(dir, ".vlog")
+	if err != nil {
+		return nil, err
+	}
+	logs := valueLogs{}
+	for _, name := range names {
+		n, err := strconv.ParseUint(strings.TrimSuffix(filepath.Base(name), ".vlog"), 10, 32)
+		if err != nil {
+			return nil, fmt.Errorf("%s is no part of the database: move it elsewhere, or run `lendlog repair`", name)
+		}
+		st, err := os.Stat(name)
+		if err != nil {
+			return nil, err
+		}
+		logs[uint32(n)] = st.Size()
+	}
+	return logs, nil
 }
 
 // tableUint32 returns the i-th of Badger's offsets, which it writes as they
