@@ -57,6 +57,8 @@ func faultOf(err error) (f *fault, detail string) {
 		return errRate, ""
 	case p.Status == http.StatusServiceUnavailable:
 		return errBusy, p.Detail
+	case p.Status == statusGone: // the page took longer than the visitor's connection
+		return errBusy, ""
 	case p.Status >= http.StatusInternalServerError:
 		return errDefect, ""
 	}
@@ -80,5 +82,8 @@ func (v *visit) fail(err error) {
 		http.Error(v.w, "the page could not be made", http.StatusInternalServerError)
 	}
 }
+
+// statusGone is what the API answers whoever went away, or waited too long.
+const statusGone = 499
 
 type errorPage struct{ Name, Detail string }

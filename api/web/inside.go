@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"time"
 
 	"github.com/lendlog/lendlog/api/client"
 )
@@ -46,6 +47,7 @@ func (t inside) RoundTrip(r *http.Request) (_ *http.Response, err error) {
 	asked.RemoteAddr = "127.0.0.1:0"
 	asked.Host = r.URL.Host
 	a := &answer{header: http.Header{}}
+	a.page, _ = r.Context().Value(pageKey{}).(http.ResponseWriter)
 	t.handler.ServeHTTP(a, asked)
 	if a.status == 0 {
 		a.WriteHeader(http.StatusOK)
@@ -61,6 +63,26 @@ type answer struct {
 	header, sent http.Header
 	status       int
 	body         bytes.Buffer
+	page         http.ResponseWriter // that waits for the answer; nil for none
+}
+
+// pageKey is the key of the page for which a question is asked, in its context.
+type pageKey struct{}
+
+// SetReadDeadline is of the page: what takes the API long, the page waits for.
+func (a *answer) SetReadDeadline(t time.Time) error {
+	if a.page == nil {
+		return http.ErrNotSupported
+	}
+	return http.NewResponseController(a.page).SetReadDeadline(t)
+}
+
+// SetWriteDeadline is of the page too.
+func (a *answer) SetWriteDeadline(t time.Time) error {
+	if a.page == nil {
+		return http.ErrNotSupported
+	}
+	return http.NewResponseController(a.page).SetWriteDeadline(t)
 }
 
 // Header implements http.ResponseWriter.
