@@ -22,6 +22,7 @@ func (f *fault) Error() string { return "the page is not shown: " + f.name }
 var (
 	errSignIn      = &fault{http.StatusUnauthorized, "signin"}
 	errLacks       = &fault{http.StatusForbidden, "lacks"}
+	errScope       = &fault{http.StatusForbidden, "scope"}
 	errCrossOrigin = &fault{http.StatusForbidden, "cross"}
 	errMissing     = &fault{http.StatusNotFound, "missing"}
 	errForm        = &fault{http.StatusBadRequest, "form"}
@@ -76,12 +77,18 @@ func (v *visit) fail(err error) {
 		_ = v.redirect("signin?next=" + url.QueryEscape(v.here()))
 		return
 	}
+	if f == errLacks && v.Scoped() && v.May(v.page.needs) {
+		f = errScope // the role may, and the key opens too little
+	}
 	v.status = f.status
 	if err := v.renderAs("error", errorPage{Name: f.name, Detail: detail}); err != nil {
 		v.defect(err)
 		http.Error(v.w, "the page could not be made", http.StatusInternalServerError)
 	}
 }
+
+// Scoped reports whether the visitor's key opens some sealed members only.
+func (v *visit) Scoped() bool { return v.Key() != nil && v.Key().Scoped() }
 
 // statusGone is what the API answers whoever went away, or waited too long.
 const statusGone = 499

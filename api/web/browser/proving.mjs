@@ -29,7 +29,7 @@ export async function proving(browser, plan) {
     const checked = await report.locator(`tr[data-check=${check}]`).evaluateAll((all) => all.map((e) => e.dataset.result));
     if (got !== verdict || !checked.includes(result)) browser.fault(at, `under ${trust} is ${got}, ${check} ${checked}, and not ${verdict}, ${result}`);
   }
-  await visit(browser, page, { path: "/console/checkpoints", as: "" }, at);
+  await visit(browser, page, { path: "/console/checkpoints", as: "auditor" }, at);
   const told = await page.locator("main").innerText();
   for (const name of ["witness.example/1", "witness.example/2", "RFC 3161"]) if (!told.includes(name)) browser.fault(at, `the page of checkpoints does not name ${name}`);
   await regulator(browser, page, record);
