@@ -152,7 +152,10 @@ func pictures(all []screen, evidence string) (out []picture) {
 	for _, s := range all {
 		if slices.Contains(shown, s.Name) {
 			one := picture{screen: s, Width: 1280, Height: 900, Scheme: "light", Lang: "en"}
-			if s.Name == "verify" {
+			switch s.Name {
+			case "timeline":
+				one.Height = 1420 // down to what came late
+			case "verify":
 				one.Verify, one.Height = evidence, 1100
 			}
 			out = append(out, one)
