@@ -21,6 +21,7 @@ import (
 // and a sample that nobody chose.
 type examinationPage struct {
 	Requests []demand // of authorities
+	Narrow   bool     // the visitor's key opens too little to list those
 	Exam     string   // code of the examination, under which its findings are recorded
 	Examiner string   // id of who examines; "" where they do not say
 	Draw     drawForm
@@ -126,7 +127,10 @@ func showExamination(v *visit) error {
 	if err != nil {
 		return err
 	}
-	if p.Requests, err = v.demands(l, "type=requirement.received", requestsListed, "content", "authority", "requirement.answered"); err != nil {
+	p.Requests, err = v.demands(l, "type=requirement.received", requestsListed, "content", "authority", "requirement.answered")
+	if fault, _ := faultOf(err); err != nil && fault == errLacks && v.Scoped() {
+		p.Narrow = true // the sample needs nothing that is sealed
+	} else if err != nil {
 		return err
 	}
 	p.MayNote = v.May(access.RecordsSubmit)

@@ -22,6 +22,7 @@ func (f *fault) Error() string { return "the page is not shown: " + f.name }
 var (
 	errSignIn      = &fault{http.StatusUnauthorized, "signin"}
 	errLacks       = &fault{http.StatusForbidden, "lacks"}
+	errScope       = &fault{http.StatusForbidden, "scope"}
 	errCrossOrigin = &fault{http.StatusForbidden, "cross"}
 	errLed         = &fault{http.StatusForbidden, "led"}
 	errMissing     = &fault{http.StatusNotFound, "missing"}
@@ -61,6 +62,8 @@ func faultOf(err error) (f *fault, detail string) {
 		return errCounting, p.Detail
 	case p.Status == http.StatusServiceUnavailable:
 		return errBusy, p.Detail
+	case p.Status == statusGone: // the page took longer than the visitor's connection
+		return errBusy, ""
 	case p.Status >= http.StatusInternalServerError:
 		return errDefect, ""
 	}
@@ -78,6 +81,9 @@ func (v *visit) fail(err error) {
 		_ = v.redirect("signin?next=" + url.QueryEscape(v.here()))
 		return
 	}
+	if f == errLacks && v.Scoped() && v.May(v.page.needs) {
+		f = errScope // the role may, and the key opens too little
+	}
 	v.status = f.status
 	if f == errCounting {
 		v.w.Header().Set("Refresh", "5")
@@ -87,5 +93,11 @@ func (v *visit) fail(err error) {
 		http.Error(v.w, "the page could not be made", http.StatusInternalServerError)
 	}
 }
+
+// Scoped reports whether the visitor's key opens some sealed members only.
+func (v *visit) Scoped() bool { return v.Key() != nil && v.Key().Scoped() }
+
+// statusGone is what the API answers whoever went away, or waited too long.
+const statusGone = 499
 
 type errorPage struct{ Name, Detail string }

@@ -40,7 +40,7 @@ func (d *drawer) figure(name, headline string, count int64, data chart.Data, dra
 	if draw != nil {
 		f.Chart = draw(data)
 	}
-	if f.Table == "" {
+	if len(data.Rows) > 0 {
 		f.Table = data.Table()
 	}
 	return f
@@ -175,7 +175,11 @@ func (d *drawer) overrides() figure {
 	if o := r.Overrides; o.Part > 0 && o.Value != nil && o.Low != nil && o.High != nil {
 		says = d.say("reports.overrides.says", "part", o.Part, "n", r.Count, "share", chart.Percent(*o.Value), "low", chart.Percent(*o.Low), "high", chart.Percent(*o.High))
 	}
-	return d.figure("overrides", says, r.Count, data, chart.Stack)
+	f := d.figure("overrides", says, r.Count, data, chart.Stack)
+	if r.Overrides.Part == 0 {
+		f.Chart, f.Table = "", "" // all of it is naught
+	}
+	return f
 }
 
 // directions say from what to what decisions were overridden.

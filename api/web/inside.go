@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"sync"
+	"time"
 
 	"github.com/lendlog/lendlog/api/client"
 )
@@ -48,6 +49,7 @@ func (t inside) RoundTrip(r *http.Request) (_ *http.Response, err error) {
 		}
 	}()
 	a := &answer{header: http.Header{}}
+	a.page, _ = r.Context().Value(pageKey{}).(http.ResponseWriter)
 	t.handler.ServeHTTP(a, asked(r))
 	if a.status == 0 {
 		a.WriteHeader(http.StatusOK)
@@ -121,6 +123,26 @@ type answer struct {
 	header, sent http.Header
 	status       int
 	body         bytes.Buffer
+	page         http.ResponseWriter // that waits for the answer; nil for none
+}
+
+// pageKey is the key of the page for which a question is asked, in its context.
+type pageKey struct{}
+
+// SetReadDeadline is of the page: what takes the API long, the page waits for.
+func (a *answer) SetReadDeadline(t time.Time) error {
+	if a.page == nil {
+		return http.ErrNotSupported
+	}
+	return http.NewResponseController(a.page).SetReadDeadline(t)
+}
+
+// SetWriteDeadline is of the page too.
+func (a *answer) SetWriteDeadline(t time.Time) error {
+	if a.page == nil {
+		return http.ErrNotSupported
+	}
+	return http.NewResponseController(a.page).SetWriteDeadline(t)
 }
 
 // Header implements http.ResponseWriter.

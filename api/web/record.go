@@ -35,6 +35,7 @@ type recordPage struct {
 	Restricted bool
 
 	Opened     bool // what is sealed is shown
+	Scoped     bool // the visitor's key opens some members only
 	MayOpen    bool // to the visitor
 	Subject    string
 	Happened   time.Time
@@ -146,15 +147,16 @@ func (v *visit) closedRecord(c *client.Client, index int64, e *proof.Evidence) (
 
 // openRecord adds what is sealed.
 func (v *visit) openRecord(p *recordPage, r *client.Record) {
-	p.Opened, p.Unreadable = true, r.Unreadable
+	p.Opened, p.Scoped, p.Unreadable = true, r.Scoped, r.Unreadable
 	told, ok := r.Story()
 	if !ok {
 		return
 	}
 	v.tell(p, &told, r.Schema)
 	labels := v.labels(r.Schema)
-	sealed := map[string]canon.Value{}
+	sealed, opened := map[string]canon.Value{}, map[string]bool{}
 	for _, d := range r.Sealed {
+		opened[d.Pointer] = true
 		if d.Present {
 			sealed[d.Pointer] = d.Value
 		}
@@ -176,11 +178,12 @@ func (v *visit) openRecord(p *recordPage, r *client.Record) {
 	}
 	for _, m := range r.Schema.Members {
 		row := newMember(labels, m)
+		pointer := canon.Pointer("/data", m.Name)
 		value, ok := r.Leaf.Entry.Open.Get(m.Name)
 		if !ok {
-			value, ok = sealed[canon.Pointer("/data", m.Name)]
+			value, ok = sealed[pointer]
 		}
-		row.Known = m.Open || len(r.Sealed) > 0
+		row.Known = m.Open || opened[pointer]
 		if ok {
 			row.say(labels, value)
 		}

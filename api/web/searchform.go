@@ -83,7 +83,7 @@ type example struct{ Name, Value string }
 // examples are of the newest decision and what belongs to every ledger; below them
 // are the newest records.
 func (v *visit) examples(c *client.Client, p *searchPage) error {
-	newest, err := c.OpenSearchPage(v.ctx(), client.Search{}, "", recentRows)
+	newest, err := c.OpenSearchPage(v.ctx(), client.Search{Filter: "type!=access.occurred"}, "", recentRows)
 	if err != nil {
 		return err
 	}

@@ -69,6 +69,7 @@ func (c *Console) funcs(lang string, texts words) template.FuncMap {
 		"subject":   func(subject string) string { return c.subjectURL(subject) },
 		"asset":     func(name string) (string, error) { return c.asset(name) },
 		"captioned": func(caption string, rows []foundRow) captioned { return captioned{caption, rows} },
+		"on":        func(p *timelineView, r *timelineRow) onPage { return onPage{r, p.Shows(r)} },
 		"number":    grouped,
 		"day":       func(t time.Time) string { return day(lang, t) },
 		"moment":    func(t time.Time) string { return moment(lang, t) },

@@ -38,7 +38,9 @@ type timelineView struct {
 	Complete    completeness
 	Open, Late  int // obligations that are not met, and not met in time
 	Findings    int
-	Size        int64 // of the checkpoint
+	Marked      []*timelineRow // of all pages, those that are late, missing or contradict
+	Imported    bool           // all that are shown were imported
+	Size        int64          // of the checkpoint
 }
 
 // A timelineRow is one record in its subject's story.
@@ -47,6 +49,7 @@ type timelineRow struct {
 	Sentence    string
 	Title       string
 	At          time.Time
+	Since       int // days since the record before it on the page
 	Capture     string
 	Restricted  bool
 	Unreadable  []string
@@ -57,6 +60,12 @@ type timelineRow struct {
 	Changes     []memberRow // what a correction puts in the place of what was
 	Findings    []finding
 	Due         []obligation
+}
+
+// onPage is a row, and whether it is on the page that names it.
+type onPage struct {
+	Row  *timelineRow
+	Page bool
 }
 
 // A finding is a rule that a record breaks.
@@ -116,7 +125,18 @@ func showSubject(v *visit) error {
 
 // cut keeps the rows of the page that begins with a number.
 func (p *timelineView) cut(from int64) {
+	for _, r := range p.Rows {
+		if len(r.Due) > 0 || len(r.Findings) > 0 {
+			p.Marked = append(p.Marked, r)
+		}
+	}
 	p.Rows = slices.DeleteFunc(p.Rows, func(r *timelineRow) bool { return r.Seq < from || r.Seq >= from+timelinePage })
+	p.Imported = !slices.ContainsFunc(p.Rows, func(r *timelineRow) bool { return r.Capture != "import" })
+	for i, r := range p.Rows[min(1, len(p.Rows)):] {
+		if before := p.Rows[i].At; !before.IsZero() && r.At.After(before) {
+			r.Since = int(dayOf(r.At).Sub(dayOf(before)) / (24 * time.Hour))
+		}
+	}
 	p.First, p.Last = from, min(p.Count, from+timelinePage-1)
 	if p.Last < p.Count {
 		p.Later = p.Last + 1
@@ -250,6 +270,12 @@ func (v *visit) judge(p *timelineView, s *story.Story, rows map[int64]*timelineR
 	}
 	return nil
 }
+
+// dayOf is the beginning of the day of a time, in UTC.
+func dayOf(t time.Time) time.Time { return t.UTC().Truncate(24 * time.Hour) }
+
+// Shows reports whether a record is on the page.
+func (p *timelineView) Shows(r *timelineRow) bool { return r.Seq >= p.First && r.Seq <= p.Last }
 
 func dayTime(d due.Day) time.Time {
 	t, _ := time.Parse(time.DateOnly, string(d))

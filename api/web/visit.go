@@ -92,7 +92,7 @@ func (v *visit) Purpose() string {
 // ctx is the context of what is asked of the API for the visitor: it comes by
 // their key and for their purpose.
 func (v *visit) ctx() context.Context {
-	ctx := v.r.Context()
+	ctx := context.WithValue(v.r.Context(), pageKey{}, v.w)
 	if code := v.Purpose(); code != "" {
 		ctx = client.Purpose(ctx, code)
 	}

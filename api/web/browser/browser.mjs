@@ -8,7 +8,7 @@ const flags = [
   "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ];
 
-const patience = 120_000; // ms that a page may take on a busy machine
+const patience = 600_000; // ms that a page may take on a busy machine
 
 // A Browser opens pages that are watched: what they report, load and ask for.
 export class Browser {
@@ -52,6 +52,7 @@ export class Browser {
     context.setDefaultTimeout(patience);
     const page = await context.newPage();
     page.requests = [];
+    page.refused = false; // the page that comes may be one that refuses
     page.on("request", (r) => {
       page.requests.push(r.url());
       if (!/^(data|blob|file):/.test(r.url()) && new URL(r.url()).origin !== new URL(this.plan.url).origin) this.fault(where(), `asks another place: ${r.url()}`);
@@ -63,7 +64,7 @@ export class Browser {
     page.on("pageerror", (e) => this.fault(where(), `a script failed: ${e.message}`));
     // Chromium reports what a policy forbids as an error of the console.
     page.on("console", (m) => {
-      if (["error", "warning"].includes(m.type())) this.fault(where(), `reports: ${m.text()}`);
+      if (["error", "warning"].includes(m.type()) && !page.refused) this.fault(where(), `reports: ${m.text()}`);
     });
     return page;
   }

@@ -7,6 +7,7 @@ package browser
 import (
 	"bufio"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -33,6 +34,7 @@ type picture struct {
 	Height int    `json:"height"`
 	Scheme string `json:"scheme"`
 	Lang   string `json:"lang"`
+	Verify string `json:"verify,omitempty"` // file that is given to the page first
 }
 
 // A vector is a published file, and what a verifier has to say of it.
@@ -56,6 +58,8 @@ type plan struct {
 	Vectors  []vector               `json:"vectors"`
 	Evidence string                 `json:"evidence"`
 	Saved    string                 `json:"saved"`
+	Examples map[string]string      `json:"examples"`
+	Trusts   []asking               `json:"trusts"`
 	Pictures []picture              `json:"pictures"`
 	Into     string                 `json:"into"`
 }
@@ -63,10 +67,11 @@ type plan struct {
 // visitors are who looks at screens: the first one who may.
 var visitors = []access.Role{access.Compliance, access.Auditor, access.Admin, access.PrivacyOfficer, access.Monitor, access.Submitter}
 
-// Every screen looks as it should in a browser, goes with a keyboard alone and
-// without JavaScript, reports nothing and asks nobody else, and the page that
-// verifies says of every published vector what it is. LENDLOG_PICTURES names a
-// directory for pictures of the main screens.
+// Every screen and form looks as it should in a browser and on paper, goes with a
+// keyboard alone and without JavaScript, reports nothing and asks nobody else; saved
+// searches stay in the browser; and the page that verifies says of every published
+// vector what it is. LENDLOG_PICTURES names a directory for pictures of the main
+// screens; those in Chinese need a font that has it.
 func TestConsoleLong(t *testing.T) {
 	chromium, err := exec.LookPath("chromium")
 	if err != nil {
@@ -77,9 +82,9 @@ func TestConsoleLong(t *testing.T) {
 		t.Fatalf("npm ci: %v\n%s", err, out)
 	}
 	l := newLedger(t)
-	p := plan{URL: l.url, Chromium: chromium, Keys: l.keys, Vectors: vectors(t), Evidence: l.evidence, Saved: l.saved, Screens: screens(t, l)}
+	p := plan{URL: l.url, Chromium: chromium, Keys: l.keys, Vectors: vectors(t), Evidence: l.evidence, Saved: l.saved, Examples: l.examples, Trusts: l.trusts, Screens: screens(t, l)}
 	if p.Into = os.Getenv("LENDLOG_PICTURES"); p.Into != "" {
-		p.Pictures = pictures(p.Screens)
+		p.Pictures = pictures(p.Screens, l.evidence)
 	}
 	b, err := json.Marshal(p)
 	if err != nil {
@@ -136,21 +141,36 @@ func screens(t *testing.T, l *ledger) (all []screen) {
 	return all
 }
 
-// pictured are the screens that there are pictures of.
-var pictured = []string{"search", "timeline", "record", "verify", "health", "checkpoints", "reports", "due", "findings", "examination", "admin", "signin"}
+// pictured are the screens that there are pictures of, and shown those in the README:
+// their pictures are copied to docs/images.
+var (
+	pictured = []string{"search", "timeline", "record", "verify", "health", "checkpoints", "reports", "due", "findings", "looks", "examination", "admin", "signin"}
+	shown    = []string{"timeline", "record", "reports", "verify"}
+)
 
-func pictures(all []screen) (out []picture) {
+func pictures(all []screen, evidence string) (out []picture) {
 	for _, s := range all {
+		if slices.Contains(shown, s.Name) {
+			one := picture{screen: s, Width: 1280, Height: 900, Scheme: "light", Lang: "en"}
+			switch s.Name {
+			case "timeline":
+				one.Height = 1420 // down to what came late
+			case "verify":
+				one.Verify, one.Height = evidence, 1100
+			}
+			out = append(out, one)
+		}
 		if !slices.Contains(pictured, s.Name) {
 			continue
 		}
 		for _, like := range []picture{
-			{Width: 1280, Height: 900, Scheme: "light", Lang: "en"},
+			{Width: 1920, Height: 1080, Scheme: "light", Lang: "en"},
 			{Width: 1280, Height: 900, Scheme: "dark", Lang: "zh"},
+			{Width: 360, Height: 780, Scheme: "dark", Lang: "zh"},
 			{Width: 360, Height: 780, Scheme: "light", Lang: "en"},
 		} {
 			like.screen = s
-			like.Name = strings.Join([]string{s.Name, like.Lang, like.Scheme, map[bool]string{true: "narrow", false: "wide"}[like.Width < 500]}, "-")
+			like.Name = fmt.Sprintf("%s-%s-%s-%d", s.Name, like.Lang, like.Scheme, like.Width)
 			out = append(out, like)
 		}
 	}

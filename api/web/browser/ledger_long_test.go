@@ -24,8 +24,8 @@ import (
 )
 
 // A ledger is served by the program, with what screens show: credit files with
-// planted faults, real loans, witnesses, time stamps, feeds, and a key of each
-// role.
+// planted faults, 10,000 real applications, real credit cards, witnesses, time
+// stamps, feeds, a key of each role, and a regulator's that opens one member only.
 type ledger struct {
 	t        *testing.T
 	bin, dir string // the program, and where all files lie
@@ -34,7 +34,20 @@ type ledger struct {
 	examples map[string]string // of what paths of pages leave open
 	evidence string            // file
 	saved    string            // the page that verifies
+	trusts   []asking          // trust files that ask for more and more
 }
+
+// An asking is a trust file, and what evidence of the ledger is under it in a browser.
+type asking struct {
+	Trust   string `json:"trust"`
+	Verdict string `json:"verdict"`
+	Check   string `json:"check"`
+	Result  string `json:"result"`
+}
+
+// cards are how many of the 30,000 credit cards are imported: all of them are 350,000
+// records, and three pages read every record of a ledger.
+const cards = 2000
 
 func newLedger(t *testing.T) *ledger {
 	t.Helper()
@@ -56,6 +69,10 @@ func newLedger(t *testing.T) *ledger {
 		l.run(args...)
 		l.keys[role] = l.read(file)
 	}
+	expires := time.Now().AddDate(0, 1, 0).Format(time.DateOnly)
+	l.run("access", "grant", "--role", "regulator", "--label", "the regulator", "--purpose", "supervision", "--basis", "supervisory-request",
+		"--fields", "/subject", "--expires", expires, "--out", "regulator.key", "--dir", "L")
+	l.keys[access.Regulator] = l.read("regulator.key")
 	l.fill()
 	l.prove()
 	l.saved = filepath.Join(l.dir, "verify.html")
@@ -67,13 +84,21 @@ func newLedger(t *testing.T) *ledger {
 // fill submits what the screens show.
 func (l *ledger) fill() {
 	l.t.Helper()
-	l.run("generate", "--loans", "60", "--seed", "7", "--faults", "20", "--out", "events.ndjson")
+	l.run("generate", "--loans", "60", "--seed", "7", "--faults", "20", "--out", "events.ndjson", "--answers", "answers.ndjson")
 	l.run("submit", "events.ndjson", "--dir", "L")
 	data := os.Getenv("LENDLOG_DATA")
 	if data == "" {
 		l.t.Fatal("LENDLOG_DATA must name the directory of the real data")
 	}
+	all, err := os.ReadFile(filepath.Join(data, "uci-taiwan", "UCI_Credit_Card.csv"))
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	rows := strings.SplitAfterN(string(all), "\r", cards+2)
+	l.write("cards.csv", strings.Join(rows[:cards+1], ""))
 	l.run("import", "--mapping", "lendingclub-accepted", filepath.Join(data, "lendingclub", "accepted_sample.csv"), "--dir", "L")
+	l.run("import", "--mapping", "lendingclub-rejected", filepath.Join(data, "lendingclub", "rejected_sample.csv"), "--dir", "L")
+	l.run("import", "--mapping", "taiwan-credit-cards", "cards.csv", "--dir", "L")
 	l.write("live.ndjson", strings.Join([]string{
 		heartbeat("payments", "beat-1", time.Now().Add(-3*time.Hour)),
 		heartbeat("origination", "beat-2", time.Now()),
@@ -87,17 +112,22 @@ func heartbeat(feed, id string, at time.Time) string {
 		id, feed, feed, at.UTC().Format(time.RFC3339))
 }
 
-// prove makes evidence of a record, and examples out of what was found.
+// prove makes evidence of a record, and examples out of what is there: a declined
+// application with all that a lender keeps, and a story in which something is late.
 func (l *ledger) prove() {
 	l.t.Helper()
-	var found struct {
-		Index   int64
-		Subject string
+	var found struct{ Index int64 }
+	l.decode(l.run("query", "type=decision.made outcome=declined time>=2019-01-01", "--limit", "1", "--json", "--dir", "L"), &found)
+	kind, id := "", ""
+	for line := range strings.Lines(l.read("answers.ndjson")) {
+		var planted struct{ Fault, Subject string }
+		l.decode([]byte(line), &planted)
+		if planted.Fault == "us.counteroffer.notice" {
+			kind, id, _ = strings.Cut(planted.Subject, "/")
+		}
 	}
-	l.decode(l.run("query", "type=decision.made outcome=declined", "--limit", "1", "--json", "--dir", "L"), &found)
-	kind, id, ok := strings.Cut(found.Subject, "/")
-	if !ok {
-		l.t.Fatalf("no declined application is found: %+v", found)
+	if found.Index == 0 || id == "" {
+		l.t.Fatalf("there is no declined application (%d), or no story with a late step (%s)", found.Index, id)
 	}
 	l.examples = map[string]string{"{index}": fmt.Sprint(found.Index), "{kind}": kind, "{id}": id, "{id...}": id, "{type}": "org.lendlog.decision.made.v1"}
 	l.evidence = filepath.Join(l.dir, "evidence.json")
@@ -113,8 +143,17 @@ func (l *ledger) serve() {
 		l.t.Fatal(err)
 	}
 	key := trust.Keys[0].Key
-	l.write("witnesses", string(ledgertest.Policy(2, ledgertest.NewWitness(l.t, "witness.example/1", 1, key), ledgertest.NewWitness(l.t, "witness.example/2", 2, key))))
+	w1, w2 := ledgertest.NewWitness(l.t, "witness.example/1", 1, key), ledgertest.NewWitness(l.t, "witness.example/2", 2, key)
+	l.write("witnesses", string(ledgertest.Policy(2, w1, w2)))
 	one, two := ledgertest.NewTSA(l.t, "one"), ledgertest.NewTSA(l.t, "two")
+	l.write("witnessed.json", string(l.run("trust", "--trust", "L/trust.json", "--quorum", "2", "--witness", w1.Key, "--witness", w2.Key)))
+	l.write("stamped.json", string(l.run("trust", "--trust", "L/trust.json", "--stamps", "2", "--stamp-root", one.Roots, "--stamp-root", two.Roots)))
+	l.trusts = []asking{
+		{filepath.Join(l.dir, "L", "trust.json"), "VALID", "inclusion", "pass"},
+		// It was there before any witness, so none says when it was not there yet.
+		{filepath.Join(l.dir, "witnessed.json"), "INCOMPLETE", "witnesses", "pass"},
+		{filepath.Join(l.dir, "stamped.json"), "INCOMPLETE", "policy", "missing"}, // a browser cannot verify stamps
+	}
 	l.write("anchors.yaml", fmt.Sprintf("targets:\n  - name: stamps\n    timestamp:\n      authorities:\n        - {url: %s, roots: %s}\n        - {url: %s, roots: %s}\n    every: 1h\n    poll: 50ms\n",
 		one.URL, one.Roots, two.URL, two.Roots))
 	cmd := exec.Command(l.bin, "serve", "--json", "--quiet", "--dir", "L", "--listen", "127.0.0.1:0", "--witnesses", "witnesses", "--witness-every", "1s", "--anchors", "anchors.yaml")

@@ -6,7 +6,8 @@
 //
 //   {url, chromium, keys: {ROLE: KEY}, screens: [{name, path, as}],
 //    vectors: [{document, trust, event, schema, against, verdict, check, why}], evidence, saved,
-//    pictures: [{name, path, as, width, height, scheme, lang, whole}], into}
+//    examples: {HOLE: VALUE}, trusts: [{trust, verdict, check, result}],
+//    pictures: [{name, path, as, width, height, scheme, lang, verify}], into}
 //
 // where as is the role of the visitor, "" for nobody who signed in.
 //
@@ -17,13 +18,17 @@ import { Browser } from "./browser.mjs";
 import { keyboard } from "./keyboard.mjs";
 import { noscript } from "./noscript.mjs";
 import { pictures } from "./pictures.mjs";
+import { forms } from "./forms.mjs";
+import { printing } from "./printing.mjs";
+import { proving } from "./proving.mjs";
+import { saved } from "./saved.mjs";
 import { appearance } from "./appearance.mjs";
 import { verifying } from "./verifying.mjs";
 
 const plan = JSON.parse(readFileSync(process.argv[2], "utf8"));
 const browser = await Browser.start(plan);
 try {
-  for (const part of [keyboard, noscript, verifying, appearance, pictures]) {
+  for (const part of [saved, proving, forms, keyboard, noscript, verifying, printing, appearance, pictures]) {
     const began = Date.now();
     try {
       const count = await part(browser, plan);
