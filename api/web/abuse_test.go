@@ -88,13 +88,12 @@ var computes = regexp.MustCompile(`^([=+@\t\r]|-[^0-9])`)
 // sees it: it is text, leads nowhere, and is no formula in a table.
 func TestAbuseMarkup(t *testing.T) {
 	h := newHouse(t, true).fill(5)
-	evils := []string{`</textarea></svg><svg onload=alert(1)><script>alert(1)</script>'"><img src=x onerror=alert(1)>`, `=HYPERLINK("http://evil.example","x")`, `javascript:alert(1)//`}
-	for _, evil := range evils[:2] {
-		h.submitHostile(evil)
-		// Not all of it is taken; what is has to be shown.
-		_, _, _ = h.keys.Grant(t.Context(), access.Terms{Role: access.Monitor, Label: evil}, ledger.Local)
-		_, _, _ = h.keys.Grant(t.Context(), access.Terms{Role: access.Submitter, Label: "x", Sources: []string{"urn:" + evil}}, ledger.Local)
-	}
+	// A formula, and whatever could end the text that it stands in.
+	const evil = `=HYPERLINK("x")</textarea></svg><svg onload=alert(1)><script>alert(1)</script>'"><img src=x onerror=alert(1)>`
+	h.submitHostile(evil)
+	// Not all of it is taken; what is has to be shown.
+	_, _, _ = h.keys.Grant(t.Context(), access.Terms{Role: access.Monitor, Label: evil}, ledger.Local)
+	_, _, _ = h.keys.Grant(t.Context(), access.Terms{Role: access.Submitter, Label: "x", Sources: []string{"urn:" + evil}}, ledger.Local)
 	harmless := func(p shownPage) {
 		t.Helper()
 		if kind := p.header.Get("Content-Type"); strings.HasPrefix(kind, "text/csv") {
@@ -133,20 +132,22 @@ func TestAbuseMarkup(t *testing.T) {
 		"signin": {"next"}, "search": {"filter", "s", "cursor", "order"}, "timeline": {"from"}, "record": {"open"}, "reports": {"from", "to", "past", "product"},
 		"due": {"state", "within", "zone", "id", "as-of"}, "findings": {"rule", "severity"}, "looks": {"subject", "by", "from", "to", "before"}, "examination": {"seed", "count", "exam"},
 	}
-	shown, auditor := 0, h.as(access.Auditor)
+	shown, auditor, admin := 0, h.as(access.Auditor), h.as(access.Admin)
 	auditor.post("purpose", url.Values{"purpose": {"exam-7"}})
 	for name, addresses := range examples(h) {
-		for _, b := range []*browser{auditor, h.as(access.Admin), h.browser()} {
-			shown++
-			harmless(b.get(addresses[0]))
+		b := auditor
+		if name == "admin" {
+			b = admin
 		}
+		shown++
+		harmless(b.get(addresses[0]))
 		path, _, _ := strings.Cut(addresses[0], "?")
-		for _, evil := range evils {
+		for _, evil := range []string{evil, `javascript:alert(1)//`} {
 			for _, parameter := range append(given[name], "other") {
-				harmless(auditor.get(path + "?" + url.Values{parameter: {evil}}.Encode()))
+				harmless(b.get(path + "?" + url.Values{parameter: {evil}}.Encode()))
 			}
 		}
-		harmless(auditor.get(path + "/" + url.PathEscape(evils[0])))
+		harmless(b.get(path + "/" + url.PathEscape(evil)))
 	}
 	for _, role := range []access.Role{access.Auditor, access.Admin} {
 		for _, p := range pages() {
@@ -155,13 +156,13 @@ func TestAbuseMarkup(t *testing.T) {
 			}
 			form := url.Values{"role": {"auditor"}}
 			for _, name := range []string{"key", "next", "q", "label", "sources", "expires", "rate", "reason", "person", "note", "text", "purpose", "target", "do", "seed", "count", "exam"} {
-				form.Set(name, evils[0])
+				form.Set(name, evil)
 			}
 			harmless(h.as(role).post(strings.NewReplacer("{index}", "1", "{kind}", "file", "{id}", "A").Replace(p.path), form))
 		}
 	}
-	harmless(auditor.upload("verify", "document", `{"v":"lendlog-evidence/1","origin":"`+evils[0]+`"}`))
-	if shown < 50 {
+	harmless(auditor.upload("verify", "document", `{"v":"lendlog-evidence/1","origin":"`+strings.ReplaceAll(evil, `"`, `\"`)+`"}`))
+	if shown < 18 {
 		t.Errorf("%d pages were shown", shown)
 	}
 	harmless(auditor.get("search/export?filter="+url.QueryEscape("recorded>2000-01-01T00:00:00Z")).want(t, http.StatusOK, "'=HYPERLINK"))
