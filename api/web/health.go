@@ -68,6 +68,7 @@ type looking struct {
 	ctx    context.Context
 	ledger *client.Client
 	status *client.Status
+	open   bool      // the ledger demands no keys
 	now    time.Time // by the server's clock
 	of     string    // the check that looks
 }
@@ -129,7 +130,7 @@ func health(v *visit) error {
 	if err != nil {
 		return err
 	}
-	l := &looking{ctx: v.ctx(), ledger: c}
+	l := &looking{ctx: v.ctx(), ledger: c, open: v.open}
 	if v.Purpose() == "" {
 		l.ctx = client.Purpose(l.ctx, healthPurpose)
 	}

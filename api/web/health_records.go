@@ -162,6 +162,9 @@ func lookAtFindings(l *looking) ([]sign, error) {
 
 // lookAtKeys says which keys end soon, and which are lost.
 func lookAtKeys(l *looking) ([]sign, error) {
+	if l.open {
+		return []sign{l.say(signNone, "none")}, nil
+	}
 	grants, err := l.ledger.Grants(l.ctx)
 	if err != nil {
 		return nil, err

@@ -102,6 +102,14 @@ func TestHealth(t *testing.T) {
 	}
 }
 
+// Before a ledger demands keys the page is there as well.
+func TestHealthOfOpenLedger(t *testing.T) {
+	page := newHouse(t, false).browser().get("health").want(t, http.StatusOK, "What there is is well")
+	if got := states(page); got["Keys"] != "off" || got["Taking events"] != "good" {
+		t.Errorf("it says %v", got)
+	}
+}
+
 // Of witnesses and anchors each line says the worst, in both languages.
 func TestHealthOfTheOutside(t *testing.T) {
 	now := time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)
