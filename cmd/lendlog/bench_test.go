@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -89,6 +90,22 @@ func TestBench(t *testing.T) {
 		if r.P99 < r.P50 {
 			t.Errorf("%s: p50 %v ms, p99 %v ms", r.Path, r.P50, r.P99)
 		}
+	}
+	pages := 0
+	for _, r := range report.Results {
+		switch {
+		case r.Path == "console-count":
+			if r.Records < 3000 || r.Memory <= 0 {
+				t.Errorf("%+v", r)
+			}
+		case strings.HasPrefix(r.Path, "console: "):
+			if pages++; r.P50 <= 0 || r.P99 < r.P50 || r.Records < 3000 || len(r.Targets) != 1 {
+				t.Errorf("%+v", r)
+			}
+		}
+	}
+	if pages < 25 {
+		t.Errorf("%d pages of the console were measured", pages)
 	}
 	empty(t, dir)
 	for _, path := range []string{"engine", "growth", "open", "history", "search", "audit", "audit-deep", "sealed"} {
