@@ -57,7 +57,7 @@ var rules = []struct {
 		"it is for tests, and signs what it is not asked to"},
 	{module + "ledger/ledgertest", nil,
 		"it is for tests"},
-	{module + "ledger/ledgertest/scale", nil,
+	{module + "ledger/ledgertest/scale", []string{"ledger/anchor/ethereum/ethtest"},
 		"it is for tests"},
 	{module + "ledger/anchor/ethereum/ethtest", nil,
 		"it is for tests, and runs whole nodes"},
