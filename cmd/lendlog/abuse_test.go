@@ -151,8 +151,8 @@ func (a *abused) revoke(ledger, id string) {
 	}
 }
 
-// seen is all that somebody sees of an answer, but for what is of one request.
-type seen struct {
+// shown is all that somebody sees of an answer, but for what is of one request.
+type shown struct {
 	status int
 	header http.Header
 	body   string
@@ -161,7 +161,7 @@ type seen struct {
 // instance is what of a problem is of one request.
 var instance = regexp.MustCompile(`"instance":"[^"]*"`)
 
-func (a *abused) do(method, address, body string, headers ...string) seen {
+func (a *abused) do(method, address, body string, headers ...string) shown {
 	a.t.Helper()
 	req, err := http.NewRequestWithContext(a.t.Context(), method, address, strings.NewReader(body))
 	if err != nil {
@@ -181,10 +181,10 @@ func (a *abused) do(method, address, body string, headers ...string) seen {
 	}
 	resp.Header.Del("Date")
 	resp.Header.Del("X-Request-Id")
-	return seen{resp.StatusCode, resp.Header, instance.ReplaceAllString(string(b), "")}
+	return shown{resp.StatusCode, resp.Header, instance.ReplaceAllString(string(b), "")}
 }
 
-func (s seen) String() string { return fmt.Sprint(s.status, s.header, s.body) }
+func (s shown) String() string { return fmt.Sprint(s.status, s.header, s.body) }
 
 // raw sends bytes, and returns all that comes back until the server hangs up or has
 // said nothing for long, but for what is of one request.
