@@ -48,16 +48,12 @@ func (t inside) RoundTrip(r *http.Request) (_ *http.Response, err error) {
 			panic(v)
 		}
 	}()
-	a := &answer{header: http.Header{}}
-	a.page, _ = r.Context().Value(pageKey{}).(http.ResponseWriter)
+	a := newAnswer(r)
 	t.handler.ServeHTTP(a, asked(r))
 	if a.status == 0 {
 		a.WriteHeader(http.StatusOK)
 	}
-	return &http.Response{
-		Status: fmt.Sprintf("%d %s", a.status, http.StatusText(a.status)), StatusCode: a.status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: a.sent, Body: io.NopCloser(&a.body), ContentLength: int64(a.body.Len()), Request: r,
-	}, nil
+	return a.response(r, io.NopCloser(&a.body), int64(a.body.Len())), nil
 }
 
 // asked is a request as a handler gets it.
@@ -73,7 +69,7 @@ func asked(r *http.Request) *http.Request {
 // handler goes on as fast as the answer is read.
 func (t inside) flow(r *http.Request) (*http.Response, error) {
 	out, in := io.Pipe()
-	a := &flowing{answer: answer{header: http.Header{}}, to: in, begun: make(chan struct{})}
+	a := &flowing{answer: *newAnswer(r), to: in, begun: make(chan struct{})}
 	go func() {
 		broken := errors.New("the answer broke off")
 		defer func() {
@@ -90,10 +86,7 @@ func (t inside) flow(r *http.Request) (*http.Response, error) {
 	if a.status == 0 {
 		return nil, errors.New("the answer broke off")
 	}
-	return &http.Response{
-		Status: http.StatusText(a.status), StatusCode: a.status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: a.sent, Body: out, ContentLength: -1, Request: r,
-	}, nil
+	return a.response(r, out, -1), nil
 }
 
 // A flowing answer is read while it is written.
@@ -128,6 +121,18 @@ type answer struct {
 
 // pageKey is the key of the page for which a question is asked, in its context.
 type pageKey struct{}
+
+func newAnswer(r *http.Request) *answer {
+	page, _ := r.Context().Value(pageKey{}).(http.ResponseWriter)
+	return &answer{header: http.Header{}, page: page}
+}
+
+func (a *answer) response(r *http.Request, body io.ReadCloser, length int64) *http.Response {
+	return &http.Response{
+		Status: fmt.Sprintf("%d %s", a.status, http.StatusText(a.status)), StatusCode: a.status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: a.sent, Body: body, ContentLength: length, Request: r,
+	}
+}
 
 // SetReadDeadline is of the page: what takes the API long, the page waits for.
 func (a *answer) SetReadDeadline(t time.Time) error {
