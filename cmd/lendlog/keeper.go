@@ -88,7 +88,7 @@ called refuse. With --origin, only these ledgers are answered.`,
   restrict,command="lendlog keeper run --dir keys --log unwraps.log" ssh-ed25519 AAAA…
   # as another user of the same machine:
   lendlog keys rotate vault --dir ledger \
-    --to-command 'sudo -n -u keeper lendlog keeper run --dir /var/keeper/keys --log /var/keeper/log'`,
+    --to-command 'sudo -n -u keeper lendlog keeper run --dir /keeper/keys --log /keeper/log'`,
 		Args: takes(),
 		RunE: func(*cobra.Command, []string) (err error) {
 			conf.From = cmp.Or(os.Getenv("SSH_CONNECTION"), os.Getenv("SUDO_USER"))
