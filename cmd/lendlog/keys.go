@@ -135,7 +135,7 @@ Where it is interrupted, the ledger has the old keys or the new one, and running
 again goes on.
 
 With --control a server does it that holds the ledger and was started with that socket
-("lendlog serve --control"), and goes on: events wait for no longer than one more batch.
+("lendlog serve --control"), and goes on: events wait no longer than for one batch.
 
 The vrf and index keys can't be replaced: terms and identities of all records were made
 with them.
@@ -145,7 +145,7 @@ With --json: {"purpose", "record", "public", "file", "until", "retired"}.`,
   lendlog keys rotate checkpoint --overlap 0 --dir ledger
   lendlog keys rotate checkpoint --signer /usr/local/bin/hsm-signer --dir ledger
   lendlog keys rotate vault --dir ledger
-  lendlog keys rotate vault --to-command 'ssh -T keeper@keys.bank.example' --dir ledger`,
+  lendlog keys rotate vault --to-command /usr/local/bin/keeper --dir ledger`,
 		Args: takes("checkpoint or vault"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch r.Key = args[0]; {
