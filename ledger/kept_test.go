@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/lendlog/lendlog/ledger"
@@ -16,6 +18,7 @@ import (
 	"github.com/lendlog/lendlog/ledger/keeper/keepertest"
 	"github.com/lendlog/lendlog/ledger/ledgertest"
 	"github.com/lendlog/lendlog/ledger/proof"
+	"github.com/lendlog/lendlog/ledger/record"
 	"github.com/lendlog/lendlog/ledger/vault"
 )
 
@@ -310,4 +313,91 @@ func TestKeyComesBack(t *testing.T) {
 		t.Errorf("the records are %v", indexes)
 	}
 	h.reopen()
+}
+
+// Keys of both sorts are rotated while events come in from many sides, of new persons
+// and of others. None is refused, every receipt holds, and evidence from before,
+// between and after is VALID.
+func TestRotateUnderLoad(t *testing.T) {
+	ward := keepertest.New(t)
+	h := newHouse(t, ledger.CreateOptions{})
+	stop := make(chan struct{})
+	var submitters sync.WaitGroup
+	var count atomic.Int64
+	receipts := make([][]*proof.Receipt, 4)
+	for k := range receipts {
+		submitters.Go(func() {
+			for i := 0; ; i++ {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				doc := document("payment.received", fmt.Sprintf("file/%d", k), fmt.Sprintf("%d-%d", k, i), payment(i), map[string]any{"party": fmt.Sprintf("p-%d-%d", k, i/2)})
+				ev, err := record.ParseEvent(doc, h.l.Catalogue())
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				r, err := h.l.Append(t.Context(), ev, "key-1")
+				if err != nil {
+					t.Errorf("event %d of %d is refused: %v", i, k, err)
+					return
+				}
+				receipts[k] = append(receipts[k], r.Receipt)
+				count.Add(1)
+			}
+		})
+	}
+	// more waits until so many more events were taken, or none are any more.
+	more := func(n int64) {
+		for want := count.Load() + n; count.Load() < want && !t.Failed(); {
+			head, newer := h.l.Watch()
+			if head.Size >= 1<<20 {
+				t.Error("events are without end")
+			}
+			select {
+			case <-newer:
+			case <-t.Context().Done():
+				t.Fatal("the test is over, and events are not")
+			}
+		}
+	}
+	more(20)
+	var rotated []ledger.Rotated
+	for _, rotate := range []func() (ledger.Rotated, error){
+		func() (ledger.Rotated, error) { return h.l.RotateCheckpoint(t.Context(), "", 10) },
+		func() (ledger.Rotated, error) {
+			return h.l.RotateVault(t.Context(), ledger.Custody{Command: ward.Command})
+		},
+		func() (ledger.Rotated, error) { return h.l.RotateCheckpoint(t.Context(), "", 0) },
+		func() (ledger.Rotated, error) { return h.l.RotateVault(t.Context(), ledger.Custody{File: true}) },
+	} {
+		done, err := rotate()
+		if err != nil {
+			t.Error(err)
+			break
+		}
+		rotated = append(rotated, done)
+		more(20)
+	}
+	close(stop)
+	submitters.Wait()
+	trust := h.l.Trust()
+	for _, list := range receipts {
+		for i, r := range list {
+			if i%5 != 0 {
+				continue
+			}
+			if report := proof.VerifyReceipt(trust, h.receipt(&ledger.Result{Receipt: r}), nil); report.Verdict != proof.Valid {
+				t.Errorf("the receipt of record %d is %v", r.Index, report.Verdict)
+			}
+			verdict(t, trust, h.evidence(r.Index), proof.Valid, "")
+			h.readable(r.Index)
+		}
+	}
+	h.reopen()
+	for _, done := range rotated {
+		verdict(t, trust, h.evidence(done.Index), proof.Valid, "")
+	}
 }

@@ -133,7 +133,7 @@ func TestOperator(t *testing.T) {
 			}
 		}, "vrf.key can be read by others; run chmod 600 on it"},
 		{"no vault", gone("vault"), "a vault file is missing; restore it from its own backup"},
-		{"another ledger's vault", from(other.dir, "vault"), "does not open under vault.key: .*; restore it from its own backup"},
+		{"another ledger's vault", from(other.dir, "vault"), "does not open under the vault.s key: .*; restore it from its own backup"},
 
 		{"no lendlog.json", gone("lendlog.json"), "put that file back if it was lost, see docs/operators.md, or make one with `lendlog init"},
 		{"an empty lendlog.json", edit("lendlog.json", text("")), "lendlog.json can't be read: .*; put it back from a backup"},
@@ -144,7 +144,7 @@ func TestOperator(t *testing.T) {
 		{"lendlog.json of version 2", swap("lendlog.json", "lendlog-dir/1", "lendlog-dir/2"), `is of format "lendlog-dir/2" and this program knows lendlog-dir/1: use the program that wrote it`},
 		{"lendlog.json of version 2 with more in it", swap("lendlog.json", `"v": "lendlog-dir/1"`, `"shards": 4, "v": "lendlog-dir/2"`), `is of format "lendlog-dir/2" and this program knows lendlog-dir/1`},
 		{"lendlog.json with more in it", swap("lendlog.json", `"paths"`, `"shards": 4, "paths"`), `lendlog.json can't be read: .*"shards"`},
-		{"a vault of version 2", swap("vault/00000000.vault", "lendlog/vault/1", "lendlog/vault/2"), `does not begin with "lendlog/vault/1.n": a newer program wrote it, and has to be used`},
+		{"a vault of version 3", swap("vault/00000000.vault", "lendlog/vault/1", "lendlog/vault/3"), `begins neither with "lendlog/vault/1.n" nor with "lendlog/vault/2.n": a newer program wrote it, and has to be used`},
 		{"a mirror of version 2", swap(mirrorFile, "LLm1", "LLm2"), "the batch at byte 0 is of format LLm2: this program knows LLm1: use the newer program that wrote it"},
 		{"a head row with more in it", headRow(func(b []byte) []byte { return append(bytes.TrimSuffix(b, []byte("}")), `,"witnessed":0}`...) }), "the store's head row has members that this program does not know: use the newer program that wrote it"},
 		{"a head row with less in it", headRow(func(b []byte) []byte { return bytes.Replace(b, []byte(`"keys":`), []byte(`"kets":`), 1) }), "the store is damaged; run `lendlog repair`"},

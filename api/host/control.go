@@ -17,20 +17,41 @@ import (
 	"time"
 )
 
-// The ledgers of a server are opened and closed by whoever runs it, over a socket in
-// its file system that only they can reach. There is no key for it: a key is of a
+// The ledgers of a server are opened and closed, and their own keys rotated while they
+// go on, by whoever runs it, over a socket in its file system that only they can reach. There is no key for it: a key is of a
 // ledger, and nobody who administers one has a say in the others. What passes are two
 // lines of JSON, an order and an answer; no record does.
 
 // An order is what is asked for.
 type order struct {
-	Do   string `json:"do"` // list, open or close
-	Name string `json:"name,omitempty"`
+	Do       string    `json:"do"` // list, open, close or rotate
+	Name     string    `json:"name,omitempty"`
+	Rotation *Rotation `json:"rotation,omitempty"`
+}
+
+// A Rotation says which of a ledger's own keys another one is to take over from.
+type Rotation struct {
+	Key     string `json:"key"` // checkpoint or vault
+	Signer  string `json:"signer,omitempty"`
+	Overlap int64  `json:"overlap,omitempty"`
+	Command string `json:"command,omitempty"`
+	File    bool   `json:"file,omitempty"`
+}
+
+// A Rotated is a key that took over.
+type Rotated struct {
+	Purpose string   `json:"purpose"`
+	Record  int64    `json:"record"`
+	Public  string   `json:"public"`
+	File    string   `json:"file"`
+	Until   int64    `json:"until,omitempty"`
+	Retired []string `json:"retired,omitempty"`
 }
 
 // answer is what became of an order.
 type answer struct {
 	Ledgers []Status `json:"ledgers"`
+	Rotated *Rotated `json:"rotated,omitempty"`
 	Error   string   `json:"error,omitempty"`
 }
 
@@ -64,7 +85,24 @@ func ListenControl(path string) (net.Listener, error) {
 }
 
 // Control carries out orders that come by ln until ctx ends.
-func (h *Host) Control(ctx context.Context, ln net.Listener) error {
+func (h *Host) Control(ctx context.Context, ln net.Listener) error { return control(ctx, ln, h.do) }
+
+// ControlOne carries out orders of a server of one ledger until ctx ends: to rotate a
+// key of it.
+func ControlOne(ctx context.Context, ln net.Listener, rotate func(context.Context, Rotation) (Rotated, error)) error {
+	return control(ctx, ln, func(ctx context.Context, o order) (answer, error) {
+		switch {
+		case o.Do != "rotate" || o.Rotation == nil:
+			return answer{}, errors.New("this server has one ledger, which is opened and closed with it")
+		case o.Name != "":
+			return answer{}, errors.New("this server has one ledger, which has no name")
+		}
+		done, err := rotate(ctx, *o.Rotation)
+		return answer{Rotated: &done}, err
+	})
+}
+
+func control(ctx context.Context, ln net.Listener, do func(context.Context, order) (answer, error)) error {
 	stop := context.AfterFunc(ctx, func() { _ = ln.Close() })
 	defer stop()
 	var under sync.WaitGroup
@@ -79,25 +117,25 @@ func (h *Host) Control(ctx context.Context, ln net.Listener) error {
 		}
 		under.Go(func() {
 			defer c.Close()
-			h.carryOut(ctx, c)
+			carryOut(ctx, c, do)
 		})
 	}
 }
 
 // carryOut reads an order, does it and answers.
-func (h *Host) carryOut(ctx context.Context, c net.Conn) {
+func carryOut(ctx context.Context, c net.Conn, do func(context.Context, order) (answer, error)) {
 	_ = c.SetReadDeadline(time.Now().Add(orderPatience))
 	line, err := bufio.NewReader(io.LimitReader(c, maxOrder)).ReadBytes('\n')
 	var o order
+	var a answer
 	if err == nil {
 		err = json.Unmarshal(line, &o)
 	}
 	if err != nil {
 		err = errors.New("the order can't be read")
 	} else {
-		err = h.do(ctx, o)
+		a, err = do(ctx, o)
 	}
-	a := answer{Ledgers: h.Ledgers()}
 	if err != nil {
 		a.Error = err.Error()
 	}
@@ -105,36 +143,71 @@ func (h *Host) carryOut(ctx context.Context, c net.Conn) {
 	_ = json.NewEncoder(c).Encode(a)
 }
 
-func (h *Host) do(ctx context.Context, o order) error {
-	switch o.Do {
-	case "list":
-		return nil
-	case "open":
-		return h.Open(ctx, o.Name)
-	case "close":
-		return h.CloseLedger(ctx, o.Name)
+func (h *Host) do(ctx context.Context, o order) (a answer, err error) {
+	switch {
+	case o.Do == "list":
+	case o.Do == "open":
+		err = h.Open(ctx, o.Name)
+	case o.Do == "close":
+		err = h.CloseLedger(ctx, o.Name)
+	case o.Do == "rotate" && o.Rotation != nil:
+		a.Rotated, err = h.rotate(ctx, o.Name, *o.Rotation)
+	default:
+		err = errors.New("the order is none that is known")
 	}
-	return errors.New("the order is none that is known")
+	a.Ledgers = h.Ledgers()
+	return a, err
+}
+
+// rotate has a ledger that is open rotate one of its own keys.
+func (h *Host) rotate(ctx context.Context, name string, r Rotation) (*Rotated, error) {
+	s := h.slots[name]
+	if s == nil {
+		return nil, ErrNoLedger
+	}
+	now := s.served.Load()
+	if s.status().State != Open || now == nil || now.opened == nil {
+		return nil, errors.New("the ledger is not open")
+	}
+	done, err := now.opened.Rotate(ctx, r)
+	return &done, err
 }
 
 // Ask has the server at a socket list its ledgers, or open or close one, and returns
 // how all do then. What the server could not do is an error.
 func Ask(ctx context.Context, path, do, name string) ([]Status, error) {
+	a, err := ask(ctx, path, order{Do: do, Name: name})
+	return a.Ledgers, err
+}
+
+// AskRotate has the server at a socket rotate a key of a ledger, whose name is "" where
+// it has one alone.
+func AskRotate(ctx context.Context, path, name string, r Rotation) (Rotated, error) {
+	a, err := ask(ctx, path, order{Do: "rotate", Name: name, Rotation: &r})
+	if err == nil && a.Rotated == nil {
+		err = errors.New("the server does not know how to rotate keys")
+	}
+	if err != nil {
+		return Rotated{}, err
+	}
+	return *a.Rotated, nil
+}
+
+func ask(ctx context.Context, path string, o order) (a answer, err error) {
 	c, err := new(net.Dialer).DialContext(ctx, "unix", path)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrControl, err)
+		return a, fmt.Errorf("%w: %w", ErrControl, err)
 	}
 	defer c.Close()
 	defer context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Unix(1, 0)) })()
-	if err := json.NewEncoder(c).Encode(order{do, name}); err != nil {
-		return nil, fmt.Errorf("couldn't send the order: %w", err)
+	if err := json.NewEncoder(c).Encode(o); err != nil {
+		return a, fmt.Errorf("couldn't send the order: %w", err)
 	}
-	var a answer
 	if err := json.NewDecoder(c).Decode(&a); err != nil {
-		return nil, fmt.Errorf("couldn't read the answer: %w", err)
+		return a, fmt.Errorf("couldn't read the answer: %w", err)
 	}
 	if a.Error != "" {
-		return a.Ledgers, errors.New(a.Error)
+		return a, errors.New(a.Error)
 	}
-	return a.Ledgers, nil
+	return a, nil
 }

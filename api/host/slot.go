@@ -37,6 +37,8 @@ type Opened struct {
 	Run      func(context.Context) error // runs the sequencer, until the context ends
 	Beside   func(context.Context) error // runs what runs beside it; nil when it is over
 	Close    func() error
+	// Rotate rotates one of the ledger's own keys.
+	Rotate func(context.Context, Rotation) (Rotated, error)
 }
 
 // The states of a ledger.

@@ -31,6 +31,14 @@ func (c *Console) dial(ctx context.Context) (*client.Client, error) {
 	return c.client, err
 }
 
+// Forget has the console dial anew, and so learn the ledger's keys again, which it
+// pins when it does.
+func (c *Console) Forget() {
+	c.dialling.Lock()
+	defer c.dialling.Unlock()
+	c.client = nil
+}
+
 // inside hands requests to a handler of this process.
 type inside struct{ handler http.Handler }
 

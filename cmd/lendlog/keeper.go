@@ -24,8 +24,8 @@ ledger: a command that the ledger has wrap and unwrap its keys, and that writes 
 what each was asked for. Any other that speaks the same lines will do, before a key
 service for instance: docs/operators.md has them.`,
 		Example: `  lendlog keeper new --dir keeper
-  lendlog init --dir ledger --origin ledger.bank.example/2026 \
-    --vault-command 'ssh -T -o BatchMode=yes keeper@keys.bank.example'`,
+  lendlog keeper run --dir keeper --log unwraps.log
+  lendlog init --dir ledger --origin ledger.bank.example/2026 --vault-command /usr/local/bin/keeper`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -86,9 +86,7 @@ can't be written down is refused, and so is everything while the directory holds
 called refuse. With --origin, only these ledgers are answered.`,
 		Example: `  # in authorized_keys of the user keeper, on another machine than the ledger:
   restrict,command="lendlog keeper run --dir keys --log unwraps.log" ssh-ed25519 AAAA…
-  # as another user of the same machine:
-  lendlog keys rotate vault --dir ledger \
-    --to-command 'sudo -n -u keeper lendlog keeper run --dir /var/keeper/keys --log /var/keeper/log'`,
+  lendlog keeper run --dir keys --log unwraps.log --origin ledger.bank.example/2026`,
 		Args: takes(),
 		RunE: func(*cobra.Command, []string) (err error) {
 			conf.From = cmp.Or(os.Getenv("SSH_CONNECTION"), os.Getenv("SUDO_USER"))

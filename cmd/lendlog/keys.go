@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/lendlog/lendlog/api/host"
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/access"
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/console"
 	"github.com/lendlog/lendlog/ledger"
@@ -29,7 +30,7 @@ func newKeys(c *console.Console) *cobra.Command {
               a record of it, and nobody here has its private part
 
 The keys with which a server is asked are others: see "lendlog access". No server may
-hold the ledger.
+hold the ledger, but for rotate with --control.
 
 Where the keys are encrypted under a passphrase, every command that opens the ledger
 reads it from the file that ` + access.PassphraseVariable + ` names.`,
@@ -120,11 +121,10 @@ func runningDir(ctx context.Context, dir string, do func(*ledger.Ledger) error) 
 }
 
 func newKeysRotate(c *console.Console) *cobra.Command {
-	var dir, command string
-	var overlap int64
-	var to ledger.Custody
+	var dir, control, name string
+	var r host.Rotation
 	cmd := &cobra.Command{
-		Use:   "rotate {checkpoint | vault | submitter} --dir DIR",
+		Use:   "rotate {checkpoint | vault | submitter} {--dir DIR | --control SOCKET}",
 		Short: "Give the ledger another key",
 		Long: `Give the ledger another key, by a record of it.
 
@@ -146,6 +146,9 @@ submitter: see "lendlog keys rotate submitter --help". A server may go on meanwh
 Where it is interrupted, the ledger has the old keys or the new one, and running it
 again goes on.
 
+With --control a server does it that holds the ledger and was started with that socket
+("lendlog serve --control"), and goes on: events wait no longer than for one batch.
+
 The vrf and index keys can't be replaced: terms and identities of all records were made
 with them.
 
@@ -154,56 +157,70 @@ With --json: {"purpose", "record", "public", "file", "until", "retired"}.`,
   lendlog keys rotate checkpoint --overlap 0 --dir ledger
   lendlog keys rotate checkpoint --signer /usr/local/bin/hsm-signer --dir ledger
   lendlog keys rotate vault --dir ledger
-  lendlog keys rotate vault --to-command 'ssh -T keeper@keys.bank.example' --dir ledger`,
+  lendlog keys rotate vault --to-command /usr/local/bin/keeper --dir ledger`,
 		Args: takes("checkpoint or vault"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			ctx := cmd.Context()
-			var rotate func(l *ledger.Ledger) (ledger.Rotated, error)
-			switch args[0] {
-			case "checkpoint":
-				if to != (ledger.Custody{}) {
-					return usagef("--to-command and --to-file go with vault")
-				}
-				rotate = func(l *ledger.Ledger) (ledger.Rotated, error) { return l.RotateCheckpoint(ctx, command, overlap) }
-			case "vault":
-				if cmd.Flags().Changed("overlap") || command != "" {
-					return usagef("--overlap and --signer go with checkpoint")
-				}
-				rotate = func(l *ledger.Ledger) (ledger.Rotated, error) { return l.RotateVault(ctx, to) }
-			case "vrf", "index":
-				return usagef("%s", frozen(args[0]))
-			default:
+			switch r.Key = args[0]; {
+			case r.Key == "vrf" || r.Key == "index":
+				return usagef("%s", frozen(r.Key))
+			case r.Key != "checkpoint" && r.Key != "vault":
 				return usagef("keys rotate takes checkpoint, vault or submitter")
+			case r.Key == "checkpoint" && (r.File || r.Command != ""):
+				return usagef("--to-command and --to-file go with vault")
+			case r.Key == "vault" && (cmd.Flags().Changed("overlap") || r.Signer != ""):
+				return usagef("--overlap and --signer go with checkpoint")
+			case name != "" && control == "":
+				return usagef("--ledger goes with --control")
 			}
-			return runningDir(ctx, dir, func(l *ledger.Ledger) error {
-				done, err := rotate(l)
-				if err != nil {
+			var done host.Rotated
+			var err error
+			if control != "" {
+				if done, err = host.AskRotate(cmd.Context(), control, name, r); errors.Is(err, host.ErrControl) {
+					err = fmt.Errorf("%w: %w", access.ErrNetwork, err)
+				}
+			} else {
+				err = runningDir(cmd.Context(), dir, func(l *ledger.Ledger) (err error) {
+					done, err = rotate(cmd.Context(), l, r)
 					return err
-				}
-				c.Printf("A new %s key is announced in record %d: %s, in %s.\n", args[0], done.Index, done.Key, done.File)
-				if args[0] == "checkpoint" {
-					c.Printf("Until checkpoint %d the keys before it sign too: hand out the new trust file, `lendlog trust --dir %s`, and register the new key with witnesses.\n", done.Until, dir)
-				}
-				return c.Emit(struct {
-					Purpose string   `json:"purpose"`
-					Record  int64    `json:"record"`
-					Public  string   `json:"public"`
-					File    string   `json:"file"`
-					Until   int64    `json:"until,omitempty"`
-					Retired []string `json:"retired,omitempty"`
-				}{args[0], done.Index, done.Key, done.File, done.Until, done.Retired})
-			})
+				})
+			}
+			if err != nil {
+				return err
+			}
+			c.Printf("A new %s key is announced in record %d: %s, in %s.\n", done.Purpose, done.Record, done.Public, done.File)
+			if done.Purpose == "checkpoint" {
+				c.Printf("Until checkpoint %d the keys before it sign too: hand out the new trust file, `lendlog trust`, and register the new key with witnesses.\n", done.Until)
+			}
+			return c.Emit(done)
 		},
 	}
 	cmd.AddCommand(newKeysRotateSubmitter(c))
-	dirFlag(cmd, &dir)
 	f := cmd.Flags()
-	f.Int64Var(&overlap, "overlap", 10_000, "how many more records the checkpoint keys before the new one sign")
-	f.StringVar(&command, "signer", "", "command that holds the new checkpoint key and signs with it")
-	f.StringVar(&to.Command, "to-command", "", "command that keeps the new key of the vault")
-	f.BoolVar(&to.File, "to-file", false, "keep the new key of the vault in a file of the directory of keys")
+	f.StringVar(&dir, "dir", "", "directory of the ledger, which no server holds")
+	_ = cmd.MarkFlagDirname("dir")
+	f.StringVar(&control, "control", "", "socket of the server that holds the ledger, as it was started with")
+	_ = cmd.MarkFlagFilename("control")
+	f.StringVar(&name, "ledger", "", "name of the ledger, where the server has several")
+	cmd.MarkFlagsOneRequired("dir", "control")
+	cmd.MarkFlagsMutuallyExclusive("dir", "control")
+	f.Int64Var(&r.Overlap, "overlap", 10_000, "how many more records the checkpoint keys before the new one sign")
+	f.StringVar(&r.Signer, "signer", "", "command that holds the new checkpoint key and signs with it")
+	f.StringVar(&r.Command, "to-command", "", "command that keeps the new key of the vault")
+	f.BoolVar(&r.File, "to-file", false, "keep the new key of the vault in a file of the directory of keys")
 	cmd.MarkFlagsMutuallyExclusive("to-command", "to-file")
 	return cmd
+}
+
+// rotate rotates a key of a ledger that is running.
+func rotate(ctx context.Context, l *ledger.Ledger, r host.Rotation) (host.Rotated, error) {
+	var done ledger.Rotated
+	var err error
+	if r.Key == "vault" {
+		done, err = l.RotateVault(ctx, ledger.Custody{Command: r.Command, File: r.File})
+	} else {
+		done, err = l.RotateCheckpoint(ctx, r.Signer, r.Overlap)
+	}
+	return host.Rotated{Purpose: r.Key, Record: done.Index, Public: done.Key, File: done.File, Until: done.Until, Retired: done.Retired}, err
 }
 
 // frozen says why a key can't be replaced.

@@ -17,6 +17,7 @@ import (
 
 	"github.com/lendlog/lendlog/api"
 	"github.com/lendlog/lendlog/api/certificate"
+	"github.com/lendlog/lendlog/api/host"
 	"github.com/lendlog/lendlog/api/signin"
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/config"
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/console"
@@ -149,8 +150,6 @@ func (s *serving) prepare(c *console.Console) (err error) {
 		return usagef("--oidc-issuer is for the console, which a server of several ledgers does not have")
 	case s.several():
 		return nil
-	case s.server.Control != "":
-		return usagef("--control goes with several ledgers, which a file of --config names")
 	case s.only.Dir == "":
 		return usagef("--dir is required; it names the directory of a ledger, as dir does in the file of --config")
 	}
@@ -219,6 +218,10 @@ func (s *serving) run(ctx context.Context, c *console.Console) (err error) {
 	if err != nil {
 		return err
 	}
+	control, err := s.listenControl()
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
 	aside, err := s.listenAside(registry, l.server.Handler())
 	if err == nil {
 		err = s.announce(c, l, listener.Addr(), aside)
@@ -236,6 +239,9 @@ func (s *serving) run(ctx context.Context, c *console.Console) (err error) {
 		return l.server.Serve(serving, listener)
 	})
 	group.Go(func() error { return l.beside(serving, c) })
+	if control != nil {
+		group.Go(func() error { return host.ControlOne(serving, control, l.rotate) })
+	}
 	group.Go(func() error { return renew(serving, s.certificate) })
 	group.Go(func() error { return aside.run(running) })
 	if err := group.Wait(); err != nil {

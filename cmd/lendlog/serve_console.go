@@ -61,6 +61,7 @@ func (o *openLedger) mount(s *serving) (err error) {
 	if err != nil {
 		return err
 	}
+	o.console = console
 	o.server.Mount(console)
 	return nil
 }

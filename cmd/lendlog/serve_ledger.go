@@ -14,8 +14,10 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/lendlog/lendlog/api"
+	"github.com/lendlog/lendlog/api/host"
 	"github.com/lendlog/lendlog/api/keys"
 	"github.com/lendlog/lendlog/api/signin"
+	"github.com/lendlog/lendlog/api/web"
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/access"
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/config"
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/console"
@@ -84,6 +86,7 @@ type openLedger struct {
 	audits    *selfaudit.Auditor // nil for none
 	server    *api.Server
 	signIn    *signin.SignIn // nil for none
+	console   *web.Console   // nil for none
 	closing   []func() error // in the order in which they were opened
 }
 
@@ -165,6 +168,15 @@ func (o *openLedger) gather(logger *slog.Logger) (err error) {
 		o.closing = append(o.closing, closing)
 	}
 	return err
+}
+
+// rotate rotates one of the ledger's own keys while it goes on.
+func (o *openLedger) rotate(ctx context.Context, r host.Rotation) (host.Rotated, error) {
+	done, err := rotate(ctx, o.Ledger, r)
+	if err == nil && o.console != nil {
+		o.console.Forget() // whose client was told the keys before
+	}
+	return done, err
 }
 
 // run runs the sequencer. It has to run until the server has ended.

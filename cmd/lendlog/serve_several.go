@@ -82,7 +82,7 @@ func (h *hosted) openHosted(ctx context.Context, c *console.Console, conf api.Co
 		return host.Opened{}, err
 	}
 	return host.Opened{
-		Server: l.server, Registry: conf.Registry, Run: l.run, Close: l.Close,
+		Server: l.server, Registry: conf.Registry, Run: l.run, Close: l.Close, Rotate: l.rotate,
 		Beside: func(ctx context.Context) error { return l.beside(ctx, c) },
 	}, nil
 }

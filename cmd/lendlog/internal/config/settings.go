@@ -43,7 +43,7 @@ func (s *Server) Flags(f *pflag.FlagSet) {
 	file(f, &s.OIDCSecretFile, "oidc-secret-file", "file with the secret that goes with it, readable by its owner only (default: a public client)")
 	f.StringVar(&s.AdminListen, "admin-listen", "", "second address, such as 127.0.0.1:9090, for metrics, health and profiles without a key, and no record")
 	f.BoolVar(&s.AdminAllowRemote, "admin-allow-remote", false, "let --admin-listen be an address that others can reach")
-	file(f, &s.Control, "control", "socket, which only its owner can use, for lendlog ledgers to open and close the ledgers of several")
+	file(f, &s.Control, "control", "socket, which only its owner can use, for lendlog keys rotate and lendlog ledgers")
 	f.StringVar(&s.Log, "log", "text", "form of the log: text or json")
 	f.StringVar(&s.LogLevel, "log-level", "info", "least level that is logged: debug, info, warn or error")
 }
