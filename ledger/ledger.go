@@ -28,7 +28,8 @@
 // The files are: create.go and open.go (the directory, and every check on
 // opening), prepare.go (an event becomes a sealed, encrypted record without a
 // number), sequence.go (the commit), read.go (records, timelines, tiles),
-// prove.go (evidence), scan.go (the whole ledger, in bounded memory),
+// prove.go (evidence), scan.go (the whole ledger, in bounded memory), tally.go
+// (what is said of all of it, followed as it grows), leaves.go (hashes of leaves),
 // segments.go, search.go and candidates.go (the index, and what is found by
 // it), signing.go and rotate.go (which key signs what, and how another one takes
 // over), submitters.go (the same of the keys of submitters), repair.go (a store out of its mirror).

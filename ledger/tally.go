@@ -51,7 +51,9 @@ type tallied struct {
 	stats  *stats.Collector
 	owed   *due.Book
 	found  *rule.Register
-	survey *rule.Survey // of found
+	survey *rule.Survey // of found, under surveyed
+	// surveyed is the head, or one before it while the register is short.
+	surveyed Head
 }
 
 // Rounds are bounded: where there are more new leaves than so many, and than a part
@@ -128,7 +130,10 @@ func (t *Tally) Update(ctx context.Context) error {
 	case base == nil || base.found.Short() || fresh > max(roundLeast, min(head.Size/roundPart, roundMost)):
 		return t.count(ctx, head, at)
 	case fresh > 0:
-		return t.follow(ctx, base, head, at)
+		if err := t.follow(ctx, base, head, at); err != nil || !base.found.Short() {
+			return err
+		}
+		return t.count(ctx, head, at)
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -182,7 +187,7 @@ func (t *Tally) Due(q due.Query) (*due.Report, Head) {
 func (t *Tally) Findings() (*rule.Survey, Head) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	return t.now.survey, t.now.head
+	return t.now.survey, t.now.surveyed
 }
 
 // count reads the whole ledger.
@@ -215,7 +220,7 @@ func (t *Tally) count(ctx context.Context, head Head, at time.Time) error {
 	if c.tail, err = t.l.recorded(0, head.Size, stats.RecentFrom(head.Recorded)); err != nil {
 		return err
 	}
-	c.survey = c.found.Survey()
+	c.survey, c.surveyed = c.found.Survey(), head
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.now = c
@@ -255,7 +260,10 @@ func (t *Tally) follow(ctx context.Context, base *tallied, head Head, at time.Ti
 	for _, c := range changes {
 		base.change(c.was, c.is)
 	}
-	base.head, base.at, base.tail, base.survey = head, at, tail, base.found.Survey()
+	base.head, base.at, base.tail = head, at, tail
+	if !base.found.Short() {
+		base.survey, base.surveyed = base.found.Survey(), head
+	}
 	return nil
 }
 
