@@ -46,7 +46,7 @@ func (s *Server) getDue(c *call) error {
 	}
 	const instead = "name a subject, or run lendlog due on a copy of the ledger"
 	if s.tally.Owes(q) {
-		if err := s.tallied(c, instead); err != nil {
+		if err := s.tallied(c, 0, instead); err != nil {
 			return err
 		}
 		report, head := s.tally.Due(q)

@@ -33,7 +33,7 @@ func (s *Server) listFindings(c *call) error {
 	if err != nil {
 		return err
 	}
-	if err := s.tallied(c, "run lendlog findings on a copy of the ledger"); err != nil {
+	if err := s.tallied(c, shelfAge, "run lendlog findings on a copy of the ledger"); err != nil {
 		return err
 	}
 	found, head := s.tally.Findings()

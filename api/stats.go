@@ -22,7 +22,7 @@ func (s *Server) getStats(c *call) error {
 	if err := scope.Check(); err != nil {
 		return badRequest("the query parameters from, to and product: %v", err)
 	}
-	if err := s.tallied(c, "run lendlog stats on a copy of the ledger"); err != nil {
+	if err := s.tallied(c, shelfAge, "run lendlog stats on a copy of the ledger"); err != nil {
 		return err
 	}
 	report, head, err := s.tally.Stats(scope)

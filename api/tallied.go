@@ -19,14 +19,14 @@ const hurry = 2 * time.Second
 // after a change reads what is new.
 func (s *Server) Run(ctx context.Context) error { return s.tally.Run(ctx) }
 
-// tallied has the tally tell of the newest checkpoint, or of one that is as new as the
-// request is content with. Who would rather not wait (RFC 7240, wait=0) gets what
+// tallied has the tally tell of the newest checkpoint, or of one that is at most so old,
+// or as old as the request is content with. Who would rather not wait (RFC 7240, wait=0) gets what
 // there is, and is told where there is nothing yet.
-func (s *Server) tallied(c *call, instead string) error {
+func (s *Server) tallied(c *call, age time.Duration, instead string) error {
 	if err := ledger.Whole(c.ctx()); err != nil {
 		return err // a sum over one record is its value
 	}
-	age := max(shelfAge, c.content())
+	age = max(age, c.content())
 	fresh := func() bool {
 		head, at, ok := s.tally.Head()
 		return ok && (head.Size == s.ledger.Head().Size || time.Since(at)+s.tallyOlder < age)

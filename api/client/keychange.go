@@ -18,6 +18,9 @@ func (c *Client) signed(ctx context.Context, note []byte) (tree.Checkpoint, erro
 	if refused == nil {
 		return cp, nil
 	}
+	if !errors.Is(refused, tree.ErrUnsigned) {
+		return tree.Checkpoint{}, lie(-1, "%w", refused).with(note)
+	}
 	c.keys.Lock()
 	defer c.keys.Unlock()
 	later, e, err := c.later(ctx)

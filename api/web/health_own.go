@@ -124,7 +124,7 @@ func lookAtCertificate(l *looking) ([]sign, error) {
 	}
 	end(c.Expires, "over", "soon", "holds")
 	if !c.Roots.IsZero() {
-		end(c.Roots, "roots.over", "roots.soon", "roots")
+		end(c.Roots, "rootover", "rootsoon", "roots")
 	}
 	if c.Refused {
 		signs = append(signs, l.say(signBad, "refused"))

@@ -215,8 +215,8 @@ func TestHealthOfItsOwn(t *testing.T) {
 		{nil, "off none"},
 		{&client.Expiry{Expires: now.Add(1000 * time.Hour)}, "good holds"},
 		{&client.Expiry{Expires: now.Add(time.Hour), Roots: now.Add(1000 * time.Hour), Refused: true}, "warn soon, good roots, warn refused"},
-		{&client.Expiry{Expires: now.Add(-time.Hour), Roots: now.Add(time.Hour)}, "bad over, warn soon"},
-		{&client.Expiry{Expires: now.Add(1000 * time.Hour), Roots: now.Add(-time.Hour)}, "good holds, bad over"},
+		{&client.Expiry{Expires: now.Add(-time.Hour), Roots: now.Add(time.Hour)}, "bad over, warn rootsoon"},
+		{&client.Expiry{Expires: now.Add(1000 * time.Hour), Roots: now.Add(-time.Hour)}, "good holds, bad rootover"},
 	} {
 		l.status = &client.Status{Certificate: tt.of}
 		got, err := lookAtCertificate(l)

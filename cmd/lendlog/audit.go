@@ -212,6 +212,9 @@ func auditServer(ctx context.Context, server string, shown credentials, o fsck.O
 		return nil, serverError(ctx, err)
 	}
 	defer l.Close()
+	if followed := l.Trust(); o.Trust != nil && followed != o.Trust {
+		o.Followed = followed
+	}
 	report, err := fsck.Live(ctx, l.Log(), o)
 	if err != nil {
 		return nil, serverError(ctx, err)

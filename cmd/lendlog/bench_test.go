@@ -95,11 +95,11 @@ func TestBench(t *testing.T) {
 	for _, r := range report.Results {
 		switch {
 		case r.Path == "console-count":
-			if r.Records < 3000 || r.Memory <= 0 {
+			if r.Records < int64(records) || r.Memory <= 0 {
 				t.Errorf("%+v", r)
 			}
 		case strings.HasPrefix(r.Path, "console: "):
-			if pages++; r.P50 <= 0 || r.P99 < r.P50 || r.Records < 3000 || len(r.Targets) != 1 {
+			if pages++; r.P50 <= 0 || r.P99 < r.P50 || r.Records < int64(records) || len(r.Targets) != 1 {
 				t.Errorf("%+v", r)
 			}
 		}

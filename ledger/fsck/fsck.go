@@ -41,6 +41,10 @@ type Options struct {
 	// Trust says whose checkpoints are believed, and which ledger it has to
 	// be. Without it the keys in the ledger's own genesis record are believed.
 	Trust *proof.Trust
+	// Followed is what Trust has come to with the checkpoint keys that the log has
+	// announced, where whoever reads it has found some; nil for none. An audit that
+	// needs it is INCOMPLETE.
+	Followed *proof.Trust
 	// Checkpoints are signed checkpoints from outside: what is audited has to
 	// continue them.
 	Checkpoints [][]byte

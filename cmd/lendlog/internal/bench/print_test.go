@@ -21,8 +21,8 @@ func TestPrint(t *testing.T) {
 	c.Color = true
 	r.Print(c)
 	for _, line := range []string{
-		"engine   50,000  41234    1.25    9.00    2850      21        -  300     80000       0.52×  ≥ 40000/s met",
-		"growth   50,000      -       -       -       -       -        -    -         -  grew 1.75×  ≤ 1.5× missed, ≤ 2 GiB met",
+		"engine   50,000  41234    1.25    9.00    2850      21           -        -  300     80000       0.52×  ≥ 40000/s met",
+		"growth   50,000      -       -       -       -       -           -        -    -         -  grew 1.75×  ≤ 1.5× missed, ≤ 2 GiB met",
 		"growth      grew",
 	} {
 		if !strings.Contains(out.String(), line+"\n") {

@@ -174,8 +174,8 @@ ledgers:
 		t.Fatal(err)
 	}
 	want := []Ledger{
-		{Name: "north", Dir: "/srv/north", Witnesses: "etc/north.policy", WitnessEvery: 30 * time.Second, Public: true},
-		{Name: "south-2", Dir: "etc/south", WitnessEvery: 5 * time.Second},
+		{Name: "north", Dir: "/srv/north", Witnesses: "etc/north.policy", WitnessEvery: 30 * time.Second, AuditEvery: 24 * time.Hour, Public: true},
+		{Name: "south-2", Dir: "etc/south", WitnessEvery: 5 * time.Second, AuditEvery: 24 * time.Hour},
 	}
 	if diff := cmp.Diff(want, got.Ledgers); diff != "" {
 		t.Error(diff)
