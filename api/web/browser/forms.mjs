@@ -106,10 +106,10 @@ const all = {
   },
   async filters(hands) {
     await hands.go("/console/search", "auditor");
-    await hands.press("details.filters summary");
+    await hands.press("details.refine summary");
     await hands.to("#outcome");
     await hands.page.keyboard.type("declined");
-    await hands.send("details.filters button");
+    await hands.send("details.refine button");
     await hands.see(".chip");
     await hands.see("main table tbody tr", "what was found");
     await hands.send(".chip");
