@@ -38,6 +38,8 @@ type timelineView struct {
 	Complete    completeness
 	Open, Late  int // obligations that are not met, and not met in time
 	Findings    int
+	Checked     int            // checks of the rules that were made
+	Unchecked   int            // and could not be, most often because something is sealed or absent
 	Marked      []*timelineRow // of all pages, those that are late, missing or contradict
 	Imported    bool           // all that are shown were imported
 	Size        int64          // of the checkpoint
@@ -238,7 +240,12 @@ func (v *visit) judge(p *timelineView, s *story.Story, rows map[int64]*timelineR
 	if err != nil {
 		return err
 	}
-	for _, f := range rules.Judge(s).Findings {
+	report := rules.Judge(s)
+	p.Checked = report.Checked
+	for _, n := range report.Unchecked {
+		p.Unchecked += n
+	}
+	for _, f := range report.Findings {
 		row := rows[f.Records[0]]
 		if row == nil {
 			continue
