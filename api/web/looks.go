@@ -109,7 +109,7 @@ func (v *visit) letIn(l *client.Client) (items []grantItem, err error) {
 			return nil, err
 		}
 		e := found.Leaf.Entry
-		if e == nil || e.Type != record.TypeRoleGranted && e.Type != record.TypeRoleRevoked {
+		if e == nil || e.Type != record.TypeRoleGranted && e.Type != record.TypeRoleLent && e.Type != record.TypeRoleRevoked {
 			continue
 		}
 		get := func(name string) string { value, _ := e.Open.Get(name); return value.Str }
@@ -127,7 +127,10 @@ func (p *looksPage) Looks() (all []*look.Done) {
 	byID := map[string]*look.Done{}
 	for _, d := range p.Looked.Looks {
 		if one := byID[d.Look]; one != nil && d.Look != "" {
-			one.Records, one.Count = one.Records.With(d.Records), one.Count+d.Count
+			one.Records, one.Count = one.Records.With(d.Records), max(one.Count, d.Count)
+			if n := one.Records.Count(); n > 0 { // a record has a person's chain besides its subject's
+				one.Count = n
+			}
 			continue
 		}
 		one := *d

@@ -9,10 +9,14 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/lendlog/lendlog/api/client"
+	"github.com/lendlog/lendlog/ledger"
 	"github.com/lendlog/lendlog/ledger/access"
+	"github.com/lendlog/lendlog/ledger/look"
 	"github.com/lendlog/lendlog/ledger/proof"
 )
 
@@ -290,4 +294,39 @@ func TestLooks(t *testing.T) {
 		other.get("looks?"+query).want(t, http.StatusBadRequest)
 	}
 	h.as(access.Monitor).get("looks").want(t, http.StatusForbidden)
+}
+
+// A look at a record is one, however many chains tell of it.
+func TestLookIsCountedOnce(t *testing.T) {
+	p := &looksPage{Looked: &client.Looked{Looks: []*look.Done{
+		{Look: "a", Records: look.SpansOf(7), Count: 1},
+		{Look: "a", Records: look.SpansOf(7), Count: 1},
+		{Look: "a", Records: look.SpansOf(9), Count: 1},
+		{Look: "b", Count: 5}, {Look: "b", Count: 5},
+	}}}
+	got := p.Looks()
+	if len(got) != 2 || got[0].Count != 2 || got[1].Count != 5 {
+		t.Errorf("the looks are %+v", got)
+	}
+}
+
+// A grant for a purpose is in the access log and the administration with all that it
+// says, and its holder is not told that a story is clean of which they see a part.
+func TestNarrowKey(t *testing.T) {
+	h := newHouse(t, true).fill(1)
+	subject, _ := h.story()
+	key, _, err := h.keys.Grant(t.Context(), access.Terms{
+		Role: access.Regulator, Purpose: "supervision", Basis: "supervisory-request", Fields: []string{"/data/amount", "/subject"}, Expires: time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC),
+	}, ledger.Local)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.as(access.Compliance).get("looks").want(t, http.StatusOK, "granted: Regulator", key.ID())
+	h.as(access.Compliance).get("subjects/"+subject).want(t, http.StatusOK, "Checks of the rules that were made: ")
+	b := h.browser()
+	b.post("signin", url.Values{"key": {key.Reveal()}}).want(t, http.StatusOK)
+	got := b.get("subjects/"+subject).want(t, http.StatusOK, "so this story is not judged", "that could not be made")
+	if strings.Contains(got.body, "Nothing contradicts") {
+		t.Error("a key that opens a part is told that nothing contradicts")
+	}
 }
