@@ -348,7 +348,7 @@ func sampleBundle(v *visit) error {
 	f := drawForm{Checkpoint: q.Get("checkpoint"), Seed: q.Get("seed"), Count: q.Get("count"), Start: q.Get("start"), End: q.Get("end")}
 	pointers := []string{}
 	if q.Get("disclose") == "all" {
-		pointers = nil
+		pointers = v.opens()
 	}
 	b, err := f.bundling(pointers)
 	if err != nil {

@@ -97,6 +97,15 @@ func (v *visit) fail(err error) {
 // Scoped reports whether the visitor's key opens some sealed members only.
 func (v *visit) Scoped() bool { return v.Key() != nil && v.Key().Scoped() }
 
+// opens are the pointers of the sealed members that the visitor's key opens, nil for
+// all that there are.
+func (v *visit) opens() []string {
+	if !v.Scoped() {
+		return nil
+	}
+	return v.Key().Fields
+}
+
 // statusGone is what the API answers whoever went away, or waited too long.
 const statusGone = 499
 

@@ -349,7 +349,7 @@ func subjectEvidence(v *visit) error {
 	if err != nil {
 		return err
 	}
-	e, err := c.ProveSubject(v.ctx(), v.r.PathValue("kind"), v.r.PathValue("id"), nil)
+	e, err := c.ProveSubject(v.ctx(), v.r.PathValue("kind"), v.r.PathValue("id"), v.opens())
 	if err != nil {
 		return err
 	}
