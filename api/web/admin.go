@@ -47,6 +47,7 @@ type adminType struct{ Name, Title, Schema string }
 // A grantForm is what a key is asked for with, as it was typed.
 type grantForm struct {
 	Role, Label, Sources, Expires, Rate string
+	Purpose, Basis, Fields              string
 	Once                                string // its token, with which it grants one key
 	Wrong                               string // why it is refused, in the words of the ledger
 }
@@ -103,7 +104,7 @@ func grantKey(v *visit) error {
 		return err
 	}
 	f := v.r.PostForm
-	form := grantForm{Role: f.Get("role"), Label: f.Get("label"), Sources: f.Get("sources"), Expires: f.Get("expires"), Rate: f.Get("rate")}
+	form := grantForm{Role: f.Get("role"), Label: f.Get("label"), Sources: f.Get("sources"), Expires: f.Get("expires"), Rate: f.Get("rate"), Purpose: f.Get("purpose"), Basis: f.Get("basis"), Fields: f.Get("fields")}
 	terms, ok := form.terms()
 	err := terms.Check()
 	if !ok || err != nil {
@@ -131,10 +132,9 @@ func grantKey(v *visit) error {
 
 // terms reads the form; false where a field can't be read.
 func (f *grantForm) terms() (access.Terms, bool) {
-	t := access.Terms{Role: access.Role(f.Role), Label: strings.TrimSpace(f.Label)}
-	t.Sources = strings.Fields(f.Sources)
-	slices.Sort(t.Sources)
-	t.Sources = slices.Compact(t.Sources)
+	t := access.Terms{Role: access.Role(f.Role), Label: strings.TrimSpace(f.Label), Purpose: strings.TrimSpace(f.Purpose), Basis: strings.TrimSpace(f.Basis)}
+	lines := func(text string) []string { return slices.Compact(slices.Sorted(slices.Values(strings.Fields(text)))) }
+	t.Sources, t.Fields = lines(f.Sources), lines(f.Fields)
 	if f.Expires != "" {
 		day, err := time.Parse(time.DateOnly, f.Expires)
 		if err != nil {

@@ -329,4 +329,18 @@ func TestNarrowKey(t *testing.T) {
 	if strings.Contains(got.body, "Nothing contradicts") {
 		t.Error("a key that opens a part is told that nothing contradicts")
 	}
+	b.get("subjects/"+subject+"/evidence").want(t, http.StatusOK)
+	b.get("examination?seed=6-1-3&count=3").want(t, http.StatusOK, "disclose what my key opens")
+	b.post("examination/bundle", url.Values{"seed": {"6-1-3"}, "count": {"3"}, "disclose": {"all"}}).want(t, http.StatusOK)
+
+	admin := h.as(access.Admin)
+	listed := admin.get("admin").want(t, http.StatusOK, "supervision", "basis: supervisory-request", "opens 2 fields only:", "/data/amount", "no purpose stated")
+	form := url.Values{"role": {"regulator"}, "purpose": {"supervision"}, "fields": {"/subject\r\n/data/amount"}, "once": {between(listed.body, `name="once" value="`, `"`)}}
+	admin.post("admin/grants", form).want(t, http.StatusBadRequest, "say when it expires", "/data/amount")
+	form.Set("expires", "2099-12-31")
+	granted := admin.post("admin/grants", form).want(t, http.StatusOK, "A key was granted")
+	got = admin.get("admin")
+	if id := between(granted.body, "Its id is ", ","); h.keys.Get(id) == nil || !h.keys.Get(id).Scoped() || h.keys.Get(id).Purpose != "supervision" || !strings.Contains(got.body, id) {
+		t.Errorf("%q is not granted for a purpose, with fields", id)
+	}
 }
