@@ -157,7 +157,7 @@ func bend(v canon.Value, text string) (canon.Value, bool) {
 // A record that is not there, and a path that names none, are answered alike.
 func TestNoRecord(t *testing.T) {
 	b := newHouse(t, true).as(access.Auditor)
-	for _, path := range []string{"records/999999", "records/-1", "records/01", "records/x", "records/1e3", "subjects/file/none", "subjects/file/none?from=0", "subjects/file/none?from=x"} {
+	for _, path := range []string{"records/999999", "records/-1", "records/01", "records/x", "records/1e3", "subjects/file/none?from=0", "subjects/file/none?from=x"} {
 		b.get(path).want(t, http.StatusNotFound, "nothing here")
 	}
 }

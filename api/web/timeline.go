@@ -4,6 +4,7 @@ package web
 
 import (
 	"errors"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -101,6 +102,10 @@ func showSubject(v *visit) error {
 		return err
 	}
 	whole, err := c.Timeline(v.ctx(), kind, id, 1, wholeStory)
+	var refused *client.Problem
+	if from == 1 && errors.As(err, &refused) && refused.Status == http.StatusNotFound {
+		return v.noRecord(c, kind, id)
+	}
 	if err != nil {
 		return err
 	}
@@ -251,7 +256,7 @@ func (v *visit) judge(p *timelineView, s *story.Story, rows map[int64]*timelineR
 			continue
 		}
 		r, _ := rules.Rule(f.Rule)
-		row.Findings = append(row.Findings, finding{f.Rule, v.text(r.Title.EN, r.Title.ZH), v.text(f.Text.EN, f.Text.ZH), f.Records[1:]})
+		row.Findings = append(row.Findings, finding{f.Rule, v.text(r.Title.EN, r.Title.ZH), v.sentenceOf(f.Text.EN, f.Text.ZH), f.Records[1:]})
 		p.Findings++
 	}
 	table, err := due.Builtin()
@@ -340,6 +345,31 @@ func (v *visit) complete(c *client.Client, kind, id string, t *client.Timeline) 
 		out.State = "partly"
 	}
 	return out
+}
+
+// A noneView says that a subject has no record.
+type noneView struct {
+	Subject string
+	Size    int64 // of the checkpoint under which that is so
+}
+
+// noRecord answers with what proves that a subject has no record, or that there is
+// nothing where that cannot be proved.
+func (v *visit) noRecord(c *client.Client, kind, id string) error {
+	e, err := c.ProveSubject(v.ctx(), kind, id, []string{})
+	if err != nil {
+		return err
+	}
+	cp, err := c.Trust().OpenCheckpoint(e.Checkpoint)
+	came := slices.ContainsFunc(e.Records, func(r proof.Record) bool { // in between
+		leaf, err := record.ParseLeaf(r.Entry)
+		return err != nil || leaf.Entry != nil
+	})
+	if err != nil || came {
+		return errMissing
+	}
+	v.status = http.StatusNotFound
+	return v.renderAs("none", noneView{kind + "/" + id, cp.Size})
 }
 
 // subjectEvidence answers with a file that proves offline which records a subject

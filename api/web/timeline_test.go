@@ -12,6 +12,7 @@ import (
 	"github.com/lendlog/lendlog/ledger"
 	"github.com/lendlog/lendlog/ledger/access"
 	"github.com/lendlog/lendlog/ledger/ledgertest"
+	"github.com/lendlog/lendlog/ledger/proof"
 )
 
 // event is one of a file, at a minute of a day of 2026.
@@ -41,6 +42,22 @@ func TestCorrections(t *testing.T) {
 			t.Errorf("record %d is not in its own place", index)
 		}
 	}
+}
+
+// Of a subject without a record it is proved that there is none.
+func TestSubjectWithoutRecord(t *testing.T) {
+	h := newHouse(t, true)
+	h.submit(payment("p-1"))
+	b := h.as(access.Auditor)
+	b.get("subjects/file/<none>").want(t, http.StatusNotFound, "No record of this subject is in the ledger under checkpoint", "file/&lt;none&gt;", "file/%3Cnone%3E/evidence")
+	got := b.get("subjects/file/%3Cnone%3E/evidence").want(t, http.StatusOK)
+	trust := h.ledger.Trust()
+	e, err := proof.ParseEvidence([]byte(got.body))
+	if err != nil || proof.Verify(trust, e).Verdict != proof.Valid {
+		t.Errorf("it is not proved that there is none: %v", err)
+	}
+	b.lang = "zh"
+	wantWellFormed(t, b.get("subjects/file/none"), "zh")
 }
 
 // What is late, missing or contradicts shows at the record that it is about.
