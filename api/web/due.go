@@ -90,14 +90,14 @@ func dueQuery(q url.Values, table *due.Table) (out due.Query, err error) {
 	out = due.Query{AsOf: endOfDay(time.Now()), Zone: time.UTC, States: []due.State{due.Breached, due.Open}, Limit: listed}
 	if zone := q.Get("zone"); zone != "" {
 		if out.Zone, err = due.ParseZone(zone); err != nil {
-			return out, errForm
+			return out, wrongField("due.zone")
 		}
 	}
 	if states := q["state"]; len(states) > 0 {
 		out.States = nil
 		for _, s := range states {
 			if !slices.Contains(due.States, due.State(s)) {
-				return out, errForm
+				return out, wrongField("due.state")
 			}
 			out.States = append(out.States, due.State(s))
 		}
@@ -105,14 +105,14 @@ func dueQuery(q url.Values, table *due.Table) (out due.Query, err error) {
 	if within := q.Get("within"); within != "" {
 		days, err := strconv.ParseUint(within, 10, 15)
 		if err != nil {
-			return out, errForm
+			return out, wrongField("due.within")
 		}
 		n := int(days)
 		out.Within = &n
 	}
 	if id := q.Get("id"); id != "" {
 		if _, known := table.Obligation(id); !known {
-			return out, errForm
+			return out, wrongField("due.obligation")
 		}
 		out.Obligation = id
 	}

@@ -36,6 +36,12 @@ var (
 	errDefect      = &fault{http.StatusInternalServerError, "defect"}
 )
 
+// A wrongField is a field of a form that can't be read, by the name of its words.
+type wrongField string
+
+func (f wrongField) Error() string { return "a field can't be read: " + string(f) }
+func (f wrongField) Unwrap() error { return errForm }
+
 // faultOf returns the fault that an error stands for, and what the ledger says
 // of it, which holds no value of a record.
 func faultOf(err error) (f *fault, detail string) {
@@ -88,7 +94,12 @@ func (v *visit) fail(err error) {
 	if f == errCounting {
 		v.w.Header().Set("Refresh", "5")
 	}
-	if err := v.renderAs("error", errorPage{Name: f.name, Detail: detail}); err != nil {
+	p := errorPage{Name: f.name, Detail: detail}
+	var field wrongField
+	if errors.As(err, &field) {
+		p.Field = v.say(string(field))
+	}
+	if err := v.renderAs("error", p); err != nil {
 		v.defect(err)
 		http.Error(v.w, "the page could not be made", http.StatusInternalServerError)
 	}
@@ -109,4 +120,4 @@ func (v *visit) opens() []string {
 // statusGone is what the API answers whoever went away, or waited too long.
 const statusGone = 499
 
-type errorPage struct{ Name, Detail string }
+type errorPage struct{ Name, Detail, Field string }

@@ -82,7 +82,7 @@ func (v *visit) findings(p *findingsPage, table *rule.Table, got *client.Finding
 		p.Skipped += n
 	}
 	for _, f := range got.Survey.Findings {
-		p.Found = append(p.Found, foundItem{titles[f.Rule], v.text(f.Text.EN, f.Text.ZH), f.Source, newSubject(f.Subject), f.Records})
+		p.Found = append(p.Found, foundItem{titles[f.Rule], v.sentenceOf(f.Text.EN, f.Text.ZH), f.Source, newSubject(f.Subject), f.Records})
 	}
 	command := []string{"lendlog", "findings", "--dir", "COPY"}
 	if p.Rule != "" {

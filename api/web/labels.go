@@ -87,6 +87,24 @@ func (l labels) text(member string, v canon.Value) string {
 	return ""
 }
 
+// stamp is a day, or a time, within a text.
+var stamp = regexp.MustCompile(`\b\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d))?\b`)
+
+// sentenceOf is what a rule says as people read it: its days and times are written as
+// elsewhere, to the fraction of a second that it tells apart, and it ends.
+func (v *visit) sentenceOf(english, chinese string) string {
+	text := stamp.ReplaceAllStringFunc(v.text(english, chinese), func(s string) string {
+		if t, err := time.Parse(time.DateOnly, s); err == nil {
+			return day(v.lang, t)
+		}
+		if t, err := time.Parse(time.RFC3339Nano, s); err == nil {
+			return day(v.lang, t) + t.UTC().Format(" 15:04:05.999999999 UTC")
+		}
+		return s
+	})
+	return text + map[string]string{record.English: ".", record.Chinese: "。"}[v.lang]
+}
+
 // full is a value as people read it, whatever it takes.
 func (l labels) full(member string, v canon.Value) string {
 	if text := l.text(member, v); text != "" || v.Kind != canon.Array && v.Kind != canon.Object {
