@@ -4,6 +4,7 @@ package web
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/lendlog/lendlog/api/client"
@@ -94,16 +95,24 @@ type healthPage struct {
 	Bad    int   // lines that need attention, or worse
 	Worst  *sign // the first of the worst of them; nil where all is well
 	Absent int   // lines of what is not there, or hidden
+	Alone  bool  // neither a witness nor a place of anchors sees the ledger from outside
 	Signs  []sign
 }
 
-// State is that of the whole.
+// State is that of the whole. Of a ledger that nobody outside sees nothing is wrong, and
+// it is not called well.
 func (p *healthPage) State() string {
-	if p.Worst != nil {
+	switch {
+	case p.Worst != nil:
 		return p.Worst.State
+	case p.Alone:
+		return signNone
 	}
 	return signWell
 }
+
+// outside are the checks of who sees the ledger from outside.
+var outside = []string{"witnesses", "anchors"}
 
 // add adds lines.
 func (p *healthPage) add(signs ...sign) {
@@ -151,6 +160,7 @@ func health(v *visit) error {
 		}
 		page.add(signs...)
 	}
+	page.Alone = !slices.ContainsFunc(page.Signs, func(s sign) bool { return slices.Contains(outside, s.Of) && s.State != signNone })
 	return v.render(page)
 }
 

@@ -104,7 +104,7 @@ func TestHealth(t *testing.T) {
 
 // Before a ledger demands keys the page is there as well.
 func TestHealthOfOpenLedger(t *testing.T) {
-	page := newHouse(t, false).browser().get("health").want(t, http.StatusOK, "What there is is well")
+	page := newHouse(t, false).browser().get("health").want(t, http.StatusOK, "Not watched from outside", "a rollback shows to nobody")
 	if got := states(page); got["Keys"] != "off" || got["Taking events"] != "good" {
 		t.Errorf("it says %v", got)
 	}
