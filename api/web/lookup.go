@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -37,7 +38,7 @@ func (v *visit) lookUp(c *client.Client, text string) (to, filter string, err er
 			return "", "", err
 		}
 	}
-	if f, err := index.ParseFilter(text); err == nil && len(f.Terms()) > 0 {
+	if f, err := index.ParseFilter(text); err == nil && len(f.Terms()) > 0 || meansFilter.MatchString(text) {
 		return "", text, nil
 	}
 	if !strings.ContainsAny(text, " \t") && strings.Contains(text, "/") {
@@ -47,6 +48,10 @@ func (v *visit) lookUp(c *client.Client, text string) (to, filter string, err er
 	}
 	return v.lookUpWord(c, text)
 }
+
+// meansFilter is how a filter begins, also one that can't be read: whoever typed it is
+// told so, and not that there is no party who is called like it.
+var meansFilter = regexp.MustCompile(`^(not\s+)?[A-Za-z][A-Za-z0-9._-]*\s*(!=|<=|>=|=|<|>)\s*[^\s=]`)
 
 // kinds of subjects, those that people look for first.
 var kinds = []string{"file", "line", "case", "party", "staff", "model", "policy", "portfolio", "feed", "ledger"}

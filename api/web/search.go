@@ -6,9 +6,12 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
+	"unicode"
 
 	"github.com/lendlog/lendlog/api/client"
 	"github.com/lendlog/lendlog/ledger/access"
@@ -53,6 +56,32 @@ type captioned struct {
 	Rows    []foundRow
 }
 
+// column is where an error of a filter says that it is.
+var column = regexp.MustCompile(`\bcolumn (\d+)`)
+
+// inConsole is what is wrong with a filter without the command that says more.
+func inConsole(detail string) string {
+	detail, _, _ = strings.Cut(detail, "; `lendlog ")
+	return detail
+}
+
+// WrongTerm is the term of the filter that is wrong, "" where that is not said.
+func (p *searchPage) WrongTerm() string {
+	found := column.FindStringSubmatch(p.Wrong)
+	if found == nil {
+		return ""
+	}
+	at, _ := strconv.Atoi(found[1])
+	text := []rune(p.Form.Filter)
+	if at < 1 || at > len(text) {
+		return ""
+	}
+	for at > 1 && !unicode.IsSpace(text[at-2]) { // a value within it
+		at--
+	}
+	return strings.Join(strings.Fields(string(text[at-1:]))[:1], "")
+}
+
 // MayExport reports whether the visitor may take what was found along.
 func (v *view) MayExport() bool { return v.May(access.RecordsExport) }
 
@@ -92,7 +121,7 @@ func (v *visit) find(c *client.Client, p *searchPage, id string, s client.Search
 	found, err := v.readPage(c, id, s, cursor)
 	var refused *client.Problem
 	if errors.As(err, &refused) && refused.Status == http.StatusBadRequest {
-		p.Wrong = refused.Detail
+		p.Wrong = inConsole(refused.Detail)
 		return nil
 	}
 	if err != nil {
@@ -210,7 +239,7 @@ func (v *visit) leadTo(c *client.Client, s client.Search) error {
 	}
 	id, err := c.PostSearch(v.ctx(), s)
 	if errors.As(err, &refused) && refused.Status == http.StatusBadRequest {
-		p := &searchPage{Wrong: refused.Detail, Form: newSearchForm(v, s.Filter), Asked: true}
+		p := &searchPage{Wrong: inConsole(refused.Detail), Form: newSearchForm(v, s.Filter), Asked: true}
 		v.page.name = "search"
 		return v.render(p)
 	}

@@ -87,6 +87,12 @@ func TestFilters(t *testing.T) {
 	if strings.Contains(left.body, "outcome=declined<") {
 		t.Error("the term is still there")
 	}
+	// What was typed stays in the box, and what is wrong with it is named.
+	if got := b.post("search", url.Values{"q": {"outcome=declined"}}); !strings.Contains(got.body, `value="outcome=declined" maxlength`) {
+		t.Error("the box is emptied")
+	}
+	b.post("search", url.Values{"q": {"type=decision.made foo=bar"}}).want(t, http.StatusOK, "cannot be read: <code>foo=bar</code>", `value="type=decision.made foo=bar" maxlength`)
+	b.post("search", url.Values{"q": {"time>2021-13"}}).want(t, http.StatusOK, "cannot be read: <code>time&gt;2021-13</code>")
 	b.post("search", url.Values{"filter": {"type=nothing"}}).want(t, http.StatusOK, "cannot be read")
 	b.get("search?filter="+url.QueryEscape(`party="x"`)).want(t, http.StatusOK, "cannot be read")
 	b.get("search?filter=recorded%3C2000").want(t, http.StatusOK, "Nothing was found", "Try one of these")
