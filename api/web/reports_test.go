@@ -89,8 +89,8 @@ func TestDue(t *testing.T) {
 	}
 	b.get("due?state=met").want(t, http.StatusOK, "Nothing is like this")
 	b.get("due?id=complaint.promised").want(t, http.StatusOK, "Nothing is like this", "--id complaint.promised")
-	for _, query := range []string{"state=late", "within=x", "id=nothing", "zone=Mars"} {
-		b.get("due?"+query).want(t, http.StatusBadRequest, "be read")
+	for query, field := range map[string]string{"state=late": "State", "within=x": "Due within days", "id=nothing": "Obligation", "zone=Mars": "Time zone of days"} {
+		b.get("due?"+query).want(t, http.StatusBadRequest, "be read", "It is the field "+field)
 	}
 	b.lang = "zh"
 	b.get("due").want(t, http.StatusOK, "不利决定通知", "逾期：2")
@@ -325,7 +325,7 @@ func TestNarrowKey(t *testing.T) {
 	h.as(access.Compliance).get("subjects/"+subject).want(t, http.StatusOK, "Checks of the rules that were made: ")
 	b := h.browser()
 	b.post("signin", url.Values{"key": {key.Reveal()}}).want(t, http.StatusOK)
-	got := b.get("subjects/"+subject).want(t, http.StatusOK, "so this story is not judged", "that could not be made")
+	got := b.get("subjects/"+subject).want(t, http.StatusOK, "so this story is not judged as a whole", "that could not be made")
 	if strings.Contains(got.body, "Nothing contradicts") {
 		t.Error("a key that opens a part is told that nothing contradicts")
 	}

@@ -72,6 +72,20 @@ func TestJudged(t *testing.T) {
 	wantWellFormed(t, b.get("subjects/file/A").want(t, http.StatusOK, "缺失：", "规则："), "zh")
 }
 
+// What a rule says has days and times as people read them, and tells two within a second
+// apart.
+func TestSentenceOf(t *testing.T) {
+	for lang, want := range map[string]string{
+		"en": "9 August 2021 10:11:57.961 UTC comes before 29 August 2021 and 12-2021-08.",
+		"zh": "2021年8月9日 10:11:57.961 UTC comes before 2021年8月29日 and 12-2021-08。",
+	} {
+		text := "2021-08-09T10:11:57.961Z comes before 2021-08-29 and 12-2021-08"
+		if got := (&visit{lang: lang}).sentenceOf(text, text); got != want {
+			t.Errorf("it says %q, want %q", got, want)
+		}
+	}
+}
+
 // A long timeline has pages; each record is on one of them, and one that is too long
 // to be judged says so.
 func TestLongTimeline(t *testing.T) {
