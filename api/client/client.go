@@ -121,7 +121,7 @@ func WithTLS(c *tls.Config) Option { return func(to *Client) { to.tls = c } }
 
 // WithPurpose says with every request what is looked for, by a code such as
 // complaint or audit; see [Purpose]. The default is to say nothing, which a ledger
-// that demands keys records as unstated.
+// that demands keys records as for what the key was granted for, or as unstated.
 func WithPurpose(code string) Option { return func(c *Client) { c.purpose = code } }
 
 // WithCase says with every request that it is made for a restricted case, by its
