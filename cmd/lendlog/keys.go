@@ -189,7 +189,11 @@ With --json: {"purpose", "record", "public", "file", "until", "retired"}.`,
 			}
 			c.Printf("A new %s key is announced in record %d: %s, in %s.\n", done.Purpose, done.Record, done.Public, done.File)
 			if done.Purpose == "checkpoint" {
-				c.Printf("Until checkpoint %d the keys before it sign too: hand out the new trust file, `lendlog trust`, and register the new key with witnesses.\n", done.Until)
+				until := "Until checkpoint %d the keys before it sign too"
+				if r.Overlap == 0 {
+					until = "The keys before it sign no more after checkpoint %d, which announces it"
+				}
+				c.Printf(until+": hand out the new trust file, `lendlog trust`, and register the new key with witnesses.\n", done.Until)
 			}
 			return c.Emit(done)
 		},
