@@ -186,7 +186,7 @@ func Dial(ctx context.Context, server string, options ...Option) (*Client, error
 	c.retries = min(retries, dialRetries)
 	defer func() { c.retries = retries }()
 	if c.firstUse = c.Trust() == nil; c.firstUse {
-		t, err := c.fetchTrust(ctx)
+		t, err := c.fetchTrust(ctx, "/v1/trust")
 		if err != nil {
 			return nil, err
 		}
@@ -223,8 +223,20 @@ func (c *Client) Trust() *proof.Trust { return c.trust.Load() }
 // and pin it the next time.
 func (c *Client) FirstUse() bool { return c.firstUse }
 
-func (c *Client) fetchTrust(ctx context.Context) (*proof.Trust, error) {
-	b, err := c.get(ctx, "/v1/trust", maxSmall)
+// SubmitterTrust returns the policy of the client with the public keys of submitters
+// that the server says the ledger has records of: it asks for their signatures.
+func (c *Client) SubmitterTrust(ctx context.Context) (*proof.Trust, error) {
+	said, err := c.fetchTrust(ctx, "/v1/trust?submitters=true")
+	if err != nil {
+		return nil, err
+	}
+	t := *c.Trust()
+	t.Submitters = said.Submitters
+	return &t, nil
+}
+
+func (c *Client) fetchTrust(ctx context.Context, path string) (*proof.Trust, error) {
+	b, err := c.get(ctx, path, maxSmall)
 	if err != nil {
 		return nil, err
 	}
