@@ -97,8 +97,10 @@ func (c *call) may(p access.Permission) error {
 		return nil
 	case c.key == nil:
 		return errKey
-	case !c.key.Role.May(p), p == access.RestrictedRead && !c.key.Opens("/type"): // which is sealed in what is restricted
+	case !c.key.Role.May(p):
 		return lacks(p)
+	case p == access.RestrictedRead && !c.key.Opens("/type"): // which is sealed in what is restricted
+		return faultf(kindForbidden, "this key opens %s only: what is restricted takes one that opens /type too", strings.Join(c.key.Fields, ", "))
 	}
 	return nil
 }

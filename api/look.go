@@ -3,6 +3,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -33,9 +34,10 @@ func (e *unrecorded) Unwrap() error { return e.err }
 // and gets more than headers.
 func (c *call) watched() bool { return c.key != nil && c.Request.Method != http.MethodHead }
 
-// newLook begins a look, with what the request says of it.
+// newLook begins a look, with what the request says of it. What was granted for a
+// purpose is used for that, where the request names none.
 func (s *Server) newLook(c *call, act string) (*look.Look, error) {
-	k := &look.Look{Grant: c.key.ID, Role: string(c.key.Role), Purpose: look.Unstated, Act: act}
+	k := &look.Look{Grant: c.key.ID, Role: string(c.key.Role), Purpose: cmp.Or(c.key.Purpose, look.Unstated), Act: act}
 	switch given := c.Request.Header.Values(headerPurpose); {
 	case len(given) == 0:
 	case len(given) == 1 && isPurpose(given[0]):

@@ -3,6 +3,7 @@
 package api
 
 import (
+	"net/url"
 	"strings"
 
 	"github.com/lendlog/lendlog/ledger"
@@ -14,11 +15,21 @@ import (
 // wherever the ledger opens anything, because its scope goes with the context of
 // the call (ledger.Within). Here is what is to be said of it besides.
 
+// headerFields says in every answer to a key with fields which they are, so that
+// whoever needs all is told before they have opened a part of it.
+const headerFields = "Lendlog-Fields"
+
 // narrow gives the call the scope of its key.
 func (c *call) narrow() {
-	if c.key != nil && c.key.Scoped() {
-		c.Request = c.Request.WithContext(ledger.Within(c.ctx(), c.key.Fields))
+	if c.key == nil || !c.key.Scoped() {
+		return
 	}
+	c.Request = c.Request.WithContext(ledger.Within(c.ctx(), c.key.Fields))
+	var fields []string
+	for _, f := range c.key.Fields {
+		fields = append(fields, strings.ReplaceAll((&url.URL{Path: f}).EscapedPath(), ",", "%2C"))
+	}
+	c.Header(headerFields, strings.Join(fields, ","))
 }
 
 // opens returns an error unless a call may open all sealed members of some

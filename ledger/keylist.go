@@ -57,10 +57,35 @@ func jwkOf(verifier string) *JWK {
 	return &JWK{Kty: "OKP", Crv: "Ed25519", X: base64.RawURLEncoding.EncodeToString(b[1:])}
 }
 
-// submitterKeys lists the keys of submitters.
-func (l *Ledger) submitterKeys() []Key {
+// PublicKeys lists the keys that a trust policy names, of a ledger of that size: all
+// that is known of them to whoever does not hold the ledger.
+func PublicKeys(t *proof.Trust, size int64) []Key {
 	var list []Key
-	for _, k := range l.SubmitterKeys() {
+	for i, k := range t.Keys {
+		list = append(list, Key{
+			Purpose: forCheckpoints, ID: keyID(k.Key), Public: k.Key, JWK: jwkOf(k.Key), From: k.From, To: k.To,
+			Record: -1, State: stateOf(t.Keys, i, size),
+		})
+	}
+	list = append(list, Key{Purpose: "vrf", Public: base64Of(t.VRF), State: KeyInUse})
+	return append(list, submitterKeys(t.Submitters)...)
+}
+
+// stateOf is what becomes of a checkpoint key among others, as far as these tell.
+func stateOf(keys []proof.TrustedKey, i int, size int64) KeyState {
+	switch {
+	case !keys[i].May(size + 1):
+		return KeyOver
+	case i < len(keys)-1 && keys[i].To != 0:
+		return KeyEnding
+	}
+	return KeyInUse
+}
+
+// submitterKeys lists keys of submitters.
+func submitterKeys(keys []proof.SubmitterKey) []Key {
+	var list []Key
+	for _, k := range keys {
 		of := proof.JWK(k.Key)
 		out := Key{
 			Purpose: forSubmitter, ID: k.ID, Public: proof.Thumbprint(k.Key), JWK: &JWK{}, State: KeyInUse,
@@ -109,15 +134,8 @@ func (l *Ledger) OwnKeys() []Key {
 				out.Kept = "command: " + held.Command
 			}
 		}
-		switch {
-		case !k.May(size + 1):
-			out.State = KeyOver
-		case held == nil:
+		if out.State = stateOf(l.signing.policy.Keys, i, size); out.State != KeyOver && held == nil {
 			out.State = KeyMissing
-		case i < len(l.signing.policy.Keys)-1 && k.To != 0:
-			out.State = KeyEnding
-		default:
-			out.State = KeyInUse
 		}
 		list = append(list, out)
 	}
@@ -148,5 +166,5 @@ func (l *Ledger) OwnKeys() []Key {
 	default:
 		ofVault(next, KeyTakingOver)
 	}
-	return append(list, l.submitterKeys()...)
+	return append(list, submitterKeys(l.SubmitterKeys())...)
 }

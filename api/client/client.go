@@ -121,7 +121,7 @@ func WithTLS(c *tls.Config) Option { return func(to *Client) { to.tls = c } }
 
 // WithPurpose says with every request what is looked for, by a code such as
 // complaint or audit; see [Purpose]. The default is to say nothing, which a ledger
-// that demands keys records as unstated.
+// that demands keys records as for what the key was granted for, or as unstated.
 func WithPurpose(code string) Option { return func(c *Client) { c.purpose = code } }
 
 // WithCase says with every request that it is made for a restricted case, by its
@@ -186,7 +186,7 @@ func Dial(ctx context.Context, server string, options ...Option) (*Client, error
 	c.retries = min(retries, dialRetries)
 	defer func() { c.retries = retries }()
 	if c.firstUse = c.Trust() == nil; c.firstUse {
-		t, err := c.fetchTrust(ctx)
+		t, err := c.fetchTrust(ctx, "/v1/trust")
 		if err != nil {
 			return nil, err
 		}
@@ -223,8 +223,20 @@ func (c *Client) Trust() *proof.Trust { return c.trust.Load() }
 // and pin it the next time.
 func (c *Client) FirstUse() bool { return c.firstUse }
 
-func (c *Client) fetchTrust(ctx context.Context) (*proof.Trust, error) {
-	b, err := c.get(ctx, "/v1/trust", maxSmall)
+// SubmitterTrust returns the policy of the client with the public keys of submitters
+// that the server says the ledger has records of: it asks for their signatures.
+func (c *Client) SubmitterTrust(ctx context.Context) (*proof.Trust, error) {
+	said, err := c.fetchTrust(ctx, "/v1/trust?submitters=true")
+	if err != nil {
+		return nil, err
+	}
+	t := *c.Trust()
+	t.Submitters = said.Submitters
+	return &t, nil
+}
+
+func (c *Client) fetchTrust(ctx context.Context, path string) (*proof.Trust, error) {
+	b, err := c.get(ctx, path, maxSmall)
 	if err != nil {
 		return nil, err
 	}

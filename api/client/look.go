@@ -6,6 +6,8 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/lendlog/lendlog/ledger/canon"
@@ -30,6 +32,29 @@ func (c *Client) purposeOf(ctx context.Context) string {
 		return code
 	}
 	return c.purpose
+}
+
+// Fields returns the JSON Pointers of the only sealed members that the key of the
+// client opens, and nil where those are all that its role opens. It is no look.
+func (c *Client) Fields(ctx context.Context) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
+	defer cancel()
+	// Every key may ask for the types.
+	resp, err := c.send(ctx, request{method: http.MethodGet, path: "/v1/types", accept: typeJSON}, nil)
+	if err != nil {
+		return nil, onlyOnce(err)
+	}
+	defer resp.Body.Close()
+	var fields []string
+	for f := range strings.SplitSeq(resp.Header.Get("Lendlog-Fields"), ",") {
+		if f, err = url.PathUnescape(f); err != nil {
+			return nil, lie(-1, "the fields of the key cannot be read")
+		}
+		if f != "" {
+			fields = append(fields, f)
+		}
+	}
+	return fields, nil
 }
 
 // Looking asks who looked. Of Subject and Party at most one is set; without either

@@ -4,6 +4,7 @@ package client_test
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -50,6 +51,18 @@ func TestScopedRecords(t *testing.T) {
 	}
 	index := result.Receipt.Index
 	c := grant(access.Terms{Role: access.Regulator, Fields: []string{"/data/amount", "/subject"}, Expires: expires})
+	if fields, err := c.Fields(t.Context()); err != nil || !slices.Equal(fields, []string{"/data/amount", "/subject"}) {
+		t.Errorf("the key opens %q, %v", fields, err)
+	}
+	for _, all := range []access.Terms{{Role: access.Regulator}, {Role: access.Admin}} {
+		if fields, err := grant(all).Fields(t.Context()); err != nil || fields != nil {
+			t.Errorf("a key of role %s opens %q, %v", all.Role, fields, err)
+		}
+	}
+	odd := []string{"/data/a,b %2C", "/data/金额"}
+	if fields, err := grant(access.Terms{Role: access.Auditor, Fields: odd, Expires: expires}).Fields(t.Context()); err != nil || !slices.Equal(fields, odd) {
+		t.Errorf("the key opens %q, %v", fields, err)
+	}
 	r, err := c.Record(t.Context(), index)
 	if err != nil {
 		t.Fatal(err)

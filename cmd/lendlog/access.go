@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/lendlog/lendlog/api/client"
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/access"
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/console"
 	grants "github.com/lendlog/lendlog/ledger/access"
@@ -204,7 +205,8 @@ func newAccessList(c *console.Console) *cobra.Command {
 		Short: "List all grants that there ever were",
 		Long: `List all grants that there ever were. One that is lost was recorded and is not in
 the file of keys, so that nobody can use it: its file was put back from an older copy,
-or it could not be written.
+or it could not be written. OPENS is what it opens of what is sealed: all that its
+role does, or the fields that it was granted with.
 
 With --json, one line per grant: {"id", "role", "state", "label", "sources", "rate",
 "purpose", "basis", "fields", "granted", "expires", "revoked", "used", "index"}, where
@@ -231,20 +233,33 @@ with "certificate" (SHA-256 of its public key), or "issuer" and "person".`,
 						expires = g.Expires.UTC().Format(time.RFC3339)
 					}
 					rows = append(rows, []string{
-						g.ID, string(g.Role), g.State, g.Used, expires, console.Clean(g.Label), console.Clean(strings.Join(g.Sources, " ")), console.Clean(comesBy(g)),
+						g.ID, string(g.Role), g.State, g.Used, expires, console.Clean(g.Label), console.Clean(strings.Join(g.Sources, " ")),
+						g.Purpose, g.Basis, console.Clean(opens(g)), console.Clean(comesBy(g)),
 					})
 				}
 				if len(all) == 0 {
 					c.Printf("The ledger never granted a key: its server is open to whoever reaches it.\n")
 					return nil
 				}
-				c.Table([]string{"ID", "ROLE", "STATE", "USED", "EXPIRES", "LABEL", "SOURCES", "BY"}, rows)
+				c.Table([]string{"ID", "ROLE", "STATE", "USED", "EXPIRES", "LABEL", "SOURCES", "PURPOSE", "BASIS", "OPENS", "BY"}, rows)
 				return nil
 			})
 		},
 	}
 	t.flags(cmd)
 	return cmd
+}
+
+// opens says what of the sealed members a grant opens: nothing, all that its role
+// does, or some fields.
+func opens(g client.Grant) string {
+	switch {
+	case !g.Role.May(grants.RecordsRead):
+		return ""
+	case len(g.Fields) == 0:
+		return "all"
+	}
+	return strings.Join(g.Fields, ",")
 }
 
 func newAccessRevoke(c *console.Console) *cobra.Command {

@@ -21,7 +21,7 @@ func newDoctor(c *console.Console) *cobra.Command {
 	var dir, server, file string
 	var shown credentials
 	cmd := &cobra.Command{
-		Use:   "doctor --dir DIR [--server URL] [--config FILE]",
+		Use:   "doctor {--dir DIR | --config FILE} [--server URL]",
 		Short: "Look a ledger over, and say what to mend",
 		Long: `Look a ledger over, beside the server that holds it or without one: the clock, free
 space, volumes, permissions of secrets, the head file against mirror and store, what is
@@ -36,7 +36,7 @@ should be "lendlog audit" says.
 Exit code 1 says that something fails. With --json, one line per check: {"check",
 "state", "text", "remedy"}.`,
 		Example: `  lendlog doctor --dir ledger
-  lendlog doctor --dir ledger --config lendlog.yaml --server https://ledger.bank.example --key-file admin.key`,
+  lendlog doctor --config lendlog.yaml --server https://ledger.bank.example --key-file admin.key`,
 		Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o := doctor.Options{Dir: dir, Version: version, Now: time.Now}
@@ -45,6 +45,15 @@ Exit code 1 says that something fails. With --json, one line per check: {"check"
 				var s serving
 				o.Settings = s.examine(c, file, dir)
 				o.Certificate = s.certificate
+				if dir == "" {
+					o.Dir = s.only.Dir
+				}
+				if o.Dir == "" && o.Settings != nil {
+					return o.Settings
+				}
+			}
+			if o.Dir == "" {
+				return usagef("--dir is required, where no --config names the one directory of a ledger")
 			}
 			if server != "" {
 				options, err := shown.options()
@@ -59,8 +68,9 @@ Exit code 1 says that something fails. With --json, one line per check: {"check"
 			return tellExamined(c, doctor.Run(cmd.Context(), o))
 		},
 	}
-	dirFlag(cmd, &dir)
 	f := cmd.Flags()
+	f.StringVar(&dir, "dir", "", "directory of the ledger (default: that of the --config)")
+	_ = cmd.MarkFlagDirname("dir")
 	f.StringVar(&server, "server", "", "URL of the server of this ledger, to ask it too")
 	f.StringVar(&file, "config", "", "YAML file of the server's settings, to check them too")
 	_ = cmd.MarkFlagFilename("config", "yaml", "yml")

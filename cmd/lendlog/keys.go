@@ -30,7 +30,7 @@ func newKeys(c *console.Console) *cobra.Command {
               a record of it, and nobody here has its private part
 
 The keys with which a server is asked are others: see "lendlog access". No server may
-hold the ledger, but for rotate with --control.
+hold the ledger, but for rotate with --control, and list with --server.
 
 Where the keys are encrypted under a passphrase, every command that opens the ledger
 reads it from the file that ` + access.PassphraseVariable + ` names.`,
@@ -44,9 +44,10 @@ reads it from the file that ` + access.PassphraseVariable + ` names.`,
 }
 
 func newKeysList(c *console.Console) *cobra.Command {
-	var dir string
+	var dir, server string
+	var shown credentials
 	cmd := &cobra.Command{
-		Use:   "list --dir DIR",
+		Use:   "list {--dir DIR | --server URL}",
 		Short: "List the ledger's own keys, and nothing that is secret",
 		Long: `List the ledger's own keys: what each is for, its id, its public part or what commits
 to it, which sizes of the ledger a checkpoint key signs, the record that names it, its
@@ -58,20 +59,24 @@ A checkpoint key that is over signs nothing any more, and its file may be destro
 The public keys of submitters are listed by the submitter's id, with the indexes of the
 records whose events each may sign.
 
+Of a ledger that a server holds, --server lists the public ones that its trust file
+names: of checkpoints, of the VRF, and of submitters. No file is shown then.
+
 With --json, one line per key: {"purpose", "id", "public", "jwk", "state", "from",
 "to", "record", "file", "kept"}; "record" is -1 where no record names it. Of a
 submitter's key "public" is its thumbprint (RFC 7638).`,
-		Example: "  lendlog keys list --dir ledger",
-		Args:    takes(),
+		Example: `  lendlog keys list --dir ledger
+  lendlog keys list --server https://ledger.bank.example`,
+		Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			l, err := openDir(cmd.Context(), dir)
+			keys, err := listKeys(cmd.Context(), dir, server, shown)
 			if err != nil {
 				return err
 			}
 			var rows [][]string
-			for _, k := range l.OwnKeys() {
+			for _, k := range keys {
 				if err := c.Emit(k); err != nil {
-					return errors.Join(err, l.Close())
+					return err
 				}
 				sizes, named := "", "-"
 				if k.Purpose == "submitter" || k.Purpose == "checkpoint" && k.State != ledger.KeyUnannounced {
@@ -90,11 +95,39 @@ submitter's key "public" is its thumbprint (RFC 7638).`,
 				rows = append(rows, []string{name, string(k.State), sizes, named, k.File, k.Kept, k.Public})
 			}
 			c.Table([]string{"KEY", "STATE", "RANGE", "RECORD", "FILE", "KEPT", "PUBLIC PART, OR WHAT COMMITS TO IT"}, rows)
-			return l.Close()
+			return nil
 		},
 	}
-	dirFlag(cmd, &dir)
+	f := cmd.Flags()
+	f.StringVar(&dir, "dir", "", "directory of the ledger, which no server holds")
+	_ = cmd.MarkFlagDirname("dir")
+	f.StringVar(&server, "server", "", "URL of the server that holds the ledger, which is believed")
+	shown.flags(cmd)
+	cmd.MarkFlagsOneRequired("dir", "server")
+	cmd.MarkFlagsMutuallyExclusive("dir", "server")
+	shown.notWith(cmd, "dir")
 	return cmd
+}
+
+// listKeys lists the keys of a ledger of this machine, or the public ones of one
+// behind a server.
+func listKeys(ctx context.Context, dir, server string, shown credentials) ([]ledger.Key, error) {
+	if server == "" {
+		l, err := openDir(ctx, dir)
+		if err != nil {
+			return nil, err
+		}
+		return l.OwnKeys(), l.Close()
+	}
+	options, err := shown.options()
+	if err != nil {
+		return nil, err
+	}
+	t, size, err := access.ServedTrust(ctx, server, options...)
+	if err != nil {
+		return nil, err
+	}
+	return ledger.PublicKeys(t, size), nil
 }
 
 // openDir opens a ledger of this machine.
@@ -189,7 +222,11 @@ With --json: {"purpose", "record", "public", "file", "until", "retired"}.`,
 			}
 			c.Printf("A new %s key is announced in record %d: %s, in %s.\n", done.Purpose, done.Record, done.Public, done.File)
 			if done.Purpose == "checkpoint" {
-				c.Printf("Until checkpoint %d the keys before it sign too: hand out the new trust file, `lendlog trust`, and register the new key with witnesses.\n", done.Until)
+				until := "Until checkpoint %d the keys before it sign too"
+				if r.Overlap == 0 {
+					until = "The keys before it sign no more after checkpoint %d, which announces it"
+				}
+				c.Printf(until+": hand out the new trust file, `lendlog trust`, and register the new key with witnesses.\n", done.Until)
 			}
 			return c.Emit(done)
 		},

@@ -3,15 +3,19 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"os"
+	"slices"
 	"strconv"
 
 	"github.com/spf13/cobra"
 
+	"github.com/lendlog/lendlog/api/client"
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/access"
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/console"
 	"github.com/lendlog/lendlog/ledger"
+	grants "github.com/lendlog/lendlog/ledger/access"
 	"github.com/lendlog/lendlog/ledger/canon"
 	"github.com/lendlog/lendlog/ledger/proof"
 )
@@ -19,13 +23,15 @@ import (
 func newKeysRotateSubmitter(c *console.Console) *cobra.Command {
 	var t target
 	var file string
+	var force bool
 	var change ledger.SubmitterChange
 	cmd := &cobra.Command{
 		Use:   "submitter --id ID {--jwk FILE | --retire KEY...}",
 		Short: "Announce or retire public keys with which a submitter signs",
 		Long: `Announce a public key with which a submitter signs its events, retire others, or both
 at once, by records of the ledger. --id is what entries name as their submitter: the id
-of its grant, or local where events are submitted with --dir. --jwk is a file with the
+of its grant, or local where events are submitted with --dir; an id that no grant bears
+by which events are submitted is refused, or it takes --force. --jwk is a file with the
 public key, a JSON Web Key of Ed25519 or P-256; its private part stays with the
 submitter.
 
@@ -55,6 +61,11 @@ With --json, one line for each key that the submitter ever had: {"submitter", "k
 				return usagef("%w", err)
 			}
 			return t.with(ctx, c, func(l access.Ledger) error {
+				if change.Add != nil && !force {
+					if err := submits(ctx, l, change.Submitter); err != nil {
+						return err
+					}
+				}
 				keys, err := l.ChangeSubmitterKeys(ctx, change)
 				if err != nil {
 					return err
@@ -81,10 +92,28 @@ With --json, one line for each key that the submitter ever had: {"submitter", "k
 	f.StringVar(&file, "jwk", "", "file with the public key to announce, a JSON Web Key")
 	f.StringArrayVar(&change.Retire, "retire", nil, "thumbprint of a key to retire; may be given several times")
 	f.StringVar(&change.Reason, "reason", "", "code for why keys are retired, such as rotated or stolen")
+	f.BoolVar(&force, "force", false, "announce a key for an id that no grant bears")
 	_ = cmd.MarkFlagRequired("id")
 	_ = cmd.MarkFlagFilename("jwk")
 	cmd.MarkFlagsOneRequired("jwk", "retire")
 	return cmd
+}
+
+// submits returns an error where a ledger has grants, and none by which events are
+// submitted bears an id: a key of nobody would leave the submitter that was meant
+// unsigned.
+func submits(ctx context.Context, l access.Ledger, id string) error {
+	if id == ledger.Local {
+		return nil
+	}
+	all, err := l.Grants(ctx)
+	if err != nil || len(all) == 0 {
+		return err
+	}
+	if slices.ContainsFunc(all, func(g client.Grant) bool { return g.ID == id && g.Role.May(grants.RecordsSubmit) }) {
+		return nil
+	}
+	return usagef("--id: no grant of a submitter bears the id %s, so no event would be signed with this key: take one of `lendlog access list`, or give --force", console.Clean(id))
 }
 
 // readJWK reads a public key. Whoever gives the private one by mistake is told.

@@ -17,17 +17,19 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/lendlog/lendlog/cmd/lendlog/internal/access"
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/console"
 	"github.com/lendlog/lendlog/ledger/proof"
 	"github.com/lendlog/lendlog/ledger/proof/chain"
 )
 
 func newTrust(c *console.Console) *cobra.Command {
-	var dir, pinned, announced string
+	var dir, server, pinned, announced string
+	var shown credentials
 	var submitters bool
 	var d demands
 	cmd := &cobra.Command{
-		Use:   "trust {--dir DIR | --trust FILE}",
+		Use:   "trust {--dir DIR | --server URL | --trust FILE}",
 		Short: "Print the trust file to hand to whoever verifies",
 		Long: `Print the trust file: the genesis hash and the public keys that evidence is
 verified with (lendlog-trust/1). It is public. Whoever takes it from the lender
@@ -48,8 +50,8 @@ time stamps of --stamps of the authorities under these root certificates (PEM).
 With --submitters it asks for the signatures of submitters, by the keys of which the
 ledger has records, each in its range ("lendlog keys rotate submitter"): evidence is
 then INCOMPLETE that does not disclose all of a record, or whose event is not signed.
-Ask the submitters whether these are their keys. While a server holds the ledger, its
-GET /v1/trust?submitters=true answers the same.
+Ask the submitters whether these are their keys. While a server holds the ledger, ask
+that, with --server.
 
 With --announced, the new checkpoint keys are added that evidence in this file shows
 the ledger to have announced, each under one that the trust file names already.`,
@@ -58,7 +60,7 @@ the ledger to have announced, each under one that the trust file names already.`
   lendlog trust --trust trust.json --quorum 1 --witness KEY > asks-for-more.json
   lendlog trust --dir ledger --chain 1:0xC5712a6f61429062C84b8E3074d047E53233c1DD:0x71562b71999873DB5b286dF957af199Ec94617F7 > trust.json
   lendlog trust --trust trust.json --announced evidence.json > newer.json
-  lendlog trust --dir ledger --submitters > trust.json
+  lendlog trust --server https://ledger.bank.example --submitters > trust.json
   lendlog trust --dir ledger --stamps 2 --stamp-root a.pem --stamp-root b.pem > trust.json`,
 		Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -67,19 +69,21 @@ the ledger to have announced, each under one that the trust file names already.`
 			switch {
 			case pinned != "":
 				b, err = os.ReadFile(pinned)
+			case server != "":
+				b, err = servedTrust(cmd.Context(), server, shown, submitters)
 			case dir != "" && submitters:
 				b, err = askingSubmitters(cmd.Context(), dir)
 			case dir != "":
 				b, err = trustFile(cmd.Context(), dir)
 			default:
-				return usagef("say of which ledger: --dir DIR, or --trust FILE, a trust file to add to")
+				return usagef("say of which ledger: --dir DIR, --server URL, or --trust FILE, a trust file to add to")
 			}
 			if err != nil {
 				return err
 			}
 			t, err := proof.ParseTrust(b)
 			if err != nil {
-				return usagef("%s: %w", cmp.Or(pinned, dir), err)
+				return usagef("%s: %w", cmp.Or(pinned, server, dir), err)
 			}
 			if announced != "" {
 				if t, err = withAnnounced(t, announced); err != nil {
@@ -104,7 +108,12 @@ the ledger to have announced, each under one that the trust file names already.`
 	f.StringVar(&pinned, "trust", "", "trust file to add to, where there is no directory")
 	_ = cmd.MarkFlagDirname("dir")
 	_ = cmd.MarkFlagFilename("trust", "json")
-	cmd.MarkFlagsMutuallyExclusive("dir", "trust")
+	f.StringVar(&server, "server", "", "URL of the server that holds the ledger, which is believed")
+	shown.flags(cmd)
+	cmd.MarkFlagsMutuallyExclusive("dir", "server", "trust")
+	for _, without := range []string{"dir", "trust"} {
+		shown.notWith(cmd, without)
+	}
 	f.BoolVar(&submitters, "submitters", false, "ask for signatures of submitters, by the keys that the ledger announced")
 	cmd.MarkFlagsMutuallyExclusive("submitters", "trust")
 	f.StringVar(&announced, "announced", "", "evidence that shows which new checkpoint keys the ledger announced")
@@ -119,6 +128,27 @@ the ledger to have announced, each under one that the trust file names already.`
 	return cmd
 }
 
+// errNoSubmitters: there are no signatures to ask for.
+var errNoSubmitters = usagef("--submitters: the ledger has no record of a submitter's key: see `lendlog keys rotate submitter --help`")
+
+// servedTrust is the trust file that a server hands out.
+func servedTrust(ctx context.Context, server string, shown credentials, submitters bool) ([]byte, error) {
+	options, err := shown.options()
+	if err != nil {
+		return nil, err
+	}
+	t, _, err := access.ServedTrust(ctx, server, options...)
+	switch {
+	case err != nil:
+		return nil, err
+	case !submitters:
+		t.Submitters = nil
+	case len(t.Submitters) == 0:
+		return nil, errNoSubmitters
+	}
+	return t.Bytes(), nil
+}
+
 // askingSubmitters is the trust file of a ledger, with the keys of its submitters.
 func askingSubmitters(ctx context.Context, dir string) ([]byte, error) {
 	l, err := openDir(ctx, dir)
@@ -130,7 +160,7 @@ func askingSubmitters(ctx context.Context, dir string) ([]byte, error) {
 		return nil, err
 	}
 	if len(keys) == 0 {
-		return nil, usagef("--submitters: the ledger has no record of a submitter's key: see `lendlog keys rotate submitter --help`")
+		return nil, errNoSubmitters
 	}
 	b, err := trustFile(ctx, dir)
 	if err != nil {

@@ -45,6 +45,22 @@ func Remote(ctx context.Context, url string, trust []byte, options ...client.Opt
 	return &remote{c}, nil
 }
 
+// ServedTrust returns the trust policy of the ledger behind a server, with the keys of
+// its submitters, and the size of its newest checkpoint. The server is believed.
+func ServedTrust(ctx context.Context, url string, options ...client.Option) (*proof.Trust, int64, error) {
+	c, err := client.Dial(ctx, url, options...)
+	if err != nil {
+		return nil, 0, classify(err)
+	}
+	defer c.Close()
+	t, err := c.SubmitterTrust(ctx)
+	if err != nil {
+		return nil, 0, classify(err)
+	}
+	cp, err := c.Checkpoint(ctx)
+	return t, cp.Size, classify(err)
+}
+
 // classed is an error that is of a class besides, without saying it twice.
 type classed struct{ class, err error }
 

@@ -23,8 +23,16 @@ func (l *local) Stories(ctx context.Context, sel ledger.Selection, progress func
 }
 
 // Stories implements Ledger. It hashes the whole log and counts the records of
-// each subject in it, so that the server can leave none out.
+// each subject in it, so that the server can leave none out. A key that opens some
+// fields only is refused before it has looked at anything, as where the server reads
+// all stories.
 func (r *remote) Stories(ctx context.Context, sel ledger.Selection, progress func(step string, done, total int64)) (string, iter.Seq2[*story.Story, error], error) {
+	switch fields, err := r.Fields(ctx); {
+	case err != nil:
+		return "", nil, classify(err)
+	case fields != nil:
+		return "", nil, fmt.Errorf("this key opens %s only, and that takes all that is sealed: use one that was granted without fields", strings.Join(fields, ", "))
+	}
 	cp, err := r.Checkpoint(ctx)
 	if err != nil {
 		return "", nil, classify(err)
