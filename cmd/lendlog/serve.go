@@ -205,6 +205,13 @@ func (s *serving) run(ctx context.Context, c *console.Console) (err error) {
 	if s.several() {
 		return s.runSeveral(ctx, c)
 	}
+	control, err := s.listenControl()
+	if err != nil {
+		return err
+	}
+	if control != nil {
+		defer control.Close()
+	}
 	registry := s.measure()
 	l, err := s.ledgers[0].open(ctx, c, s.conf(registry))
 	if err != nil {
@@ -217,10 +224,6 @@ func (s *serving) run(ctx context.Context, c *console.Console) (err error) {
 	listener, err := listen("--listen", s.server.Listen)
 	if err != nil {
 		return err
-	}
-	control, err := s.listenControl()
-	if err != nil {
-		return errors.Join(err, listener.Close())
 	}
 	aside, err := s.listenAside(registry, l.server.Handler())
 	if err == nil {

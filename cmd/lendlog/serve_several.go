@@ -34,13 +34,16 @@ func (s *serving) runSeveral(ctx context.Context, c *console.Console) (err error
 	if err != nil {
 		return usagef("%w", err)
 	}
-	listener, err := listen("--listen", s.server.Listen)
+	control, err := s.listenControl()
 	if err != nil {
 		return err
 	}
-	control, err := s.listenControl()
+	if control != nil {
+		defer control.Close()
+	}
+	listener, err := listen("--listen", s.server.Listen)
 	if err != nil {
-		return errors.Join(err, listener.Close())
+		return err
 	}
 	h.OpenAll(ctx)
 	defer func() { err = errors.Join(err, h.Close()) }()
