@@ -180,23 +180,14 @@ func auditDir(ctx context.Context, dir string, o fsck.Options) (*fsck.Report, er
 }
 
 // recordAudit has the ledger in a directory keep what came out of an audit of it.
-func recordAudit(ctx context.Context, c *console.Console, dir string, report *fsck.Report) (err error) {
-	l, err := access.Open(ctx, dir, ledger.Options{})
-	if err != nil {
+func recordAudit(ctx context.Context, c *console.Console, dir string, report *fsck.Report) error {
+	return runningDir(ctx, dir, func(l *ledger.Ledger) error {
+		index, err := l.RecordAudit(ctx, selfaudit.Of(report, ledger.AuditedByOperator))
+		if err == nil {
+			c.Notef("The ledger has this as record %d.", index)
+		}
 		return err
-	}
-	running, stop := context.WithCancel(context.WithoutCancel(ctx))
-	ran := make(chan error, 1)
-	go func() { ran <- l.Run(running) }()
-	defer func() {
-		stop()
-		err = errors.Join(err, <-ran, l.Close())
-	}()
-	index, err := l.RecordAudit(ctx, selfaudit.Of(report, ledger.AuditedByOperator))
-	if err == nil {
-		c.Notef("The ledger has this as record %d.", index)
-	}
-	return err
+	})
 }
 
 func auditServer(ctx context.Context, server string, shown credentials, o fsck.Options) (*fsck.Report, error) {

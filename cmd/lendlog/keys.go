@@ -191,7 +191,7 @@ With --json: {"purpose", "record", "public", "file", "until", "retired"}.`,
   lendlog keys rotate checkpoint --signer /usr/local/bin/hsm-signer --dir ledger
   lendlog keys rotate vault --dir ledger
   lendlog keys rotate vault --to-command /usr/local/bin/keeper --dir ledger`,
-		Args: takes("checkpoint or vault"),
+		Args: takes("checkpoint, vault or submitter"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch r.Key = args[0]; {
 			case r.Key == "vrf" || r.Key == "index":
