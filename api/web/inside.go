@@ -56,7 +56,8 @@ func (t inside) RoundTrip(r *http.Request) (_ *http.Response, err error) {
 			panic(v)
 		}
 	}()
-	a := newAnswer(r)
+	a := &answer{header: http.Header{}}
+	a.page, _ = r.Context().Value(pageKey{}).(http.ResponseWriter)
 	t.handler.ServeHTTP(a, asked(r))
 	if a.status == 0 {
 		a.WriteHeader(http.StatusOK)
@@ -77,7 +78,8 @@ func asked(r *http.Request) *http.Request {
 // handler goes on as fast as the answer is read.
 func (t inside) flow(r *http.Request) (*http.Response, error) {
 	out, in := io.Pipe()
-	a := &flowing{answer: *newAnswer(r), to: in, begun: make(chan struct{})}
+	// The page may end before the handler does, so it sees to its deadlines itself.
+	a := &flowing{answer: answer{header: http.Header{}}, to: in, begun: make(chan struct{})}
 	go func() {
 		broken := errors.New("the answer broke off")
 		defer func() {
@@ -129,11 +131,6 @@ type answer struct {
 
 // pageKey is the key of the page for which a question is asked, in its context.
 type pageKey struct{}
-
-func newAnswer(r *http.Request) *answer {
-	page, _ := r.Context().Value(pageKey{}).(http.ResponseWriter)
-	return &answer{header: http.Header{}, page: page}
-}
 
 func (a *answer) response(r *http.Request, body io.ReadCloser, length int64) *http.Response {
 	return &http.Response{
