@@ -32,7 +32,8 @@
 // (what is said of all of it, followed as it grows), leaves.go (hashes of leaves),
 // segments.go, search.go and candidates.go (the index, and what is found by
 // it), signing.go and rotate.go (which key signs what, and how another one takes
-// over), submitters.go (the same of the keys of submitters), repair.go (a store out of its mirror).
+// over), submitters.go (the same of the keys of submitters), repair.go (a store out
+// of its mirror).
 package ledger
 
 import (

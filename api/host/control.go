@@ -18,9 +18,10 @@ import (
 )
 
 // The ledgers of a server are opened and closed, and their own keys rotated while they
-// go on, by whoever runs it, over a socket in its file system that only they can reach. There is no key for it: a key is of a
-// ledger, and nobody who administers one has a say in the others. What passes are two
-// lines of JSON, an order and an answer; no record does.
+// go on, by whoever runs it, over a socket in its file system that only they can reach.
+// There is no key for it: a key is of a ledger, and nobody who administers one has a say
+// in the others. What passes are two lines of JSON, an order and an answer; no record
+// does.
 
 // An order is what is asked for.
 type order struct {
