@@ -17,11 +17,9 @@ const (
 	// feedsRanges is how many ranges of missing numbers are listed of a producer.
 	feedsRanges = 100
 
-	// What is read of the ledger for them is read in parts, with rests between: so
-	// it takes at most a fifth of a processor, and a lender who has just started a
-	// large ledger hears of gaps some minutes later.
+	// What is read of the ledger for them is read in parts, with rests between: a
+	// lender who has just started a large ledger hears of gaps some minutes later.
 	feedsPart  = 1024
-	feedsIdle  = 4           // times as long as a part took
 	feedsPause = time.Second // at least, between two parts that are not full
 	feedsRetry = time.Minute // after a record that can't be read
 )
@@ -67,13 +65,14 @@ func (f *feeds) report() (gaps []reconcile.Gap, unreadable, size int64) {
 // WatchFeeds reads which numbers of its producers the ledger has, all of it once and
 // then what comes, until ctx ends: GET /v1/feeds tells what is missing.
 func (s *Server) WatchFeeds(ctx context.Context) error {
+	pace := s.ledger.NewPace()
 	for {
 		head, newer := s.ledger.Watch()
 		from := s.feeds.read()
 		to := min(from+feedsPart, head.Size)
 		began := time.Now()
 		err := s.readFeeds(ctx, from, to)
-		pause := feedsIdle * time.Since(began)
+		pause := pace.Rest(time.Since(began))
 		switch {
 		case ctx.Err() != nil:
 			return nil

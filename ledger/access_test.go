@@ -44,7 +44,7 @@ func TestGrants(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, secret := range []string{"secret", key.Reveal()[12:40]} {
-		if strings.Contains(string(r.Entry)+string(r.Document), secret) {
+		if strings.Contains(string(r.Entry)+string(r.Document()), secret) {
 			t.Errorf("the record of a grant holds %s", secret)
 		}
 	}

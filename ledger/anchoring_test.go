@@ -57,7 +57,7 @@ func TestRecordAnchor(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if open := string(r.Leaf.Entry.Open.Bytes()); !strings.Contains(open, tt.want) || !strings.Contains(string(r.Document), tt.subject) {
+		if open := string(r.Leaf.Entry.Open.Bytes()); !strings.Contains(open, tt.want) || !strings.Contains(string(r.Document()), tt.subject) {
 			t.Errorf("%s: the record shows %s", tt.name, open)
 		}
 	}

@@ -142,8 +142,7 @@ func (m *bundling) add(r *Record) error {
 		}
 	}
 	if slices.Contains(disclosed, "/subject") {
-		_, p := m.l.keys.VRF.Prove(r.event.Kind, r.event.SubjectID)
-		rec.Subject = &proof.Subject{Subject: r.event.Subject, Proof: p}
+		rec.Subject = m.l.proveSubject(r)
 	}
 	var schema []byte
 	if len(e.Schemas) > 0 {

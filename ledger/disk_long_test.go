@@ -299,7 +299,7 @@ func TestDiskFillsSuddenly(t *testing.T) {
 		}
 		acknowledged = append(acknowledged, a)
 		r, err := h.l.Record(t.Context(), a.index)
-		if err != nil || !bytes.Equal(r.Document, h.event(suddenEvent(a.i)).Document().Bytes()) {
+		if err != nil || !bytes.Equal(r.Document(), h.event(suddenEvent(a.i)).Document().Bytes()) {
 			t.Fatalf("record %d: %v", a.index, err)
 		}
 	}

@@ -93,9 +93,9 @@ const (
 	StoryBytes   = storyBytes
 )
 
-// StoriesIn is Stories with room for so many places at a time.
-func (l *Ledger) StoriesIn(ctx context.Context, places int, sel Selection, progress func(done, total int64)) iter.Seq2[*story.Story, error] {
-	return l.stories(ctx, l.Head(), sel, places, progress)
+// StoriesIn is Stories with room for so many records at a time.
+func (l *Ledger) StoriesIn(ctx context.Context, room int, sel Selection, progress func(done, total int64)) iter.Seq2[*story.Story, error] {
+	return l.stories(ctx, l.Head(), sel, room, progress)
 }
 
 // ForgetKey makes an open ledger forget an owner's key, as when it was
@@ -110,3 +110,16 @@ func (l *Ledger) ForgetKey(owner string) {
 
 // Damage works on the store of an open ledger past all rules.
 func (l *Ledger) Damage(do func(*store.Raw) error) error { return do(&store.Raw{Store: l.store}) }
+
+// Document returns the event as it was submitted; nil when a group is unreadable or
+// not all may be opened.
+func (r *Record) Document() []byte {
+	if r.sealed == nil || r.scope != nil {
+		return nil
+	}
+	ev, err := r.event()
+	if err != nil {
+		panic(err)
+	}
+	return ev.Document().Bytes()
+}

@@ -291,8 +291,8 @@ func TestAppendIsDurableAndProvable(t *testing.T) {
 		if !bytes.Equal(got.Entry, r.Receipt.Entry) || got.Leaf.Entry.Seq != int64(i/7+1) {
 			t.Fatalf("record %d is not what was acknowledged", r.Receipt.Index)
 		}
-		if want := h.event(docs[i]).Document().Bytes(); !bytes.Equal(got.Document, want) {
-			t.Fatalf("record %d gives back another event:\n%s\n%s", r.Receipt.Index, got.Document, want)
+		if want := h.event(docs[i]).Document().Bytes(); !bytes.Equal(got.Document(), want) {
+			t.Fatalf("record %d gives back another event:\n%s\n%s", r.Receipt.Index, got.Document(), want)
 		}
 		h.checkReceipt(docs[i], r)
 	}

@@ -275,18 +275,19 @@ func (l *Ledger) encrypt(p *Pending, disclosures []seal.Disclosure) error {
 
 // opened is what a payload yields of one group.
 type opened struct {
+	name    string
 	seed    seal.Seed
 	members []canon.Member
 }
 
 // decrypt opens the groups of a payload whose keys are there. A group whose
 // key was destroyed is listed as lost.
-func (l *Ledger) decrypt(identity [32]byte, payload []byte) (groups map[string]opened, lost []string, err error) {
+func (l *Ledger) decrypt(identity [32]byte, payload []byte) (groups []opened, lost []string, err error) {
 	parts, err := seal.ParsePayload(payload)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
-	groups = make(map[string]opened, len(parts))
+	groups = make([]opened, 0, len(parts))
 	for _, g := range parts {
 		key, ok := l.keyring.byID(g.KeyID)
 		if !ok && g.KeyID >= l.keyring.count() {
@@ -300,7 +301,7 @@ func (l *Ledger) decrypt(identity [32]byte, payload []byte) (groups map[string]o
 		if err != nil {
 			return nil, nil, fmt.Errorf("%w: its group %s: %w", ErrDamaged, g.Name, err)
 		}
-		groups[g.Name] = opened{seed, members}
+		groups = append(groups, opened{g.Name, seed, members})
 	}
 	return groups, lost, nil
 }

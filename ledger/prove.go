@@ -38,7 +38,7 @@ func (l *Ledger) Prove(ctx context.Context, index int64, disclose func(pointer s
 	if err != nil {
 		return nil, err
 	}
-	if r.Leaf.Entry != nil && r.event == nil && disclose == nil {
+	if r.Leaf.Entry != nil && r.sealed == nil && disclose == nil {
 		return nil, fmt.Errorf("record %d: %w; prove it without disclosures", index, ErrErased)
 	}
 	e, err := l.evidence(base)
@@ -53,10 +53,17 @@ func (l *Ledger) Prove(ctx context.Context, index int64, disclose func(pointer s
 		return nil, err
 	}
 	if slices.Contains(disclosed, "/subject") {
-		_, p := l.keys.VRF.Prove(r.event.Kind, r.event.SubjectID)
-		e.Records[0].Subject = &proof.Subject{Subject: r.event.Subject, Proof: p}
+		e.Records[0].Subject = l.proveSubject(r)
 	}
 	return e, nil
+}
+
+// proveSubject proves whose record it is that was opened whole.
+func (l *Ledger) proveSubject(r *Record) *proof.Subject {
+	subject := r.value("/subject").Str
+	kind, id, _ := cutSubject(subject)
+	_, p := l.keys.VRF.Prove(kind, id)
+	return &proof.Subject{Subject: subject, Proof: p}
 }
 
 // ProveSubject makes evidence of all records of a subject and of that there
@@ -169,7 +176,7 @@ func (l *Ledger) prove(e *proof.Evidence, under basis, r *Record, disclose func(
 func (l *Ledger) disclose(e *proof.Evidence, r *Record, disclose func(pointer string) bool) (disclosed []string, err error) {
 	rec := proof.Record{Index: r.Index, Entry: r.Entry}
 	if disclosed = r.discloses(disclose); len(disclosed) > 0 {
-		if rec.Disclosures, err = proof.Disclose(r.Schema, r.disclosures(), disclosed...); err != nil {
+		if rec.Disclosures, err = proof.Disclose(r.Schema, r.sealed, disclosed...); err != nil {
 			return nil, err
 		}
 		e.AddSchema(r.Schema.Text)

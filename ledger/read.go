@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/lendlog/lendlog/ledger/canon"
@@ -37,14 +38,10 @@ type Record struct {
 	Seeds map[string]seal.Seed
 	// Unreadable lists the key groups whose key was destroyed.
 	Unreadable []string
-	// Document is the event as it was submitted, in canonical form; nil when
-	// a group is unreadable, not all may be opened, or the leaf is an index-root.
-	Document []byte
 
 	restricted *proof.Restricted // of a restricted record that could be opened
-	event      *record.Event     // nil when a group is unreadable or the leaf is an index-root
+	sealed     []seal.Disclosure // of all members; nil when a group is unreadable or the leaf is an index-root
 	scope      scope             // by which it was narrowed
-	seeds      map[string]seal.Seed
 }
 
 // A Member is one member of an event.
@@ -225,30 +222,65 @@ func (l *Ledger) openAll(r *Record, payload []byte) error {
 		return fmt.Errorf("record %d: %w", r.Index, err)
 	}
 	r.Unreadable = lost
-	values := map[string]canon.Value{}
-	r.Seeds = map[string]seal.Seed{}
-	r.seeds = r.Seeds
-	for name, g := range groups {
-		r.Seeds[name] = g.seed
-		for _, m := range g.members {
-			values[m.Name] = m.Value
-		}
+	r.Seeds = make(map[string]seal.Seed, len(groups))
+	for _, g := range groups {
+		r.Seeds[g.name] = g.seed
 	}
-	if r.Schema, err = l.schemaOf(e, values); err != nil || r.Schema == nil {
+	if r.Schema, err = l.schemaOf(e, groups); err != nil || r.Schema == nil {
 		return err
 	}
-	for _, ptr := range r.Schema.Pointers() {
-		group, _ := r.Schema.Group(ptr)
-		if _, ok := r.Seeds[group]; ok {
-			v, present := values[ptr]
-			r.Members = append(r.Members, Member{Pointer: ptr, Value: v, Present: present, Group: group})
+	pointers := r.Schema.Pointers()
+	members := make([]Member, len(pointers), len(pointers)+len(e.Open.Members))
+	sealed := make([]seal.Disclosure, len(pointers))
+	for _, group := range r.Schema.Groups() {
+		at := slices.IndexFunc(groups, func(g opened) bool { return g.name == group.Name })
+		if at < 0 {
+			if !slices.Contains(lost, group.Name) {
+				return fmt.Errorf("record %d: %w: its group %s is missing", r.Index, ErrDamaged, group.Name)
+			}
+			continue
+		}
+		g, rest := groups[at], groups[at].members
+		for _, i := range group.Members {
+			m := Member{Pointer: pointers[i], Group: group.Name}
+			if len(rest) > 0 && rest[0].Name == m.Pointer {
+				m.Value, m.Present, rest = rest[0].Value, true, rest[1:]
+			}
+			members[i], sealed[i] = m, seal.Disclose(g.seed, m.Pointer, m.Value, m.Present)
+		}
+		if len(rest) > 0 {
+			return fmt.Errorf("record %d: %w: its group %s has members that its schema does not put there", r.Index, ErrDamaged, group.Name)
 		}
 	}
+	if len(groups)+len(lost) != len(r.Schema.Groups()) {
+		return fmt.Errorf("record %d: %w: it has a group that its schema does not know", r.Index, ErrDamaged)
+	}
+	r.Members = slices.DeleteFunc(members, func(m Member) bool { return m.Group == "" }) // of lost groups
 	r.showOpen(e)
 	if len(lost) > 0 {
 		return nil
 	}
-	return l.rebuild(r, values)
+	if seal.Small(sealed).Root() != e.Sealed {
+		return fmt.Errorf("the payload of record %d does not hash to its seal: %w", r.Index, ErrDamaged)
+	}
+	r.sealed = sealed
+	if e.Type == record.TypeRestricted {
+		r.restricted = &proof.Restricted{Submitter: r.value("/submitter").Str}
+		for _, v := range r.value("/refs").Items {
+			r.restricted.Refs = append(r.restricted.Refs, v.Int)
+		}
+	}
+	return nil
+}
+
+// value returns the value of a sealed member of a record that was opened whole, null
+// where it is absent.
+func (r *Record) value(pointer string) canon.Value {
+	i, ok := slices.BinarySearchFunc(r.sealed, pointer, func(d seal.Disclosure, ptr string) int { return strings.Compare(d.Pointer, ptr) })
+	if !ok {
+		return canon.Value{}
+	}
+	return r.sealed[i].Value
 }
 
 // showOpen adds the open members.
@@ -260,11 +292,18 @@ func (r *Record) showOpen(e *record.Entry) {
 
 // schemaOf returns the schema of an entry's members, nil for a restricted
 // record whose members cannot be opened.
-func (l *Ledger) schemaOf(e *record.Entry, values map[string]canon.Value) (*record.Schema, error) {
+func (l *Ledger) schemaOf(e *record.Entry, groups []opened) (*record.Schema, error) {
 	hash := e.Schema
 	if e.Type == record.TypeRestricted {
-		inner, ok := values["/type"]
-		if !ok {
+		inner := canon.Value{}
+		for _, g := range groups {
+			for _, m := range g.members {
+				if m.Name == "/type" {
+					inner = m.Value
+				}
+			}
+		}
+		if inner.Kind == canon.Null {
 			return nil, nil
 		}
 		var err error
@@ -279,36 +318,20 @@ func (l *Ledger) schemaOf(e *record.Entry, values map[string]canon.Value) (*reco
 	return s, nil
 }
 
-// rebuild makes the whole event again and checks that it hashes to the seal.
-func (l *Ledger) rebuild(r *Record, values map[string]canon.Value) error {
-	e := r.Leaf.Entry
-	if e.Type == record.TypeRestricted {
-		r.restricted = &proof.Restricted{Submitter: values["/submitter"].Str}
-		for _, v := range values["/refs"].Items {
-			r.restricted.Refs = append(r.restricted.Refs, v.Int)
+// event returns the event as it was submitted, read by the schema that validated
+// it, of a record that could be opened whole.
+func (r *Record) event() (*record.Event, error) {
+	present := make([]canon.Member, 0, len(r.sealed))
+	for _, d := range r.sealed {
+		if d.Present {
+			present = append(present, canon.Member{Name: d.Pointer, Value: d.Value})
 		}
 	}
-	doc := record.Reassemble(r.Schema, e, values)
-	r.Document = doc.Bytes()
-	// The schema that validated it, not today's catalogue, reads it again.
-	ev, err := r.Schema.Event(doc)
+	ev, err := r.Schema.Event(r.Schema.Document(r.Leaf.Entry, present))
 	if err != nil {
-		return fmt.Errorf("record %d does not give its event back: %w: %w", r.Index, ErrDamaged, err)
+		return nil, fmt.Errorf("record %d does not give its event back: %w: %w", r.Index, ErrDamaged, err)
 	}
-	r.event = ev
-	if seal.Small(r.disclosures()).Root() != e.Sealed {
-		return fmt.Errorf("the payload of record %d does not hash to its seal: %w", r.Index, ErrDamaged)
-	}
-	return nil
-}
-
-// disclosures returns the disclosures of a record that could be opened whole.
-func (r *Record) disclosures() []seal.Disclosure {
-	var outer map[string]canon.Value
-	if r.restricted != nil {
-		outer = r.restricted.Members(r.event)
-	}
-	return seal.Disclosures(r.event, outer, r.seeds)
+	return ev, nil
 }
 
 // repeated answers an event whose identity was taken: by the same event, then
@@ -324,7 +347,11 @@ func (l *Ledger) repeated(ctx context.Context, p *Pending) (*Result, error) {
 	if len(r.Unreadable) > 0 {
 		return nil, fmt.Errorf("record %d: %w", p.index, ErrErased)
 	}
-	if !bytes.Equal(r.Document, p.event.Document().Bytes()) {
+	first, err := r.event()
+	if err != nil {
+		return nil, err
+	}
+	if !bytes.Equal(first.Document().Bytes(), p.event.Document().Bytes()) {
 		return nil, l.recordConflict(ctx, p)
 	}
 	return &Result{Repeated: true, Receipt: &proof.Receipt{
@@ -433,6 +460,60 @@ func (l *Ledger) EntryBundle(ctx context.Context, n int64, width int) ([]byte, e
 	return out, errors.Join(err, ctx.Err())
 }
 
+// a blockReader reads records of which some may lie in the same block.
+type blockReader struct {
+	l                 *Ledger
+	view              tree.View
+	entries, payloads store.Block
+}
+
+func (l *Ledger) blockReader() blockReader {
+	return blockReader{l: l, view: l.published.Load().view}
+}
+
+// placed reads the leaf that a posting names, and holds it against the tree and
+// against the posting.
+func (b *blockReader) placed(p store.Posting) (leaf, error) {
+	if p.Index >= b.view.Size {
+		return leaf{}, fmt.Errorf("the subject's record %d is said to be record %d, beyond the end: %w", p.Seq, p.Index, ErrDamaged)
+	}
+	if !b.entries.Has(p.Index) {
+		var err error
+		if b.entries, err = b.l.store.EntryBlock(p.Index); err != nil {
+			return leaf{}, err
+		}
+	}
+	// Its bytes outlive the block.
+	lf, err := b.l.checkEntry(b.view, p.Index, bytes.Clone(b.entries.Items[p.Index-b.entries.First]))
+	if err == nil {
+		err = placed(p, lf)
+	}
+	return lf, err
+}
+
+// placed returns an error when a leaf is not the one that a posting names.
+func placed(p store.Posting, lf leaf) error {
+	if e := lf.Entry; e == nil || tree.LeafHash(lf.bytes) != p.Leaf || e.Term != p.Term || e.Seq != p.Seq {
+		return fmt.Errorf("record %d is not number %d of its subject: %w", p.Index, p.Seq, ErrDamaged)
+	}
+	return nil
+}
+
+// record is recordOf.
+func (b *blockReader) record(ctx context.Context, index int64, lf leaf) (*Record, error) {
+	r := &Record{Index: index, Entry: lf.bytes, Leaf: lf.Leaf}
+	if lf.Entry == nil {
+		return r, nil
+	}
+	if !b.payloads.Has(index) {
+		var err error
+		if b.payloads, err = b.l.store.PayloadBlock(index); err != nil {
+			return nil, err
+		}
+	}
+	return r, b.l.open(ctx, r, b.payloads.Items[index-b.payloads.First])
+}
+
 // A Timeline is the story of one subject, or a part of it.
 type Timeline struct {
 	Subject string
@@ -454,28 +535,22 @@ func (l *Ledger) Timeline(ctx context.Context, kind, id string, from, limit int6
 	if err != nil {
 		return nil, err
 	}
+	b := l.blockReader()
 	for _, p := range t.postings {
-		r, err := l.Record(ctx, p.Index)
-		if errors.Is(err, ErrNotFound) {
-			err = fmt.Errorf("the subject's record %d is said to be record %d, beyond the end: %w", p.Seq, p.Index, ErrDamaged)
+		lf, err := b.placed(p)
+		if err == nil {
+			err = ctx.Err()
 		}
 		if err != nil {
 			return nil, err
 		}
-		if err := placed(p, leaf{r.Leaf, r.Entry}); err != nil {
+		r, err := b.record(ctx, p.Index, lf)
+		if err != nil {
 			return nil, err
 		}
 		t.Records = append(t.Records, r)
 	}
 	return t, nil
-}
-
-// placed returns an error when a leaf is not the one that a posting names.
-func placed(p store.Posting, lf leaf) error {
-	if e := lf.Entry; e == nil || tree.LeafHash(lf.bytes) != p.Leaf || e.Term != p.Term || e.Seq != p.Seq {
-		return fmt.Errorf("record %d is not number %d of its subject: %w", p.Index, p.Seq, ErrDamaged)
-	}
-	return nil
 }
 
 func (l *Ledger) timeline(ctx context.Context, subject string, from, limit int64) (*Timeline, error) {
@@ -507,14 +582,9 @@ func (l *Ledger) eachOf(ctx context.Context, subject string, each func(index int
 	if err != nil {
 		return err
 	}
+	b := l.blockReader()
 	for _, p := range t.postings {
-		lf, err := l.leafAt(p.Index)
-		switch {
-		case errors.Is(err, ErrNotFound): // so that it isn't taken for the subject's
-			return fmt.Errorf("record %d is missing: %w", p.Index, ErrDamaged)
-		case err == nil:
-			err = placed(p, lf)
-		}
+		lf, err := b.placed(p)
 		if err == nil {
 			err = each(p.Index, lf)
 		}

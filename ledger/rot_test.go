@@ -218,7 +218,7 @@ func (a *acknowledged) read(ctx context.Context, l *ledger.Ledger) error {
 		if err != nil {
 			return fmt.Errorf("%w: %w", errWrong, err)
 		}
-		if !bytes.Equal(r.Entry, a.Entries[i]) || !bytes.Equal(r.Document, ev.Document().Bytes()) || len(r.Unreadable) > 0 {
+		if !bytes.Equal(r.Entry, a.Entries[i]) || !bytes.Equal(r.Document(), ev.Document().Bytes()) || len(r.Unreadable) > 0 {
 			return fmt.Errorf("%w: record %d is not what was acknowledged", errWrong, index)
 		}
 		p, err := l.InclusionProof(ctx, index, head.Size)

@@ -3,16 +3,12 @@
 package ledger
 
 import (
-	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"iter"
-	"slices"
 
 	"github.com/lendlog/lendlog/ledger/canon"
-	"github.com/lendlog/lendlog/ledger/record"
 	"github.com/lendlog/lendlog/ledger/stats"
 	"github.com/lendlog/lendlog/ledger/story"
 )
@@ -78,45 +74,36 @@ const (
 	storyBytes   = 4 << 20
 )
 
-// scanPlaces bounds what a walk over the ledger remembers, at 40 bytes each.
-const scanPlaces = 1 << 19
-
 // scanStep is how many entries or postings are read from the store at a time.
 const scanStep = 1024
 
 // Stories reads the whole ledger as it lay under a head, and yields the story of
 // every subject that has a record which the selection is triggered by, once, in
-// the order of their terms. It walks over the entries, where types stand in the
-// clear, and opens only the records that are selected of those subjects. What it
-// holds does not grow with the ledger: one story, and the places of so many
-// records as fit; where there are more it walks again for the rest.
+// the order of their terms. What it holds does not grow with the ledger.
 //
 // Restricted records are never in a story: what one is shows in none.
 //
-// progress, when not nil, is told how much of the walk is done.
+// progress, when not nil, is told how much of it is done.
 func (l *Ledger) Stories(ctx context.Context, head Head, sel Selection, progress func(done, total int64)) iter.Seq2[*story.Story, error] {
-	return l.stories(ctx, head, sel, scanPlaces, progress)
+	return l.stories(ctx, head, sel, tellingsRoom, progress)
 }
 
-func (l *Ledger) stories(ctx context.Context, head Head, sel Selection, places int, progress func(done, total int64)) iter.Seq2[*story.Story, error] {
-	if progress == nil {
-		progress = func(int64, int64) {}
-	}
+func (l *Ledger) stories(ctx context.Context, head Head, sel Selection, room int, progress func(done, total int64)) iter.Seq2[*story.Story, error] {
 	return func(yield func(*story.Story, error) bool) {
 		if err := Whole(ctx); err != nil {
 			yield(nil, err)
 			return
 		}
-		for w := (&walk{places: places}); !w.over; {
-			err := l.walk(ctx, head, sel, w, progress)
-			for err == nil && len(w.found) > 0 {
-				var s *story.Story
-				if s, err = l.next(ctx, w, sel); err == nil && s != nil && !yield(s, nil) {
-					return
-				}
-			}
+		read := int64(0)
+		for of, err := range l.tellings(ctx, l.subjects(ctx), []reading{{sel: sel, size: head.Size}}, room) {
 			if err != nil {
 				yield(nil, err)
+				return
+			}
+			if read += of.read; progress != nil {
+				progress(read, head.Size)
+			}
+			if t := &of.tellers[0]; t.tells() && !yield(t.story(), nil) {
 				return
 			}
 		}
@@ -163,212 +150,30 @@ func (l *Ledger) leaves(ctx context.Context, from int64, head Head, progress fun
 	}
 }
 
-// a place is where a selected record of a subject lies.
-type place struct {
-	term  [32]byte
-	index int64 // negative, by ^, of a record that triggers the selection
-}
-
-func (p place) at() int64 { return max(p.index, ^p.index) }
-
-func (p place) compare(q place) int {
-	return cmp.Or(bytes.Compare(p.term[:], q.term[:]), cmp.Compare(p.at(), q.at()))
-}
-
-// a walk goes over all entries, and remembers the places of those terms that
-// lie from one bound on up to another.
-type walk struct {
-	places int // that fit
-	from   [32]byte
-	to     *[32]byte // nil where all that follow fit
-	found  []place   // sorted when the walk is done
-	over   bool      // no further walk is needed
-}
-
-func (w *walk) add(p place) {
-	if bytes.Compare(p.term[:], w.from[:]) < 0 || w.to != nil && bytes.Compare(p.term[:], w.to[:]) >= 0 {
-		return
-	}
-	if w.found = append(w.found, p); len(w.found) < w.places {
-		return
-	}
-	// Half the terms are left to the next walk. The lowest stays in any case.
-	slices.SortFunc(w.found, place.compare)
-	keep := len(w.found) / 2
-	for keep < len(w.found) && w.found[keep].term == w.found[0].term {
-		keep++
-	}
-	if keep == len(w.found) {
-		w.places *= 2 // one subject alone has as many
-		return
-	}
-	bound := w.found[keep].term
-	for w.found[keep-1].term == bound {
-		keep--
-	}
-	w.found, w.to = w.found[:keep], &bound
-}
-
-// walk finds the places of the terms that follow those of the walk before.
-func (l *Ledger) walk(ctx context.Context, head Head, sel Selection, w *walk, progress func(done, total int64)) error {
-	if w.to != nil {
-		w.from, w.to = *w.to, nil
-	}
-	for lf, err := range l.Leaves(ctx, head, progress) {
-		if err != nil {
-			return err
-		}
-		if lf.Entry == nil {
-			continue
-		}
-		switch typ := lf.Entry.Type; {
-		case typ == record.TypeRestricted:
-		case sel.Triggers(typ):
-			w.add(place{lf.Entry.Term, ^lf.Index})
-		case sel.Reads(typ) || alters(typ):
-			w.add(place{lf.Entry.Term, lf.Index})
-		}
-	}
-	slices.SortFunc(w.found, place.compare)
-	w.over = w.to == nil
-	return nil
-}
-
-// next reads the story of the first term that was found, nil when nothing
-// triggers it.
-func (l *Ledger) next(ctx context.Context, w *walk, sel Selection) (*story.Story, error) {
-	n := 0
-	for n < len(w.found) && w.found[n].term == w.found[0].term {
-		n++
-	}
-	places := w.found[:n]
-	w.found = w.found[n:]
-	if !triggered(places) {
-		return nil, nil
-	}
-	t := teller{l: l, sel: sel}
-	if err := t.tell(ctx, places); err != nil {
-		return nil, err
-	}
-	return t.story(), nil
-}
-
 // Story reads the story of one subject as it lay under a head. The story has no
 // records when none is selected; an unknown subject is ErrNotFound.
 func (l *Ledger) Story(ctx context.Context, head Head, kind, id string, sel Selection) (*story.Story, error) {
 	if err := Whole(ctx); err != nil {
 		return nil, err
 	}
-	t := teller{l: l, sel: sel, subject: kind + "/" + id}
-	places, err := t.places(ctx, l.terms.Term(kind, id), head.Size)
-	if err == nil && t.read == 0 {
+	of, err := l.tell(ctx, l.terms.Term(kind, id), reading{sel: sel, size: head.Size, always: true})
+	if err == nil && of.read == 0 {
 		err = fmt.Errorf("the subject is %w", ErrNotFound)
-	}
-	if err == nil {
-		err = t.tell(ctx, places)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return t.story(), nil
+	of.tellers[0].subject = kind + "/" + id
+	return of.tellers[0].story(), nil
 }
 
-// a teller gathers the records of a story.
-type teller struct {
-	l       *Ledger
-	sel     Selection
-	subject string
-	records []story.Record
-	size    int // bytes of what is selected
-	unclear bool
-	read    int // leaves that were read to find them
-}
-
-// places finds the selected records of a subject below a tree size, in their
-// order: as many as a story has, and one more where there are more.
-func (t *teller) places(ctx context.Context, of [32]byte, size int64) (places []place, err error) {
-	t.l.chains.RLock()
-	count := t.l.state.chain(of).count
-	t.l.chains.RUnlock()
-	for from := int64(1); from <= count; from += scanStep {
-		postings, err := t.l.store.Postings(of, from, min(scanStep, count-from+1))
-		if err := errors.Join(err, ctx.Err()); err != nil {
-			return nil, err
-		}
-		for _, p := range postings {
-			if p.Index >= size || len(places) > storyRecords {
-				return places, nil
-			}
-			lf, err := t.l.leafAt(p.Index)
-			if err == nil {
-				err = placed(p, lf)
-			}
-			if err != nil {
-				return nil, err
-			}
-			t.read++
-			switch typ := lf.Entry.Type; {
-			case typ == record.TypeRestricted:
-			case t.sel.Triggers(typ):
-				places = append(places, place{of, ^p.Index})
-			case t.sel.Reads(typ) || alters(typ):
-				places = append(places, place{of, p.Index})
-			}
-		}
+// tell reads one subject.
+func (l *Ledger) tell(ctx context.Context, of [32]byte, want reading) (told *telling, err error) {
+	one := func(yield func([32]byte, error) bool) { yield(of, nil) }
+	for told, err = range l.tellings(ctx, one, []reading{want}, tellingsRoom) {
+		break
 	}
-	return places, nil
-}
-
-// triggered reports whether a selection is triggered by any of some places.
-func triggered(places []place) bool {
-	return slices.ContainsFunc(places, func(p place) bool { return p.index < 0 })
-}
-
-// tell reads the records at some places into the story.
-func (t *teller) tell(ctx context.Context, places []place) error {
-	for _, p := range places {
-		if more, err := t.add(ctx, p.at()); err != nil || !more {
-			return err
-		}
-	}
-	return nil
-}
-
-// add reads a record into the story. It reports whether another one may
-// follow.
-func (t *teller) add(ctx context.Context, index int64) (more bool, err error) {
-	if t.full() {
-		t.unclear = true
-		return false, nil
-	}
-	r, err := t.l.Record(ctx, index)
-	if err != nil {
-		return false, err
-	}
-	t.take(r)
-	return true, nil
-}
-
-// take adds what is selected of a record to the story.
-func (t *teller) take(r *Record) {
-	part, _ := r.Story()
-	part.Data = selected(part, t.sel)
-	t.size += len(part.Data.Bytes())
-	t.records = append(t.records, part)
-	for _, m := range r.Members {
-		if m.Pointer == "/subject" && m.Present {
-			t.subject = m.Value.Str
-		}
-	}
-}
-
-// full reports whether no other record may follow.
-func (t *teller) full() bool { return len(t.records) >= storyRecords || t.size >= storyBytes }
-
-func (t *teller) story() *story.Story {
-	s := story.New(t.subject, t.records)
-	s.Unclear = s.Unclear || t.unclear
-	return s
+	return told, err
 }
 
 // selected returns the members of a record that a selection wants; of a

@@ -101,7 +101,7 @@ func TestRegister(t *testing.T) {
 	}
 	review(t, l, "r-3", `{"result":"watched"}`)
 	r, err := l.Record(t.Context(), old.Receipt.Index)
-	if err != nil || r.Schema.Hash != first.Hash || r.Document == nil {
+	if err != nil || r.Schema.Hash != first.Hash || r.Document() == nil {
 		t.Fatalf("the old record: %+v, %v", r, err)
 	}
 	e, err := l.Prove(t.Context(), old.Receipt.Index, func(string) bool { return true })

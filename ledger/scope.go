@@ -55,14 +55,14 @@ func (r *Record) narrow(s scope) {
 	if s == nil {
 		return
 	}
-	r.scope, r.Seeds, r.Document = s, nil, nil
+	r.scope, r.Seeds = s, nil
 	if e := r.Leaf.Entry; e != nil && e.Type == record.TypeRestricted && !s.opens("/type") {
 		// Its schema and its pointers tell what it is.
-		r.Schema, r.Members, r.event, r.restricted = nil, nil, nil, nil
+		r.Schema, r.Members, r.sealed, r.restricted = nil, nil, nil, nil
 		return
 	}
 	if e := r.Leaf.Entry; e != nil && e.Type == record.TypeAccessOccurred {
-		r.event, s = nil, scope{} // its subject can name whom others looked for
+		r.sealed, s = nil, scope{} // its subject can name whom others looked for
 	}
 	r.Members = slices.DeleteFunc(r.Members, func(m Member) bool { return !m.Open && !s.opens(m.Pointer) })
 }
@@ -75,13 +75,13 @@ func (r *Record) Disclosures() ([]proof.SealedMember, error) {
 	if r.scope == nil || len(pointers) == 0 {
 		return nil, nil
 	}
-	return proof.Disclose(r.Schema, r.disclosures(), pointers...)
+	return proof.Disclose(r.Schema, r.sealed, pointers...)
 }
 
 // discloses returns the pointers of those sealed members that can and may be
 // disclosed, and are wanted; nil wants all.
 func (r *Record) discloses(wanted func(pointer string) bool) (pointers []string) {
-	if r.event == nil {
+	if r.sealed == nil {
 		return nil
 	}
 	for _, ptr := range r.Schema.Pointers() {

@@ -32,7 +32,7 @@ func TestScope(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		if r.Seeds != nil || r.Document != nil {
+		if r.Seeds != nil || r.Document() != nil {
 			t.Errorf("%s comes with seeds, or whole", name)
 		}
 		for _, m := range r.Members {

@@ -371,13 +371,13 @@ func (c *candidate) story(of [32]byte, sel Selection) (*story.Story, error) {
 	if !c.stories {
 		return nil, errEnough
 	}
-	t := teller{l: c.l, sel: sel}
-	places, err := t.places(c.ctx, of, c.size)
-	if err == nil && triggered(places) {
-		err = t.tell(c.ctx, places)
+	told, err := c.l.tell(c.ctx, of, reading{sel: sel, size: c.size})
+	if err != nil {
+		return nil, err
 	}
-	c.storyWork -= t.read + openWork*len(t.records)
-	return t.story(), err
+	t := &told.tellers[0]
+	c.storyWork -= int(told.read) + openWork*len(t.records)
+	return t.story(), nil
 }
 
 // cursor asks for a page that begins with the candidate at an index. It is

@@ -61,7 +61,7 @@ func facts(t *testing.T, l *ledger.Ledger) (all []fact) {
 		if f.entry.Type != record.TypeRestricted {
 			told, _ := r.Story()
 			stories[f.entry.Term] = append(stories[f.entry.Term], told)
-			doc, err := canon.Parse(r.Document, canon.Limits{})
+			doc, err := canon.Parse(r.Document(), canon.Limits{})
 			if err != nil {
 				t.Fatal(err)
 			}

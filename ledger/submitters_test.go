@@ -197,7 +197,7 @@ func TestSubmitterKeyGolden(t *testing.T) {
 		if got := string(e.Open.Bytes()); e.Type != "org.lendlog.submitter-key.changed.v1" || e.Submitter != "ledger" || got != want.data {
 			t.Errorf("record %d of %s says\n%s, want\n%s", index, e.Type, got, want.data)
 		}
-		doc, err := canon.Parse(r.Document, canon.Limits{})
+		doc, err := canon.Parse(r.Document(), canon.Limits{})
 		if err != nil {
 			t.Fatal(err)
 		}

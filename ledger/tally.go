@@ -17,7 +17,6 @@ import (
 	"github.com/lendlog/lendlog/ledger/record"
 	"github.com/lendlog/lendlog/ledger/rule"
 	"github.com/lendlog/lendlog/ledger/stats"
-	"github.com/lendlog/lendlog/ledger/story"
 )
 
 // A Tally is what is said of a whole ledger: its statistics, what it owes, and what
@@ -64,11 +63,10 @@ const (
 	roundPart  = 8
 )
 
-// How the ledger is followed: it is left alone for so many times as long as the
-// last round took, but no longer than a bound.
+// Between two rounds the ledger is left alone for as long as a Pace says, but no
+// shorter and no longer than so.
 const (
 	tallyPace = time.Second
-	tallyRest = 4
 	tallyWait = 5 * time.Minute
 )
 
@@ -89,11 +87,12 @@ func (l *Ledger) NewTally(findings int) (*Tally, error) {
 // Run keeps the tally up to date until ctx ends. It leaves most of a processor to
 // others. What it cannot read it logs, and tries again.
 func (t *Tally) Run(ctx context.Context) error {
+	pace := t.l.NewPace()
 	for ctx.Err() == nil {
 		_, newer := t.l.Watch()
 		begun := time.Now()
 		err := errors.Join(t.Update(ctx), t.l.warm(ctx))
-		rest := min(max(t.pace, tallyRest*time.Since(begun)), tallyWait)
+		rest := min(max(t.pace, pace.Rest(time.Since(begun))), tallyWait)
 		if err != nil && ctx.Err() == nil {
 			t.l.opt.Logger.Error("couldn't bring statistics, obligations and findings up to date", "error", err)
 			rest = tallyWait
@@ -204,16 +203,12 @@ func (t *Tally) count(ctx context.Context, head Head, at time.Time) error {
 		c.stats.Leaf(lf.Bytes, lf.Leaf)
 	}
 	read := int64(0)
-	for of, err := range t.l.subjects(ctx) {
+	for of, err := range t.l.tellings(ctx, t.l.subjects(ctx), t.readings(head.Size), tellingsRoom) {
 		if err != nil {
 			return err
 		}
-		_, is, n, err := t.told(ctx, of, 0, head.Size)
-		if err != nil {
-			return err
-		}
-		c.change(nil, is)
-		read += n
+		c.change(nil, t.judge(of.tellers))
+		read += of.read
 		t.done.Store(head.Size/10 + read - read/10)
 	}
 	var err error
@@ -243,12 +238,20 @@ func (t *Tally) follow(ctx context.Context, base *tallied, head Head, at time.Ti
 	}
 	type change struct{ was, is *told }
 	var changes []change
-	for of := range changed {
-		was, is, _, err := t.told(ctx, of, base.head.Size, head.Size)
+	terms := func(yield func([32]byte, error) bool) {
+		for of := range changed {
+			if !yield(of, nil) {
+				return
+			}
+		}
+	}
+	readings := append(t.readings(base.head.Size), t.readings(head.Size)...)
+	for of, err := range t.l.tellings(ctx, terms, readings, tellingsRoom) {
 		if err != nil {
 			return err
 		}
-		changes = append(changes, change{was, is})
+		n := len(of.tellers) / 2
+		changes = append(changes, change{t.judge(of.tellers[:n]), t.judge(of.tellers[n:])})
 	}
 	aged, tail, err := t.aged(ctx, base.tail, head)
 	if err != nil {
@@ -339,134 +342,29 @@ func (c *tallied) change(was, is *told) {
 	}
 }
 
-// told reads a subject, and returns what it told below one size and what below
-// another, and how many leaves were read.
-func (t *Tally) told(ctx context.Context, of [32]byte, before, size int64) (was, is *told, read int64, err error) {
-	var old, all [3]teller
-	for i, sel := range t.selections() {
-		old[i], all[i] = teller{l: t.l, sel: sel}, teller{l: t.l, sel: sel}
-	}
-	places, triggers, err := t.places(ctx, of, before, size)
-	if err != nil {
-		return nil, nil, 0, err
-	}
-	for _, p := range places {
-		var r *Record
-		for i, sel := range t.selections() {
-			if triggers[i] == 0 || !wants(sel, p.leaf.Entry.Type) {
-				continue
-			}
-			for _, to := range []struct {
-				*teller
-				any bool
-			}{{&old[i], p.index < before && triggers[i]&1 != 0}, {&all[i], triggers[i]&2 != 0}} {
-				if !to.any || to.unclear {
-					continue
-				}
-				if to.full() {
-					to.unclear = true
-					continue
-				}
-				if r == nil {
-					if r, err = t.l.recordOf(ctx, p.index, p.leaf); err != nil {
-						return nil, nil, 0, err
-					}
-				}
-				to.take(r)
-			}
-		}
-	}
-	return t.judge(&old, triggers, 1), t.judge(&all, triggers, 2), int64(len(places)), nil
-}
-
-// selections are those of statistics, obligations and rules.
-func (t *Tally) selections() [3]Selection {
-	return [3]Selection{statsSelection, t.table, t.rules}
+// readings are what statistics, obligations and rules want to know.
+func (t *Tally) readings(size int64) []reading {
+	return []reading{{sel: statsSelection, size: size}, {sel: t.table, size: size}, {sel: t.rules, size: size}}
 }
 
 var statsSelection = stats.New(time.Time{})
 
-// wants reports whether records of a type are in the stories of a selection.
-func wants(sel Selection, typ string) bool {
-	return sel.Triggers(typ) || sel.Reads(typ) || alters(typ)
-}
-
-// a spot is a leaf of a subject.
-type spot struct {
-	index int64
-	leaf  leaf
-}
-
-// places reads the leaves of a subject below a size, without what is restricted,
-// and keeps of each selection as many as a story has and one more. It tells what
-// triggers each selection: 1 of those below another size, 2 of all.
-func (t *Tally) places(ctx context.Context, of [32]byte, before, size int64) (found []spot, triggers [3]int, err error) {
-	t.l.chains.RLock()
-	count := t.l.state.chain(of).count
-	t.l.chains.RUnlock()
-	var wanted [3]int
-	for from := int64(1); from <= count; from += scanStep {
-		postings, err := t.l.store.Postings(of, from, min(scanStep, count-from+1))
-		if err := errors.Join(err, ctx.Err()); err != nil {
-			return nil, triggers, err
-		}
-		for _, p := range postings {
-			if p.Index >= size {
-				return found, triggers, nil
-			}
-			lf, err := t.l.leafAt(p.Index)
-			if err == nil {
-				err = placed(p, lf)
-			}
-			if err != nil {
-				return nil, triggers, err
-			}
-			typ := lf.Entry.Type
-			if typ == record.TypeRestricted {
-				continue
-			}
-			keep := false
-			for i, sel := range t.selections() {
-				if wants(sel, typ) && wanted[i] <= storyRecords {
-					wanted[i]++
-					keep = true
-				}
-				if sel.Triggers(typ) {
-					triggers[i] |= 2
-					if p.Index < before {
-						triggers[i] |= 1
-					}
-				}
-			}
-			if keep {
-				found = append(found, spot{p.Index, lf})
-			}
-		}
-	}
-	return found, triggers, nil
-}
-
-// judge holds against the rules what was told.
-func (t *Tally) judge(of *[3]teller, triggers [3]int, which int) *told {
+// judge holds against the rules what was read of a subject.
+func (t *Tally) judge(of []teller) *told {
 	var out told
-	var stories [3]*story.Story
 	any := false
-	for i := range of {
-		if triggers[i]&which != 0 {
-			stories[i], any = of[i].story(), true
-		}
+	if of[0].tells() {
+		out.stats, any = stats.Tell(of[0].story()), true
+	}
+	if of[1].tells() {
+		out.owing, out.owed, any = true, slices.Collect(t.table.Debts(of[1].story(), time.UTC)), true
+	}
+	if of[2].tells() {
+		s := of[2].story()
+		out.subject, out.found, any = s.Subject, t.rules.Judge(s), true
 	}
 	if !any {
 		return nil
-	}
-	if s := stories[0]; s != nil {
-		out.stats = stats.Tell(s)
-	}
-	if s := stories[1]; s != nil {
-		out.owing, out.owed = true, slices.Collect(t.table.Debts(s, time.UTC))
-	}
-	if s := stories[2]; s != nil {
-		out.subject, out.found = s.Subject, t.rules.Judge(s)
 	}
 	return &out
 }

@@ -141,10 +141,10 @@ func TestRecords(t *testing.T) {
 				t.Fatalf("record %d came as %d, %v", want, r.Index, err)
 			}
 			if e := r.Leaf.Entry; e != nil && opens(e.Type) {
-				if !bytes.Equal(r.Document, one.Document) || len(r.Members) != len(one.Members) || len(r.Seeds) != len(one.Seeds) {
+				if !bytes.Equal(r.Document(), one.Document()) || len(r.Members) != len(one.Members) || len(r.Seeds) != len(one.Seeds) {
 					t.Fatalf("record %d is not shown whole", want)
 				}
-			} else if len(r.Seeds) > 0 || r.Document != nil || r.Schema != nil {
+			} else if len(r.Seeds) > 0 || r.Document() != nil || r.Schema != nil {
 				t.Fatalf("record %d shows what is sealed", want)
 			}
 			want++
