@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"iter"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/lendlog/lendlog/ledger/canon"
@@ -273,14 +272,15 @@ func (l *Ledger) openAll(r *Record, payload []byte) error {
 	return nil
 }
 
-// value returns the value of a sealed member of a record that was opened whole, null
-// where it is absent.
+// value returns the value of a sealed member, null where it is absent or could not be
+// opened.
 func (r *Record) value(pointer string) canon.Value {
-	i, ok := slices.BinarySearchFunc(r.sealed, pointer, func(d seal.Disclosure, ptr string) int { return strings.Compare(d.Pointer, ptr) })
-	if !ok {
-		return canon.Value{}
+	for i := range r.Members {
+		if m := &r.Members[i]; m.Pointer == pointer && !m.Open {
+			return m.Value
+		}
 	}
-	return r.sealed[i].Value
+	return canon.Value{}
 }
 
 // showOpen adds the open members.
@@ -538,10 +538,7 @@ func (l *Ledger) Timeline(ctx context.Context, kind, id string, from, limit int6
 	b := l.blockReader()
 	for _, p := range t.postings {
 		lf, err := b.placed(p)
-		if err == nil {
-			err = ctx.Err()
-		}
-		if err != nil {
+		if err := errors.Join(err, ctx.Err()); err != nil {
 			return nil, err
 		}
 		r, err := b.record(ctx, p.Index, lf)

@@ -195,5 +195,5 @@ func selected(r story.Record, sel Selection) canon.Value {
 
 // alters reports whether records of a type change what others say.
 func alters(typ string) bool {
-	return typ == story.Type("record.corrected") || typ == story.Type("record.voided")
+	return story.Is(typ, "record.corrected") || story.Is(typ, "record.voided")
 }

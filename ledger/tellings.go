@@ -21,9 +21,18 @@ type reading struct {
 	always bool  // also of a subject that nothing triggers
 }
 
-// wants reports whether records of a type are in the stories of a selection.
-func wants(sel Selection, typ string) bool {
-	return sel.Triggers(typ) || sel.Reads(typ) || alters(typ)
+// A wish is what a reading wants of records of a type.
+type wish struct {
+	wants    bool // them in its stories
+	triggers bool // a story
+}
+
+func wishOf(sel Selection, typ string) wish {
+	if typ == record.TypeRestricted {
+		return wish{}
+	}
+	triggers := sel.Triggers(typ)
+	return wish{triggers || sel.Reads(typ) || alters(typ), triggers}
 }
 
 // A telling is what was read of one subject.
@@ -45,12 +54,12 @@ type teller struct {
 
 // find tells a teller of a record. It reports whether the record is to be opened, if
 // the story is.
-func (t *teller) find(index int64, typ string) bool {
-	if index >= t.size || typ == record.TypeRestricted {
+func (t *teller) find(index int64, w wish) bool {
+	if index >= t.size {
 		return false
 	}
-	t.triggered = t.triggered || t.sel.Triggers(typ)
-	if t.wanted > storyRecords || !wants(t.sel, typ) {
+	t.triggered = t.triggered || w.triggers
+	if t.wanted > storyRecords || !w.wants {
 		return false
 	}
 	t.wanted++
@@ -61,25 +70,25 @@ func (t *teller) find(index int64, typ string) bool {
 func (t *teller) tells() bool { return t.triggered || t.always }
 
 // takes reports whether a record that was found goes into the story.
-func (t *teller) takes(index int64, typ string) bool {
-	if !t.tells() || t.unclear || index >= t.size || !wants(t.sel, typ) {
+func (t *teller) takes(index int64, w wish) bool {
+	if !t.tells() || t.unclear || index >= t.size || !w.wants {
 		return false
 	}
 	t.unclear = len(t.records) >= storyRecords || t.bytes >= storyBytes
 	return !t.unclear
 }
 
-// take adds what is selected of a record to the story.
-func (t *teller) take(r *Record) {
-	part, _ := r.Story()
+// take adds what is selected of a record to the story. It uses the scratch, and
+// returns it.
+func (t *teller) take(part story.Record, subject string, scratch []byte) []byte {
 	part.Data = selected(part, t.sel)
-	t.bytes += len(part.Data.Bytes())
+	scratch = part.Data.Append(scratch[:0])
+	t.bytes += len(scratch)
 	t.records = append(t.records, part)
-	for _, m := range r.Members {
-		if m.Pointer == "/subject" && m.Present {
-			t.subject = m.Value.Str
-		}
+	if subject != "" {
+		t.subject = subject
 	}
+	return scratch
 }
 
 func (t *teller) story() *story.Story {
@@ -99,7 +108,7 @@ const tellingsRoom = 1 << 15
 // lie; what is held does not grow with the ledger.
 func (l *Ledger) tellings(ctx context.Context, terms iter.Seq2[[32]byte, error], readings []reading, room int) iter.Seq2[*telling, error] {
 	return func(yield func(*telling, error) bool) {
-		g := gathering{blockReader: l.blockReader(), readings: readings, room: room}
+		g := gathering{blockReader: l.blockReader(), readings: readings, room: room, wishes: map[string][]wish{}}
 		for _, r := range readings {
 			g.size = max(g.size, r.size)
 		}
@@ -138,11 +147,13 @@ type gathering struct {
 	readings []reading
 	size     int64 // below which there is something to read
 	room     int
+	wishes   map[string][]wish // by type, of each reading
 
 	tellings []*telling
 	places   []place // whose leaves are to be read
 	spots    []spot  // what may be opened
 	found    int     // places in all
+	scratch  []byte
 }
 
 // a place is where the leaf of a subject has to lie.
@@ -156,6 +167,17 @@ type spot struct {
 	index int64
 	leaf  leaf
 	of    *telling
+}
+
+func (g *gathering) wish(typ string) []wish {
+	w, ok := g.wishes[typ]
+	if !ok {
+		for _, r := range g.readings {
+			w = append(w, wishOf(r.sel, typ))
+		}
+		g.wishes[typ] = w
+	}
+	return w
 }
 
 // add finds the records of a subject.
@@ -194,16 +216,13 @@ func (g *gathering) find(ctx context.Context) error {
 	slices.SortFunc(g.places, func(a, b place) int { return cmp.Compare(a.Index, b.Index) })
 	for _, p := range g.places {
 		lf, err := g.placed(p.Posting)
-		if err == nil {
-			err = ctx.Err()
-		}
-		if err != nil {
+		if err := errors.Join(err, ctx.Err()); err != nil {
 			return err
 		}
 		p.of.read++
 		wanted := false
-		for i := range p.of.tellers {
-			wanted = p.of.tellers[i].find(p.Index, lf.Entry.Type) || wanted
+		for i, w := range g.wish(lf.Entry.Type) {
+			wanted = p.of.tellers[i].find(p.Index, w) || wanted
 		}
 		if wanted {
 			g.spots = append(g.spots, spot{p.Index, lf, p.of})
@@ -220,19 +239,22 @@ func (g *gathering) tell(ctx context.Context) error {
 	}
 	slices.SortFunc(g.spots, func(a, b spot) int { return cmp.Compare(a.index, b.index) })
 	for _, s := range g.spots {
-		var r *Record
-		for i := range s.of.tellers {
+		var part story.Record
+		subject, opened := "", false
+		for i, w := range g.wish(s.leaf.Entry.Type) {
 			t := &s.of.tellers[i]
-			if !t.takes(s.index, s.leaf.Entry.Type) {
+			if !t.takes(s.index, w) {
 				continue
 			}
-			if r == nil {
-				var err error
-				if r, err = g.record(ctx, s.index, s.leaf); err != nil {
+			if !opened {
+				r, err := g.record(ctx, s.index, s.leaf)
+				if err != nil {
 					return err
 				}
+				part, _ = r.Story()
+				subject, opened = r.value("/subject").Str, true
 			}
-			t.take(r)
+			g.scratch = t.take(part, subject, g.scratch)
 		}
 	}
 	return ctx.Err()

@@ -212,7 +212,7 @@ func (s *series) at(j *judge, r *story.Record) (*story.Record, story.Money, Why)
 		l = s.limits[s.next-1]
 	}
 	for _, f := range s.refs {
-		if named := j.story.Named(r, r.Text(f.Ref)); named != nil && named.VoidedBy == 0 && named.Type == story.Type(f.Of) {
+		if named := j.story.Named(r, r.Text(f.Ref)); named != nil && named.VoidedBy == 0 && story.Is(named.Type, f.Of) {
 			l = limit{named, f.Member, yes}
 		}
 	}
@@ -286,7 +286,7 @@ func (c *Balance) tell(t *tally, s *story.Story, r *story.Record) {
 			t.add(undone, m, ok)
 		}
 	default:
-		if slices.ContainsFunc(c.Unless, func(of string) bool { return r.Type == story.Type(of) }) {
+		if slices.ContainsFunc(c.Unless, func(of string) bool { return story.Is(r.Type, of) }) {
 			t.lost = Unsettled
 		}
 	}

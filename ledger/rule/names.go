@@ -103,6 +103,6 @@ func (r *Rule) Names(name func(typ string, members ...string)) {
 func (r *Rule) About(typ string) bool {
 	// At the end of a path may be a record of any type.
 	about := r.Distinct != nil && len(r.Distinct.Path) > 0
-	r.Names(func(of string, _ ...string) { about = about || story.Type(of) == typ })
+	r.Names(func(of string, _ ...string) { about = about || story.Is(typ, of) })
 	return about
 }

@@ -105,7 +105,7 @@ func (c *Before) named(s *story.Story, r *story.Record) (*story.Record, Why) {
 		}
 		named := s.Named(r, r.Text(f.Ref))
 		switch {
-		case named == nil || named.Type != story.Type(f.Of):
+		case named == nil || !story.Is(named.Type, f.Of):
 			return nil, Elsewhere
 		case named.VoidedBy != 0:
 			return nil, ""
@@ -129,7 +129,7 @@ func (c *Between) judge(j *judge, records []*story.Record) {
 	begun := 0
 	for _, r := range records {
 		for ; len(bounds) > 0; bounds = bounds[1:] {
-			ends := bounds[0].Type == story.Type(c.To)
+			ends := story.Is(bounds[0].Type, c.To)
 			if !bounds[0].At.Before(r.At) && !(ends && bounds[0].At.Equal(r.At)) {
 				break
 			}

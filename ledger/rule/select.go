@@ -12,7 +12,7 @@ import (
 // Member a table selects the stories to be read of a ledger.
 func (t *Table) Triggers(typ string) bool {
 	return slices.ContainsFunc(t.Rules, func(r Rule) bool {
-		return slices.ContainsFunc(r.Of, func(of string) bool { return story.Type(of) == typ })
+		return slices.ContainsFunc(r.Of, func(of string) bool { return story.Is(typ, of) })
 	})
 }
 

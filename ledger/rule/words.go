@@ -143,7 +143,7 @@ func (c *Subset) judge(j *judge, records []*story.Record) {
 		if id := r.Text(c.Among.Ref); id != "" || r.Partial {
 			other = j.story.Named(r, id)
 		}
-		if other == nil || other.VoidedBy != 0 || other.Type != story.Type(c.Among.Of) {
+		if other == nil || other.VoidedBy != 0 || !story.Is(other.Type, c.Among.Of) {
 			j.skip(Elsewhere)
 			continue
 		}

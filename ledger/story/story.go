@@ -21,7 +21,18 @@ import (
 
 // Type returns the full name of one of lendlog's own record types:
 // "decision.made" is org.lendlog.decision.made.v1.
-func Type(suffix string) string { return "org.lendlog." + suffix + ".v1" }
+func Type(suffix string) string { return prefix + suffix + version }
+
+// Is reports whether a type is that of Type.
+func Is(typ, suffix string) bool {
+	return len(typ) == len(prefix)+len(suffix)+len(version) && typ[:len(prefix)] == prefix &&
+		typ[len(prefix):len(typ)-len(version)] == suffix && typ[len(typ)-len(version):] == version
+}
+
+const (
+	prefix  = "org.lendlog."
+	version = ".v1"
+)
 
 var (
 	typeCorrected = Type("record.corrected")
