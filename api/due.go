@@ -19,6 +19,7 @@ import (
 const (
 	duePage = 100
 	dueMax  = 1000
+	dueSkip = 1_000_000 // that skip may leave out
 
 	dueDays = 36600 // that within may look ahead
 )
@@ -134,6 +135,14 @@ func dueQuery(c *call, table *due.Table) (q due.Query, err error) {
 	if q.Limit = int(limit); limit == 0 {
 		q.Limit = due.None
 	}
+	if err != nil {
+		return q, err
+	}
+	skip, err := c.number("skip", 0, 0)
+	if err == nil && skip > dueSkip {
+		err = badRequest("the query parameter skip is at most %d", dueSkip)
+	}
+	q.Skip = int(skip)
 	return q, err
 }
 

@@ -26,6 +26,15 @@ const (
 	viewEntry  = "entry"  // what the leaf shows, and nothing that is sealed
 )
 
+// view reads the query parameter of that name.
+func (c *call) view() (string, error) {
+	view := c.DefaultQuery("view", viewRecord)
+	if view != viewRecord && view != viewEntry {
+		return "", badRequest("the query parameter view is %s or %s", viewRecord, viewEntry)
+	}
+	return view, nil
+}
+
 // leafDoc is a record of which nothing is opened.
 type leafDoc struct {
 	Index  int64           `json:"index"`
@@ -33,6 +42,16 @@ type leafDoc struct {
 	Entry  string          `json:"entry"`
 	Parsed json.RawMessage `json:"parsed"`
 	Proof  []tree.Hash     `json:"proof"`
+}
+
+// newLeafDoc describes a record by its entry, with its proof under the tree of size
+// leaves.
+func (s *Server) newLeafDoc(ctx context.Context, r *ledger.Record, size int64) (*leafDoc, error) {
+	hashes, err := s.ledger.InclusionProof(ctx, r.Index, size)
+	if err != nil {
+		return nil, err
+	}
+	return &leafDoc{Index: r.Index, Leaf: tree.LeafHash(r.Entry), Entry: string(r.Entry), Parsed: r.Entry, Proof: list(hashes)}, nil
 }
 
 // checkpointDoc is a checkpoint that continues the one before it.
@@ -100,9 +119,9 @@ type follower struct {
 
 // newFollower reads a request.
 func (s *Server) newFollower(c *call) (f *follower, err error) {
-	f = &follower{s: s, c: c, view: c.DefaultQuery("view", viewRecord)}
-	if f.view != viewRecord && f.view != viewEntry {
-		return nil, badRequest("the query parameter view is %s or %s", viewRecord, viewEntry)
+	f = &follower{s: s, c: c}
+	if f.view, err = c.view(); err != nil {
+		return nil, err
 	}
 	if f.view == viewRecord {
 		if err := c.may(access.RecordsRead); err != nil {
@@ -221,13 +240,11 @@ func (f *follower) record(r *ledger.Record) error {
 		}
 		return f.send("record", r.Index, d)
 	}
-	hashes, err := f.s.ledger.InclusionProof(f.c.ctx(), r.Index, f.size)
+	d, err := f.s.newLeafDoc(f.c.ctx(), r, f.size)
 	if err != nil {
 		return err
 	}
-	return f.send("record", r.Index, leafDoc{
-		Index: r.Index, Leaf: tree.LeafHash(r.Entry), Entry: string(r.Entry), Parsed: r.Entry, Proof: list(hashes),
-	})
+	return f.send("record", r.Index, d)
 }
 
 // problem says why the answer ends before it should.

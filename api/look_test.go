@@ -131,6 +131,7 @@ func TestLooksAreRecorded(t *testing.T) {
 		{"a stranger", func() answer { return g.get(search("party=nobody"), auditor...) }, in(look.Search, "ledger/looks/party/nobody")},
 		{"an officer", func() answer { return g.get(search("officer=S"), auditor...) }, in(look.Search, "ledger/looks/staff/S")},
 		{"what is sealed", func() answer { return g.get(search("loanPurpose=boat"), auditor...) }, day(look.Search, "")},
+		{"entries that were found", func() answer { return g.get("/v1/records?view=entry&filter=type%3Dapplication.received", auditor...) }, nil},
 		{"what is open, and is not there", func() answer { return g.get("/v1/records?filter=outcome%3Dreferred", auditor...) }, nil},
 		{"a period", func() answer { return post("/v1/bundles", `{}`) }, day(look.Bundle, "")},
 		{"a period of entries", func() answer { return post("/v1/bundles", `{"disclose":[]}`) }, nil},

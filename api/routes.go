@@ -28,7 +28,7 @@ func (s *Server) routes() []route {
 	read := s.gates.reads.through
 	return []route{
 		{post, "/v1/records", "submitRecords", access.RecordsSubmit, []string{"receipt"}, s.submit},
-		{get, "/v1/records", "findRecords", access.RecordsSearch, []string{"filter", "order", "as-of", "limit", "cursor"}, s.findRecords},
+		{get, "/v1/records", "findRecords", access.RecordsSearch, []string{"filter", "order", "as-of", "view", "limit", "cursor"}, s.findRecords},
 		{post, "/v1/searches", "postSearch", access.RecordsSearch, nil, read(s.postSearch)},
 		{get, "/v1/searches/:id", "getSearch", access.RecordsSearch, []string{"limit", "cursor"}, s.getSearch},
 		{get, "/v1/records/:index", "getRecord", access.RecordsRead, nil, read(s.getRecord)},
@@ -40,7 +40,7 @@ func (s *Server) routes() []route {
 		{get, "/v1/subjects/:kind/:id/evidence", "getSubjectEvidence", access.RecordsRead, []string{"disclose"}, s.gates.bulk.through(s.getSubjectEvidence)},
 		{post, "/v1/bundles", "postBundle", access.RecordsExport, nil, s.gates.bundles.through(s.postBundle)},
 		{post, "/v1/periods", "closePeriod", access.PeriodsClose, nil, s.gates.scans.through(s.closePeriod)},
-		{get, "/v1/due", "getDue", access.RecordsRead, []string{"as-of", "zone", "state", "within", "subject", "id", "limit"}, s.getDue},
+		{get, "/v1/due", "getDue", access.RecordsRead, []string{"as-of", "zone", "state", "within", "subject", "id", "limit", "skip"}, s.getDue},
 		{get, "/v1/status", "getStatus", access.AnchorsRead, nil, read(s.getStatus)},
 		{get, "/v1/feeds", "getFeeds", access.RecordsSearch, nil, read(s.getFeeds)},
 		{get, "/v1/findings", "listFindings", access.RecordsRead, []string{"rule", "limit"}, s.listFindings},

@@ -85,13 +85,20 @@ func (s *Server) findRecords(c *call) error {
 	if err != nil {
 		return err
 	}
+	view, err := c.view()
+	if err != nil {
+		return err
+	}
+	if view == viewEntry && f.Stories() {
+		return badRequest("findings and what is due are computed of what is sealed: they go with view=%s", viewRecord)
+	}
 	q := ledger.Query{Filter: f, Oldest: oldest, Open: true}
 	if at, ok := c.GetQuery("as-of"); ok {
 		if q.AsOf, err = searchAsOf(f, at); err != nil {
 			return err
 		}
 	}
-	return s.answerSearch(c, q)
+	return s.answerSearch(c, q, view)
 }
 
 // searchAsOf reads the time as of which a filter asks for what is due.
@@ -182,12 +189,12 @@ func (s *Server) getSearch(c *call) error {
 	if !ok {
 		return faultf(kindNotFound, "there is no such search, or none any more: they are kept for an hour; POST it to /v1/searches again")
 	}
-	return s.answerSearch(c, ledger.Query{Filter: p.filter, Oldest: p.oldest, AsOf: p.asOf})
+	return s.answerSearch(c, ledger.Query{Filter: p.filter, Oldest: p.oldest, AsOf: p.asOf}, viewRecord)
 }
 
 // answerSearch answers with a page of records, each as GET /v1/records/{index}
-// answers it, proved under one checkpoint.
-func (s *Server) answerSearch(c *call, q ledger.Query) error {
+// answers it or as its entry shows it, proved under one checkpoint.
+func (s *Server) answerSearch(c *call, q ledger.Query, view string) error {
 	limit, err := c.number("limit", 1, searchPage)
 	if err == nil && limit > searchMax {
 		err = badRequest("the query parameter limit is at most %d; read on with cursor", searchMax)
@@ -195,7 +202,7 @@ func (s *Server) answerSearch(c *call, q ledger.Query) error {
 	if err != nil {
 		return err
 	}
-	q.Limit, q.Cursor = int(limit), c.Query("cursor")
+	q.Limit, q.Cursor, q.Tally = int(limit), c.Query("cursor"), s.tally
 	gate := s.gates.reads
 	if q.Filter.Stories() {
 		gate = s.gates.bulk // a story can be long
@@ -209,8 +216,10 @@ func (s *Server) answerSearch(c *call, q ledger.Query) error {
 	if err != nil {
 		return err
 	}
-	if err := s.opensFound(c, q.Filter, page.Indexes); err != nil {
-		return err
+	if view == viewRecord {
+		if err := s.opensFound(c, q.Filter, page.Indexes); err != nil {
+			return err
+		}
 	}
 	head, err := encode(struct {
 		Size       int64     `json:"size"`
@@ -229,13 +238,10 @@ func (s *Server) answerSearch(c *call, q ledger.Query) error {
 	for i, at := range page.Indexes {
 		// One at a time: a thousand large ones would fill the memory.
 		r, err := s.ledger.Record(c.ctx(), at)
-		if err == nil {
-			err = c.mayOpen(r) // the filter has seen to it
-		}
 		if err != nil {
 			return err
 		}
-		d, err := s.newRecordDoc(c.ctx(), r, page.Head.Size)
+		d, err := s.foundDoc(c, r, page.Head.Size, view)
 		if err != nil {
 			return err
 		}
@@ -250,4 +256,15 @@ func (s *Server) answerSearch(c *call, q ledger.Query) error {
 	}
 	_, _ = w.WriteString("]}\n")
 	return w.Flush()
+}
+
+// foundDoc describes a record that was found, as much of it as a view shows.
+func (s *Server) foundDoc(c *call, r *ledger.Record, size int64, view string) (any, error) {
+	if view == viewEntry {
+		return s.newLeafDoc(c.ctx(), r, size)
+	}
+	if err := c.mayOpen(r); err != nil { // the filter has seen to it
+		return nil, err
+	}
+	return s.newRecordDoc(c.ctx(), r, size)
 }

@@ -108,6 +108,24 @@ func TestSearch(t *testing.T) {
 	}
 }
 
+// By its entries a search finds the same, and shows nothing that is sealed.
+func TestSearchEntries(t *testing.T) {
+	s := owing(t, nil)
+	for _, filter := range []string{"type=decision.made outcome=declined", "type=restricted"} {
+		path := "/v1/records?limit=1000&filter=" + url.QueryEscape(filter)
+		a := s.want(s.get(path+"&view=entry"), http.StatusOK)
+		all, shown := decode[searchDoc](t, s.want(s.get(path), http.StatusOK).body).Records, decode[searchDoc](t, a.body).Records
+		if len(all) != len(shown) || len(all) == 0 || strings.Contains(string(a.body), "file/") {
+			t.Fatalf("%q: %d of %d records, with what is sealed: %t", filter, len(shown), len(all), strings.Contains(string(a.body), "file/"))
+		}
+		for i, r := range shown {
+			if r.Entry != all[i].Entry || len(r.Members)+len(r.Seeds) > 0 {
+				t.Errorf("%q: record %d is shown as %+v", filter, all[i].Index, r)
+			}
+		}
+	}
+}
+
 // What is due is judged as of the time that is asked for, and a page says as of
 // which it was.
 func TestSearchAsOf(t *testing.T) {
@@ -158,6 +176,9 @@ func TestSearchRefuses(t *testing.T) {
 		"filter=" + url.QueryEscape("due>2026"):                               kindFilter,
 		"as-of=2026-03-31":                                                    kindBadRequest,
 		"as-of=SECRET&filter=" + url.QueryEscape("due=any"):                   kindBadRequest,
+		"view=entry&filter=" + url.QueryEscape("finding=any"):                 kindBadRequest,
+		"view=entry&filter=" + url.QueryEscape("party=SECRET"):                kindFilter,
+		"view=all":     kindBadRequest,
 		"order=random": kindBadRequest,
 		"limit=0":      kindBadRequest,
 		"limit=1001":   kindBadRequest,

@@ -22,6 +22,8 @@ func (s *search) candidates(yield func(int64, error) bool) {
 		err = s.byIdentity(yield)
 	case s.bound.Terms != nil:
 		err = s.bySubject(yield)
+	case s.told != nil:
+		err = s.byList(s.told, yield)
 	default:
 		err = s.bySegment(yield)
 	}
@@ -42,15 +44,23 @@ func (s *search) byIdentity(yield func(int64, error) bool) error {
 		if err != nil {
 			return err
 		}
-		if ok && s.within(id.Index) {
+		if ok {
 			found = append(found, id.Index)
 		}
 	}
 	slices.Sort(found)
+	return s.byList(found, yield)
+}
+
+// byList goes through indexes that are known, ascending.
+func (s *search) byList(found []int64, yield func(int64, error) bool) error {
 	if !s.q.Oldest {
 		slices.Reverse(found)
 	}
 	for _, i := range found {
+		if !s.within(i) {
+			continue
+		}
 		if !yield(i, nil) {
 			return errEnough
 		}

@@ -44,6 +44,9 @@ type Query struct {
 	// Open refuses terms that ask for what is sealed, or for a person, a
 	// subject or an event's id.
 	Open bool
+	// Tally, when not nil, is asked which records have findings, so that not every
+	// story has to be read. It finds what is found without it.
+	Tally *Tally
 }
 
 // A Page is what a search found.
@@ -147,6 +150,7 @@ type search struct {
 	// What the stories of subjects say of their records, by term and index.
 	findings map[[32]byte]map[int64][]string
 	due      map[[32]byte]map[int64][]due.Item
+	told     []int64 // the only candidates, ascending, by the tally; nil where it does not know
 
 	size       int64 // that is searched
 	first, end int64 // the indexes that are left
@@ -186,6 +190,11 @@ func (l *Ledger) newSearch(ctx context.Context, q Query) (*search, error) {
 	at := int64(-1)
 	if q.Cursor != "" {
 		if at, err = s.resume(q.Cursor); err != nil {
+			return nil, err
+		}
+	}
+	if q.Tally != nil && s.bound.Found != nil {
+		if s.told, err = q.Tally.suspects(ctx, s.bound.Found, s.size); err != nil {
 			return nil, err
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -189,6 +190,51 @@ func (t *Tally) Findings() (*rule.Survey, Head) {
 	return t.now.survey, t.now.surveyed
 }
 
+// suspects returns records, ascending, among which are all that have a finding of some
+// rules in a ledger of a size; nil where it does not know. Under its own head it knows
+// which have one; of another size it adds the records of all subjects that changed
+// between.
+func (t *Tally) suspects(ctx context.Context, rules []string, size int64) ([]int64, error) {
+	known, head := map[int64]bool{}, int64(0)
+	t.mu.RLock()
+	all := t.now != nil
+	if all {
+		head = t.now.head.Size
+	}
+	for _, id := range rules {
+		all = all && t.now.found.Records(id, known)
+	}
+	t.mu.RUnlock()
+	from, to := min(head, size), max(head, size)
+	if !all || to-from > roundLeast {
+		return nil, nil
+	}
+	ctx = unscoped(ctx)
+	changed := map[[32]byte]bool{}
+	for lf, err := range t.l.leaves(ctx, from, t.l.Head(), nil) {
+		if err != nil {
+			return nil, err
+		}
+		if lf.Index >= to {
+			break
+		}
+		if isTold(lf) {
+			changed[lf.Entry.Term] = true
+		}
+	}
+	for of := range changed {
+		for p, err := range t.l.postings(ctx, of, size) {
+			if err != nil {
+				return nil, err
+			}
+			known[p.Index] = true
+		}
+	}
+	told := slices.AppendSeq([]int64{}, maps.Keys(known)) // not nil
+	slices.Sort(told)
+	return told, nil
+}
+
 // count reads the whole ledger.
 func (t *Tally) count(ctx context.Context, head Head, at time.Time) error {
 	c := &tallied{head: head, at: at, stats: stats.New(head.Recorded), owed: due.NewBook(), found: rule.NewRegister(t.findings)}
@@ -231,9 +277,8 @@ func (t *Tally) follow(ctx context.Context, base *tallied, head Head, at time.Ti
 			return err
 		}
 		leaves.Leaf(lf.Bytes, lf.Leaf)
-		// Looks lie in chains of their own, and may be many.
-		if e := lf.Entry; e != nil && e.Type != record.TypeRestricted && e.Type != record.TypeAccessOccurred {
-			changed[e.Term] = true
+		if isTold(lf) {
+			changed[lf.Entry.Term] = true
 		}
 	}
 	type change struct{ was, is *told }
@@ -268,6 +313,12 @@ func (t *Tally) follow(ctx context.Context, base *tallied, head Head, at time.Ti
 		base.survey, base.surveyed = base.found.Survey(), head
 	}
 	return nil
+}
+
+// isTold reports whether a leaf can be in a story. Looks lie in chains of their own, and
+// may be many.
+func isTold(lf Leaf) bool {
+	return lf.Entry != nil && lf.Entry.Type != record.TypeRestricted && lf.Entry.Type != record.TypeAccessOccurred
 }
 
 // aged counts the records from an index on that are not recent any more, and returns

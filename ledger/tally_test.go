@@ -192,3 +192,75 @@ func TestTallyEqualsReadingEverything(t *testing.T) {
 		})
 	}
 }
+
+// Whatever a tally knows and the ledger has learned since, a search that asks it finds
+// what one finds that reads every story, at once; also in a later page.
+func TestTallyFindsFindings(t *testing.T) {
+	l := ledgertest.New(t)
+	tally, err := l.NewTally(tallyFindings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	filters := []string{"finding=any", "finding=decline-reasons type=decision.made", "not finding=decline-reasons outcome=declined", "finding=decline-reasons not finding=payment-parts"}
+	all := func(text string, size int64, tally *ledger.Tally) (found []int64, pages int) {
+		t.Helper()
+		for q := (ledger.Query{Filter: filter(t, text), Limit: 2, Size: size, Tally: tally}); ; pages++ {
+			p, err := l.Search(t.Context(), q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			found = append(found, p.Indexes...)
+			if q.Cursor = p.Cursor; q.Cursor == "" {
+				return found, pages + 1
+			}
+		}
+	}
+	same := func(size int64) {
+		t.Helper()
+		for _, text := range filters {
+			want, _ := all(text, size, nil)
+			if got, _ := all(text, size, tally); !slices.Equal(got, want) {
+				t.Errorf("%s of %d records: %v, want %v", text, size, got, want)
+			}
+		}
+	}
+	declined := func(n int) ledgertest.Event {
+		subject := fmt.Sprint("file/D-", n)
+		return event(t, "decision.made", subject, fmt.Sprint("D", n), "", `"outcome":"declined"`)
+	}
+	l.Submit(declined(1), declined(2))
+	for i := range 3 {
+		subject := fmt.Sprint("file/P-", i)
+		l.Submit(append(pay(t, subject, 900), event(t, "decision.made", subject, subject, "", `"outcome":"approved"`))...)
+	}
+	before := l.Head().Size
+	same(0) // it has read nothing yet
+	if err := tally.Update(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	same(0)
+	if found, pages := all("finding=any", 0, tally); len(found) != 2 || pages != 1 {
+		t.Errorf("%d records are found in %d pages", len(found), pages)
+	}
+	if _, pages := all("finding=any", 0, nil); pages < 2 {
+		t.Errorf("without the tally there are %d pages: too few to tell", pages)
+	}
+	// A finding goes away, and others come: more than the tally lists.
+	l.Submit(event(t, "record.voided", "file/D-2", "V", "", `"target":"D2"`), declined(3))
+	same(0)
+	same(before)
+	if err := tally.Update(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	same(0)
+	same(before)
+	for n := range 2*tallyFindings + 1 {
+		l.Submit(declined(4 + n))
+	}
+	if err := tally.Update(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	same(0)
+	l.Stop()
+	ledgertest.Check(t, l.Dir)
+}

@@ -187,28 +187,40 @@ func (g *gathering) add(ctx context.Context, of [32]byte) error {
 		t.tellers[i].reading = r
 	}
 	g.tellings = append(g.tellings, t)
-	g.l.chains.RLock()
-	count := g.l.state.chain(of).count
-	g.l.chains.RUnlock()
-	for from := int64(1); from <= count; from += scanStep {
-		postings, err := g.l.store.Postings(of, from, min(scanStep, count-from+1))
-		if err := errors.Join(err, ctx.Err()); err != nil {
+	for p, err := range g.l.postings(ctx, of, g.size) {
+		if err != nil {
 			return err
 		}
-		for _, p := range postings {
-			if p.Index >= g.size {
-				return nil
-			}
-			g.places = append(g.places, place{p, t})
+		g.places = append(g.places, place{p, t})
+		if g.found++; len(g.places) < g.room {
+			continue
 		}
-		g.found += len(postings)
-		if len(g.places) >= g.room {
-			if err := g.find(ctx); err != nil {
-				return err
-			}
+		if err := g.find(ctx); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// postings yields where the records of a subject lie below a tree size, in their order.
+func (l *Ledger) postings(ctx context.Context, of [32]byte, size int64) iter.Seq2[store.Posting, error] {
+	return func(yield func(store.Posting, error) bool) {
+		l.chains.RLock()
+		count := l.state.chain(of).count
+		l.chains.RUnlock()
+		for from := int64(1); from <= count; from += scanStep {
+			some, err := l.store.Postings(of, from, min(scanStep, count-from+1))
+			if err := errors.Join(err, ctx.Err()); err != nil {
+				yield(store.Posting{}, err)
+				return
+			}
+			for _, p := range some {
+				if p.Index >= size || !yield(p, nil) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // find reads the leaves at the places.

@@ -86,6 +86,9 @@ func dueValues(q due.Query) url.Values {
 	if q.Limit != 0 {
 		v.Set("limit", strconv.Itoa(max(0, q.Limit)))
 	}
+	if q.Skip != 0 {
+		v.Set("skip", strconv.Itoa(q.Skip))
+	}
 	return v
 }
 

@@ -105,6 +105,18 @@ func (c *Client) Record(ctx context.Context, index int64) (*Record, error) {
 
 // open verifies a record.
 func (c *Client) open(ctx context.Context, d *recordDoc, note string, floor Checkpoint) (*Record, error) {
+	r, err := c.entry(ctx, d, note, floor)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.show(ctx, r, d); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// entry verifies the entry of a record, of which nothing is shown besides.
+func (c *Client) entry(ctx context.Context, d *recordDoc, note string, floor Checkpoint) (*Record, error) {
 	r := &Record{Index: d.Index, Entry: []byte(d.Entry), Proof: d.Proof}
 	var err error
 	if r.Checkpoint, err = c.included(ctx, d.Index, r.Entry, d.Proof, []byte(note), floor); err != nil {
@@ -112,9 +124,6 @@ func (c *Client) open(ctx context.Context, d *recordDoc, note string, floor Chec
 	}
 	if r.Leaf, err = record.ParseLeaf(r.Entry); err != nil {
 		return nil, lie(d.Index, "%w", err)
-	}
-	if err := c.show(ctx, r, d); err != nil {
-		return nil, err
 	}
 	return r, nil
 }

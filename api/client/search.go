@@ -22,6 +22,10 @@ type Search struct {
 	// AsOf is the time as of which it is judged what is due; zero is now. It
 	// goes with a filter that asks for it.
 	AsOf time.Time
+	// Entries asks [Client.OpenSearchPage] for the entries alone, as
+	// [FollowOptions] do: nothing is opened, so no look is recorded. The filter asks
+	// for neither findings nor what is due then.
+	Entries bool
 }
 
 // A Found is a record that a search found.
@@ -98,7 +102,7 @@ type SearchPage struct {
 // each other with that of the one before. limit is how many records are asked for,
 // up to 1000.
 func (c *Client) SearchPage(ctx context.Context, id, cursor string, limit int) (*SearchPage, error) {
-	return c.searchPage(ctx, "/v1/searches/"+url.PathEscape(id), url.Values{}, cursor, limit)
+	return c.searchPage(ctx, "/v1/searches/"+url.PathEscape(id), url.Values{}, cursor, limit, false)
 }
 
 // OpenSearchPage reads a page of a search for what stands open in entries. Its
@@ -109,10 +113,13 @@ func (c *Client) OpenSearchPage(ctx context.Context, s Search, cursor string, li
 	if !s.AsOf.IsZero() {
 		query.Set("as-of", s.AsOf.UTC().Format(time.RFC3339Nano))
 	}
-	return c.searchPage(ctx, "/v1/records", query, cursor, limit)
+	if s.Entries {
+		query.Set("view", "entry")
+	}
+	return c.searchPage(ctx, "/v1/records", query, cursor, limit, s.Entries)
 }
 
-func (c *Client) searchPage(ctx context.Context, path string, query url.Values, cursor string, limit int) (*SearchPage, error) {
+func (c *Client) searchPage(ctx context.Context, path string, query url.Values, cursor string, limit int, entries bool) (*SearchPage, error) {
 	floor := c.Newest()
 	query.Set("limit", strconv.Itoa(limit))
 	if cursor != "" {
@@ -143,7 +150,11 @@ func (c *Client) searchPage(ctx context.Context, path string, query url.Values, 
 		if rd == nil {
 			return nil, lie(-1, "the search cannot be read")
 		}
-		if p.Records[i], err = c.open(ctx, rd, d.Checkpoint, floor); err != nil {
+		open := c.open
+		if entries {
+			open = c.entry
+		}
+		if p.Records[i], err = open(ctx, rd, d.Checkpoint, floor); err != nil {
 			return nil, err
 		}
 		if rd.Index >= d.Size {

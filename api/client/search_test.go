@@ -58,6 +58,22 @@ func TestSearch(t *testing.T) {
 	}
 }
 
+// By entries nothing is opened.
+func TestSearchEntries(t *testing.T) {
+	s := serve(t)
+	declines(s)
+	c := dial(t, s)
+	p, err := c.OpenSearchPage(t.Context(), client.Search{Filter: "type=decision.made", Entries: true}, "", 10)
+	if err != nil || len(p.Records) != 3 {
+		t.Fatalf("%+v, %v", p, err)
+	}
+	for _, r := range p.Records {
+		if r.Leaf.Entry == nil || r.Event != nil || len(r.Sealed) > 0 || r.Checkpoint.Size < p.Size {
+			t.Errorf("%+v", r)
+		}
+	}
+}
+
 // A record that is not in the ledger, that comes twice or out of order, and
 // pages of different ledgers are lies.
 func TestLiesAboutSearches(t *testing.T) {

@@ -129,7 +129,7 @@ func TestAbuseMarkup(t *testing.T) {
 		}
 	}
 	given := map[string][]string{
-		"signin": {"next"}, "search": {"filter", "s", "cursor", "order"}, "timeline": {"from"}, "record": {"open"}, "reports": {"from", "to", "past", "product"},
+		"signin": {"next"}, "search": {"filter", "s", "cursor", "order"}, "timeline": {"from"}, "reports": {"from", "to", "past", "product"},
 		"due": {"state", "within", "zone", "id", "as-of"}, "findings": {"rule", "severity"}, "looks": {"subject", "by", "from", "to", "before"}, "examination": {"seed", "count", "exam"},
 	}
 	shown, auditor, admin := 0, h.as(access.Auditor), h.as(access.Admin)
@@ -179,6 +179,7 @@ func TestAbuseScopedExport(t *testing.T) {
 	}
 	b := h.browser()
 	b.post("signin", url.Values{"key": {key.Reveal()}})
+	b.post("purpose", url.Values{"purpose": {"exam-7"}})
 	got := b.get("search/export?filter="+url.QueryEscape("type=payment.received")).want(t, http.StatusOK)
 	rows, err := csv.NewReader(strings.NewReader(strings.TrimPrefix(got.body, "\ufeff"))).ReadAll()
 	if err != nil || len(rows) != 2 {

@@ -105,10 +105,12 @@ func grantKey(v *visit) error {
 	}
 	f := v.r.PostForm
 	form := grantForm{Role: f.Get("role"), Label: f.Get("label"), Sources: f.Get("sources"), Expires: f.Get("expires"), Rate: f.Get("rate"), Purpose: f.Get("purpose"), Basis: f.Get("basis"), Fields: f.Get("fields")}
-	terms, ok := form.terms()
+	terms, unread := form.terms()
 	err := terms.Check()
-	if !ok || err != nil {
-		if form.Wrong = v.say("admin.grant.unread"); err != nil {
+	if unread != "" || err != nil {
+		if unread != "" {
+			form.Wrong = v.say("admin.grant.unread", "field", v.say(unread))
+		} else {
 			form.Wrong = err.Error()
 		}
 		v.status = http.StatusBadRequest
@@ -130,26 +132,26 @@ func grantKey(v *visit) error {
 	return v.admin(&adminPage{Granted: &grantedKey{key.ID(), key.Reveal(), terms.Role, index}})
 }
 
-// terms reads the form; false where a field can't be read.
-func (f *grantForm) terms() (access.Terms, bool) {
-	t := access.Terms{Role: access.Role(f.Role), Label: strings.TrimSpace(f.Label), Purpose: strings.TrimSpace(f.Purpose), Basis: strings.TrimSpace(f.Basis)}
+// terms reads the form, and returns the name of the words of a field that can't be read.
+func (f *grantForm) terms() (t access.Terms, unread string) {
+	t = access.Terms{Role: access.Role(f.Role), Label: strings.TrimSpace(f.Label), Purpose: strings.TrimSpace(f.Purpose), Basis: strings.TrimSpace(f.Basis)}
 	lines := func(text string) []string { return slices.Compact(slices.Sorted(slices.Values(strings.Fields(text)))) }
 	t.Sources, t.Fields = lines(f.Sources), lines(f.Fields)
 	if f.Expires != "" {
 		day, err := time.Parse(time.DateOnly, f.Expires)
 		if err != nil {
-			return t, false
+			return t, "admin.last"
 		}
 		t.Expires = day.AddDate(0, 0, 1) // the day itself is good
 	}
 	if f.Rate != "" {
 		n, err := strconv.ParseInt(f.Rate, 10, 64)
 		if err != nil {
-			return t, false
+			return t, "admin.rate"
 		}
 		t.Rate = n
 	}
-	return t, true
+	return t, ""
 }
 
 // revokeKey revokes a key, with a reason.
@@ -159,7 +161,7 @@ func revokeKey(v *visit) error {
 	}
 	reason := v.r.PostForm.Get("reason")
 	if reason != "" && !purposeCode.MatchString(reason) {
-		return errForm
+		return wrong("admin.reason", "code")
 	}
 	l, err := v.ledger()
 	if err != nil {

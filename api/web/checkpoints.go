@@ -87,7 +87,7 @@ func (v *visit) before(name string) (int64, error) {
 	}
 	n, err := strconv.ParseInt(s, 10, 64)
 	if err != nil || n < 1 {
-		return 0, errForm
+		return 0, errMissing
 	}
 	return n, nil
 }

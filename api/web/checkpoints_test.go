@@ -57,7 +57,7 @@ func TestCheckpoints(t *testing.T) {
 	size, _, _ := strings.Cut(link, "#")
 	public.get("checkpoints?before="+size).want(t, http.StatusOK, "witness.example/1, 1 March 2026 10:00:00 UTC", "witness.example/1, 1 March 2026 11:00:00 UTC")
 	for _, query := range []string{"before=x", "before=0", "anchors-before=-1"} {
-		public.get("checkpoints?"+query).want(t, http.StatusBadRequest)
+		public.get("checkpoints?"+query).want(t, http.StatusNotFound)
 	}
 }
 

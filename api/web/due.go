@@ -3,6 +3,7 @@
 package web
 
 import (
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -11,8 +12,8 @@ import (
 	"github.com/lendlog/lendlog/ledger/due"
 )
 
-// listed is how many items a page of them shows.
-const listed = 200
+// dueListed is how many obligations a page shows.
+const dueListed = 50
 
 // A duePage is what the ledger owes.
 type duePage struct {
@@ -21,7 +22,7 @@ type duePage struct {
 	Obligations []obligationOption
 	Basis       basis
 	Items       []*dueItem
-	Asked       url.Values // as in the address
+	Asked       url.Values // as in the address, without the page
 }
 
 // States are all that there are, and Has whether one is asked for.
@@ -30,8 +31,35 @@ func (p *duePage) Has(state due.State) bool { return slices.Contains(p.Query.Sta
 func (p *duePage) Within() string           { return p.Asked.Get("within") }
 func (p *duePage) Zone() string             { return p.Query.Zone.String() }
 func (p *duePage) Count(s due.State) int64  { return p.Report.Counts[s] }
-func (p *duePage) More() bool               { return p.Report.Matched > int64(len(p.Items)) }
 func (p *duePage) Again() string            { return p.Asked.Encode() }
+
+// First and Last are the numbers of the items that are shown.
+func (p *duePage) First() int { return p.Query.Skip + 1 }
+func (p *duePage) Last() int  { return p.Query.Skip + len(p.Items) }
+
+// Earlier and Later are the addresses of the pages beside this one, "" for none.
+func (p *duePage) Earlier() string {
+	if p.Query.Skip == 0 {
+		return ""
+	}
+	return p.from(max(0, p.Query.Skip-dueListed))
+}
+
+func (p *duePage) Later() string {
+	if int64(p.Last()) >= p.Report.Matched || len(p.Items) == 0 {
+		return ""
+	}
+	return p.from(p.Last())
+}
+
+// from is the address of the page that leaves out so many items.
+func (p *duePage) from(skip int) string {
+	q := maps.Clone(p.Asked)
+	if skip > 0 {
+		q.Set("from", strconv.Itoa(skip+1))
+	}
+	return "?" + q.Encode()
+}
 
 // Tone is the colour of a state.
 func (p *duePage) Tone(s due.State) string { return tones[s] }
@@ -68,6 +96,14 @@ func showDue(v *visit) error {
 	if p.Query, err = dueQuery(p.Asked, table); err != nil {
 		return err
 	}
+	if from := p.Asked.Get("from"); from != "" {
+		n, err := strconv.ParseInt(from, 10, 32)
+		if err != nil || n < 1 {
+			return errMissing
+		}
+		p.Query.Skip = int(n - 1)
+	}
+	p.Asked.Del("from")
 	l, err := v.ledger()
 	if err != nil {
 		return err
@@ -76,7 +112,9 @@ func showDue(v *visit) error {
 	if err != nil {
 		return err
 	}
-	p.Report = got.Report
+	if p.Report = got.Report; len(got.Items) == 0 && p.Query.Skip > 0 {
+		return errMissing
+	}
 	for _, item := range got.Items {
 		p.Items = append(p.Items, &dueItem{Item: item, Title: v.text(item.Title.EN, item.Title.ZH), Tone: tones[item.State], Subject: newSubject(item.Subject), Days: max(item.Left, -item.Left)})
 	}
@@ -87,17 +125,17 @@ func showDue(v *visit) error {
 // dueQuery reads what is asked for: what is open or overdue, as of the end of the
 // day, where nothing else is said.
 func dueQuery(q url.Values, table *due.Table) (out due.Query, err error) {
-	out = due.Query{AsOf: endOfDay(time.Now()), Zone: time.UTC, States: []due.State{due.Breached, due.Open}, Limit: listed}
+	out = due.Query{AsOf: endOfDay(time.Now()), Zone: time.UTC, States: []due.State{due.Breached, due.Open}, Limit: dueListed}
 	if zone := q.Get("zone"); zone != "" {
 		if out.Zone, err = due.ParseZone(zone); err != nil {
-			return out, wrongField("due.zone")
+			return out, wrongField{"due.zone", "due.zone.hint"}
 		}
 	}
 	if states := q["state"]; len(states) > 0 {
 		out.States = nil
 		for _, s := range states {
 			if !slices.Contains(due.States, due.State(s)) {
-				return out, wrongField("due.state")
+				return out, wrong("due.state", "choice")
 			}
 			out.States = append(out.States, due.State(s))
 		}
@@ -105,14 +143,14 @@ func dueQuery(q url.Values, table *due.Table) (out due.Query, err error) {
 	if within := q.Get("within"); within != "" {
 		days, err := strconv.ParseUint(within, 10, 15)
 		if err != nil {
-			return out, wrongField("due.within")
+			return out, wrong("due.within", "number")
 		}
 		n := int(days)
 		out.Within = &n
 	}
 	if id := q.Get("id"); id != "" {
 		if _, known := table.Obligation(id); !known {
-			return out, wrongField("due.obligation")
+			return out, wrong("due.obligation", "choice")
 		}
 		out.Obligation = id
 	}

@@ -108,6 +108,7 @@ type examined struct {
 
 const (
 	mostDrawn  = proof.MaxSample
+	mostSeed   = 1024
 	drawnShown = 100 // records of a sample on one page
 	// mostReviewed is how many records of an examination are read, the newest.
 	mostReviewed = 3 * proof.MaxSample
@@ -120,8 +121,13 @@ func showExamination(v *visit) error {
 		p.Noted = noted
 	}
 	part, err := strconv.Atoi(cmp.Or(q.Get("part"), "1"))
-	if err != nil || part < 1 || p.Exam != "" && !purposeCode.MatchString(p.Exam) || len(p.Examiner) > 256 {
-		return errForm
+	if err != nil || part < 1 {
+		return errMissing
+	}
+	if p.Exam != "" {
+		if err := wrongExam(p.Exam, p.Examiner); err != nil {
+			return err
+		}
 	}
 	l, err := v.ledger()
 	if err != nil {
@@ -151,6 +157,20 @@ func showExamination(v *visit) error {
 	return v.render(p)
 }
 
+// mostExaminer bounds the id of who examines, in bytes.
+const mostExaminer = 256
+
+// wrongExam returns an error unless an examination and who examines can be read.
+func wrongExam(exam, examiner string) error {
+	switch {
+	case !purposeCode.MatchString(exam):
+		return wrong("examination.exam", "code")
+	case len(examiner) > mostExaminer:
+		return wrong("examination.examiner", "short")
+	}
+	return nil
+}
+
 // requestsListed is how many demands a page shows, the newest.
 const requestsListed = 50
 
@@ -158,19 +178,22 @@ const requestsListed = 50
 func (f *drawForm) sample() (*proof.Sample, error) {
 	s := &proof.Sample{Seed: f.Seed}
 	for _, n := range []struct {
-		text string
-		to   *int64
-	}{{f.Count, &s.Count}, {f.Start, &s.Start}, {f.End, &s.End}} {
+		name, text string
+		to         *int64
+	}{{"examination.count", f.Count, &s.Count}, {"examination.start", f.Start, &s.Start}, {"examination.end", f.End, &s.End}} {
 		if n.text == "" {
 			continue
 		}
 		var err error
 		if *n.to, err = strconv.ParseInt(n.text, 10, 64); err != nil || *n.to < 0 {
-			return nil, errForm
+			return nil, wrong(n.name, "number")
 		}
 	}
-	if s.Count < 1 || s.Count > mostDrawn || len(s.Seed) > 1024 {
-		return nil, errForm
+	switch {
+	case s.Count < 1 || s.Count > mostDrawn:
+		return nil, wrong("examination.count", "number")
+	case len(s.Seed) > mostSeed:
+		return nil, wrong("examination.seed", "short")
 	}
 	return s, nil
 }
@@ -204,7 +227,7 @@ func (v *visit) draw(l *client.Client, f *drawForm, part int) (*drawnSample, err
 		s.End = under.Size
 	}
 	if s.End > under.Size || s.Start >= s.End {
-		return nil, errForm
+		return nil, wrong("examination.end", "range")
 	}
 	d := &drawnSample{Sample: *s, Indexes: s.Draw(under.Text()), Part: part}
 	from := min((part-1)*drawnShown, len(d.Indexes))
@@ -235,7 +258,7 @@ func (v *visit) drawnUnder(l *client.Client, note []byte) (client.Checkpoint, er
 	}
 	cp, err := l.Trust().OpenCheckpoint(note)
 	if err != nil || cp.Size > newest.Size {
-		return client.Checkpoint{}, errForm
+		return client.Checkpoint{}, wrong("examination.checkpoint", "checkpoint")
 	}
 	kept := client.Checkpoint{Checkpoint: cp, Note: note}
 	_, err = l.Consistency(v.ctx(), kept, newest)

@@ -28,7 +28,7 @@ func exportSearch(v *visit) error {
 	s := client.Search{Filter: q.Get("filter")}
 	if id := q.Get("s"); id != "" {
 		// Whose search it is the API knows.
-		asked, ok := v.kept.get(id)
+		asked, ok := v.kept.get(id, v.owner())
 		if _, err := c.SearchPage(v.ctx(), id, "", 1); err != nil || !ok {
 			return cmp.Or(err, error(errMissing))
 		}

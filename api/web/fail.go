@@ -36,11 +36,15 @@ var (
 	errDefect      = &fault{http.StatusInternalServerError, "defect"}
 )
 
-// A wrongField is a field of a form that can't be read, by the name of its words.
-type wrongField string
+// A wrongField is a field of a form that can't be read: the name of its words, and of
+// those that say how it is written.
+type wrongField struct{ name, remedy string }
 
-func (f wrongField) Error() string { return "a field can't be read: " + string(f) }
+func (f wrongField) Error() string { return "a field can't be read: " + f.name }
 func (f wrongField) Unwrap() error { return errForm }
+
+// wrong says of a field how it is written, by error.write.<how>.
+func wrong(name, how string) error { return wrongField{name, "error.write." + how} }
 
 // faultOf returns the fault that an error stands for, and what the ledger says
 // of it, which holds no value of a record.
@@ -97,7 +101,7 @@ func (v *visit) fail(err error) {
 	p := errorPage{Name: f.name, Detail: detail}
 	var field wrongField
 	if errors.As(err, &field) {
-		p.Field = v.say(string(field))
+		p.Field, p.Remedy = v.say(field.name), v.say(field.remedy)
 	}
 	if err := v.renderAs("error", p); err != nil {
 		v.defect(err)
@@ -120,4 +124,4 @@ func (v *visit) opens() []string {
 // statusGone is what the API answers whoever went away, or waited too long.
 const statusGone = 499
 
-type errorPage struct{ Name, Detail, Field string }
+type errorPage struct{ Name, Detail, Field, Remedy string }

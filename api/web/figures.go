@@ -37,13 +37,21 @@ func (d *drawer) figure(name, headline string, count int64, data chart.Data, dra
 	data.ID, data.Title = "figure-"+name, d.say("reports."+name+".title")
 	data.Desc = headline
 	f := figure{Name: name, Headline: headline, Data: data, Count: count}
-	if draw != nil {
+	if draw != nil && anything(data) {
 		f.Chart = draw(data)
 	}
 	if len(data.Rows) > 0 {
 		f.Table = data.Table()
 	}
 	return f
+}
+
+// anything reports whether something that would be drawn is more than nothing: a line
+// along the axis tells less than the table.
+func anything(data chart.Data) bool {
+	return slices.ContainsFunc(data.Series, func(s chart.Series) bool {
+		return !s.Plain && slices.ContainsFunc(s.Values, func(v float64) bool { return v > 0 })
+	})
 }
 
 // outcomes of decisions that have words, in the order in which they are drawn.
@@ -68,6 +76,10 @@ func (d *drawer) decisions() figure {
 	return d.figure("decisions", d.say("reports.decisions.says", "n", r.Count), r.Count, data, chart.Stack)
 }
 
+// fewest is of how many decisions a share is told at least: of fewer it swings with
+// each.
+const fewest = 10
+
 // approval is the share of approvals in each month.
 func (d *drawer) approval() figure {
 	months := span(slices.Collect(maps.Keys(d.report.Decisions.ByMonth)))
@@ -80,7 +92,11 @@ func (d *drawer) approval() figure {
 				n += of
 			}
 		}
-		share.Values = append(share.Values, ratio(d.report.Decisions.ByMonth[month]["approved"], n))
+		part := chart.None
+		if n >= fewest {
+			part = ratio(d.report.Decisions.ByMonth[month]["approved"], n)
+		}
+		share.Values = append(share.Values, part)
 		whole.Values = append(whole.Values, float64(n))
 	}
 	says := d.say("reports.approval.none")

@@ -7,6 +7,9 @@ import (
 	"github.com/lendlog/lendlog/ledger/rule"
 )
 
+// listed is how many findings a page shows.
+const listed = 200
+
 // A findingsPage is what the rules find, and what audits found.
 type findingsPage struct {
 	Rule     string // the only one that is meant; "" for all
@@ -31,9 +34,10 @@ type ruleOption struct {
 
 // A foundItem is a finding of a rule.
 type foundItem struct {
-	Title, Text, Source string
-	Subject             subject
-	Records             []int64
+	Title, Text string
+	Source      []cited
+	Subject     subject
+	Records     []int64
 }
 
 func showFindings(v *visit) error {
@@ -43,8 +47,11 @@ func showFindings(v *visit) error {
 	if err != nil {
 		return err
 	}
-	if _, known := table.Rule(p.Rule); p.Rule != "" && !known || p.Severity != "" && !purposeCode.MatchString(p.Severity) {
-		return errForm
+	if _, known := table.Rule(p.Rule); p.Rule != "" && !known {
+		return wrong("findings.rule", "choice")
+	}
+	if p.Severity != "" && !purposeCode.MatchString(p.Severity) {
+		return wrong("findings.severity", "code")
 	}
 	l, err := v.ledger()
 	if err != nil {
@@ -82,7 +89,7 @@ func (v *visit) findings(p *findingsPage, table *rule.Table, got *client.Finding
 		p.Skipped += n
 	}
 	for _, f := range got.Survey.Findings {
-		p.Found = append(p.Found, foundItem{titles[f.Rule], v.sentenceOf(f.Text.EN, f.Text.ZH), f.Source, newSubject(f.Subject), f.Records})
+		p.Found = append(p.Found, foundItem{titles[f.Rule], v.sentenceOf(f.Text.EN, f.Text.ZH), v.cite(f.Source), newSubject(f.Subject), f.Records})
 	}
 	command := []string{"lendlog", "findings", "--dir", "COPY"}
 	if p.Rule != "" {

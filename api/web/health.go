@@ -155,7 +155,9 @@ func health(v *visit) error {
 			continue
 		}
 		signs, err := check.look(l)
-		if err != nil {
+		if fault, _ := faultOf(err); err != nil && fault == errLacks && v.Scoped() {
+			signs = []sign{{Of: check.name, State: signHidden, How: wording{name: "health.narrow"}}}
+		} else if err != nil {
 			return err
 		}
 		page.add(signs...)

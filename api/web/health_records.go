@@ -18,6 +18,9 @@ const (
 	healthWeek    = 7 * 24 * time.Hour // for how long what happened once is shown
 	keySoon       = 30 * 24 * time.Hour
 	heartbeatLate = time.Minute // as lendlog reconcile --feeds
+	// reconcileStale is how long a reconciliation that agreed says something: a month,
+	// and two weeks to hold the next one against the book.
+	reconcileStale = 45 * 24 * time.Hour
 )
 
 // find returns the newest records that a filter wants. A ledger that does not know
@@ -117,11 +120,14 @@ func lookAtReconciliations(l *looking) ([]sign, error) {
 		}
 		seen[f.Event.Subject] = true
 		outcome, _ := f.Event.Data.Get("outcome")
-		state, word := signWell, "balanced"
-		if outcome.Str != "balanced" {
+		state, word, values := signWell, "balanced", []any{"index", f.Index, "ago", l.since(f.Event.At)}
+		switch {
+		case outcome.Str != "balanced":
 			state, word = signBad, "breaks"
+		case l.now.Sub(f.Event.At) > reconcileStale:
+			state, word, values = signBad, "stale", append(values, "bound", lasting(reconcileStale))
 		}
-		signs = append(signs, l.sayOf(f.Event.Subject, state, word, "index", f.Index, "ago", l.since(f.Event.At)).of(f.Index))
+		signs = append(signs, l.sayOf(f.Event.Subject, state, word, values...).of(f.Index))
 	}
 	return signs, nil
 }

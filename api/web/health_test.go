@@ -58,6 +58,7 @@ func TestHealth(t *testing.T) {
 		heartbeat("b", now.Add(-3*time.Hour), 0),
 		heartbeat("c", now, 5),
 		reconciled("portfolio/a", "breaks", now.Add(-2*time.Hour)), reconciled("portfolio/a", "balanced", now),
+		reconciled("portfolio/old", "balanced", now.Add(-reconcileStale-time.Hour)), reconciled("portfolio/young", "balanced", now.Add(-reconcileStale+time.Hour)),
 		reconciled("portfolio/b", "balanced", now.Add(-2*time.Hour)), reconciled("portfolio/b", "breaks", now),
 	} {
 		broken = h.submit(event)
@@ -66,7 +67,7 @@ func TestHealth(t *testing.T) {
 	if _, err := h.ledger.Append(t.Context(), h.parse(strings.Replace(payment("p-1"), "10.00", "11.00", 1)), ledger.Local); !errors.As(err, &conflict) {
 		t.Fatalf("another event under the same identity is answered %v", err)
 	}
-	page := h.as(access.Compliance).get("health").want(t, http.StatusOK, "4 things need attention")
+	page := h.as(access.Compliance).get("health").want(t, http.StatusOK, "5 things need attention")
 	if !strings.Contains(page.body, fmt.Sprintf(`<a href="/console/records/%d">`, broken)) {
 		t.Error("the reconciliation that found differences is not linked")
 	}
@@ -74,6 +75,7 @@ func TestHealth(t *testing.T) {
 		"Taking events": "good", "Newest record": "good", "Witnesses": "off", "Anchors": "off",
 		"Feeds urn:lender:a": "good", "Feeds urn:lender:b": "warn", "Feeds urn:lender:c": "warn",
 		"Reconciliations portfolio/a": "good", "Reconciliations portfolio/b": "warn",
+		"Reconciliations portfolio/old": "warn", "Reconciliations portfolio/young": "good",
 		"Own audits": "off", "Missing numbers": "off", "Certificate of the server": "off",
 		"Conflicting events": "warn", "Going on without witnesses": "good", "Findings of audits": "good", "Keys": "hidden",
 	}

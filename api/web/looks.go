@@ -63,28 +63,31 @@ func (v *visit) looks(q url.Values, person string) error {
 	p := &looksPage{Subject: q.Get("subject"), By: q.Get("by"), From: q.Get("from"), To: q.Get("to"), Person: person}
 	ask := client.Looking{Subject: p.Subject, Party: person, By: p.By, Limit: looksListed}
 	for _, day := range []struct {
-		text string
-		to   *time.Time
-		plus int
-	}{{p.From, &ask.From, 0}, {p.To, &ask.To, 1}} { // the last day is meant too
+		name, text string
+		to         *time.Time
+		plus       int
+	}{{"looks.from", p.From, &ask.From, 0}, {"looks.to", p.To, &ask.To, 1}} { // the last day is meant too
 		if day.text == "" {
 			continue
 		}
 		t, err := time.Parse(time.DateOnly, day.text)
 		if err != nil {
-			return errForm
+			return wrong(day.name, "day")
 		}
 		*day.to = t.AddDate(0, 0, day.plus)
 	}
 	if before := q.Get("before"); before != "" {
 		n, err := strconv.ParseInt(before, 10, 64)
 		if err != nil || n < 1 {
-			return errForm
+			return errMissing
 		}
 		ask.Before = n
 	}
-	if person != "" && p.Subject != "" || p.By != "" && !access.ValidID(p.By) {
-		return errForm
+	switch {
+	case person != "" && p.Subject != "":
+		return wrong("looks.person", "either")
+	case p.By != "" && !access.ValidID(p.By):
+		return wrong("looks.by", "key")
 	}
 	l, err := v.ledger()
 	if err != nil {

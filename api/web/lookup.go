@@ -56,8 +56,15 @@ var meansFilter = regexp.MustCompile(`^(not\s+)?[A-Za-z][A-Za-z0-9._-]*\s*(!=|<=
 // kinds of subjects, those that people look for first.
 var kinds = []string{"file", "line", "case", "party", "staff", "model", "policy", "portfolio", "feed", "ledger"}
 
+// errPurposeless: to look something up tells what is sealed, and nobody has said for
+// what purpose.
+var errPurposeless = errors.New("nobody has said for what purpose they look")
+
 // lookUpWord looks for a subject, an event and a party that is called so, in turn.
 func (v *visit) lookUpWord(c *client.Client, word string) (to, filter string, err error) {
+	if !v.Opens() {
+		return "", "", errPurposeless
+	}
 	named := make([]string, len(kinds))
 	for i, kind := range kinds {
 		named[i] = quoted(kind + "/" + word)
@@ -103,10 +110,7 @@ func (v *visit) first(c *client.Client, filter string) (*client.Record, error) {
 // sources are those of the newest events, quoted: an event is known by its id and
 // its source, of which people know the id.
 func (v *visit) sources(c *client.Client) ([]string, error) {
-	who := ""
-	if k := v.Key(); k != nil {
-		who = k.ID
-	}
+	who := v.owner()
 	if found, ok := v.known.get(who); ok {
 		return found, nil
 	}

@@ -27,8 +27,17 @@ func takeNote(v *visit) error {
 	f := v.r.PostForm
 	exam, description := f.Get("exam"), strings.TrimSpace(f.Get("description"))
 	index, err := strconv.ParseInt(f.Get("index"), 10, 64)
-	if err != nil || index < 0 || !purposeCode.MatchString(exam) || description == "" || f.Get("severity") != "" && !purposeCode.MatchString(f.Get("severity")) {
-		return errForm
+	if err != nil || index < 0 {
+		return errMissing
+	}
+	if err := wrongExam(exam, ""); err != nil {
+		return err
+	}
+	switch {
+	case description == "":
+		return wrong("examination.note.description", "needed")
+	case f.Get("severity") != "" && !purposeCode.MatchString(f.Get("severity")):
+		return wrong("examination.note.severity", "code")
 	}
 	data := map[string]any{"audit": exam, "findingId": fmt.Sprintf("%s-%d", exam, index), "description": description, "raisedAt": time.Now().UTC().Format(time.RFC3339)}
 	for _, member := range []string{"name", "severity", "dueAt"} {
@@ -55,8 +64,14 @@ func takeMark(v *visit) error {
 	f := v.r.PostForm
 	exam, outcome, note, examiner := f.Get("exam"), f.Get("outcome"), strings.TrimSpace(f.Get("description")), strings.TrimSpace(f.Get("examiner"))
 	index, err := strconv.ParseInt(f.Get("index"), 10, 64)
-	if err != nil || index < 0 || !purposeCode.MatchString(exam) || outcome != inOrder && (outcome != notInOrder || note == "") || len(examiner) > 256 {
-		return errForm
+	if err != nil || index < 0 || outcome != inOrder && outcome != notInOrder {
+		return errMissing
+	}
+	if err := wrongExam(exam, examiner); err != nil {
+		return err
+	}
+	if outcome == notInOrder && note == "" {
+		return wrong("examination.mark.note", "needed")
 	}
 	data := map[string]any{"audit": exam, "recordIndex": index, "outcome": outcome, "examinedAt": time.Now().UTC().Format(time.RFC3339)}
 	for member, text := range map[string]string{"description": note, "examinerId": examiner} {

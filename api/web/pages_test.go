@@ -23,7 +23,7 @@ func examples(h *house) map[string][]string {
 		"signin":   {"signin", "signin?next=search"},
 		"search":   {"search", "search?filter=type%3Ddecision.made", "search?filter=type%3Dpayment.received&order=oldest", "search?filter=nonsense", "search?filter=recorded%3C2000"},
 		"export":   {"search/export?filter=type%3Ddecision.made"},
-		"record":   {"records/0", fmt.Sprintf("records/%d", decision), fmt.Sprintf("records/%d?open=1", decision)},
+		"record":   {"records/0", fmt.Sprintf("records/%d", decision)},
 		"timeline": {"subjects/" + subject, "subjects/" + subject + "?from=2"},
 
 		"verify":      {"verify"},

@@ -73,8 +73,8 @@ func (v *visit) indexOf() (int64, error) {
 	return n, nil
 }
 
-// showRecord answers with a record. What is sealed in it is opened for whoever
-// asked for that and said for what, or where nobody records who looks.
+// showRecord answers with a record. What is sealed in it is opened for whoever said
+// for what they look, or where nobody records who does.
 func showRecord(v *visit) error {
 	index, err := v.indexOf()
 	if err != nil {
@@ -92,7 +92,7 @@ func showRecord(v *visit) error {
 	if err != nil {
 		return err
 	}
-	if p.MayOpen && (v.open || v.r.URL.Query().Has("open") && v.Purpose() != "") {
+	if p.MayOpen && v.Opens() {
 		r, err := c.Record(v.ctx(), index)
 		if err != nil {
 			return err
@@ -121,7 +121,7 @@ func (v *visit) closedRecord(c *client.Client, index int64, e *proof.Evidence) (
 		return p, nil
 	}
 	p.Type, p.Restricted = p.Entry.Type, p.Entry.Type == record.TypeRestricted
-	p.MayOpen = v.May(access.RecordsRead) && (!p.Restricted || v.May(access.RestrictedRead))
+	p.MayOpen = v.May(access.RecordsRead) && (!p.Restricted || v.May(access.RestrictedRead) && (v.Key() == nil || v.Key().Opens("/type")))
 	var schema *record.Schema
 	if !p.Restricted {
 		if schema, err = c.Schema(v.ctx(), p.Entry.Schema); err != nil {
@@ -225,13 +225,18 @@ func openSealed(v *visit) error {
 		return err
 	}
 	code := v.r.PostForm.Get("purpose")
-	if !purposeCode.MatchString(code) {
+	if code == "" {
 		return errPurpose
 	}
-	if v.session != nil {
-		v.session.SetPurpose(code)
+	if err := v.state(code); err != nil {
+		return err
 	}
-	return v.redirect(fmt.Sprintf("records/%d?open=1", index))
+	return v.redirect(fmt.Sprintf("records/%d", index))
+}
+
+// Ask asks for what the record is opened.
+func (p *recordPage) Ask(v *view) asking {
+	return asking{Lead: "record.open.lead", Action: v.URL(fmt.Sprintf("records/%d/open", p.Index))}
 }
 
 // recordEvidence answers with a file that proves a record offline: with all of its
@@ -245,8 +250,11 @@ func recordEvidence(v *visit) error {
 	name := fmt.Sprintf("record-%d", index)
 	switch v.r.URL.Query().Get("disclose") {
 	case "all":
-		if !v.May(access.RecordsRead) {
+		switch {
+		case !v.May(access.RecordsRead):
 			return errLacks
+		case !v.Opens():
+			return v.renderAs("ask", v.ask())
 		}
 	default:
 		pointers, name = []string{}, name+".closed"

@@ -30,15 +30,15 @@ func TestOpenSealed(t *testing.T) {
 			}
 		}
 	}
-	b := h.as(access.Auditor)
+	b := h.enters(access.Auditor)
 	hides(b.get(path).want(t, http.StatusOK, "A payment was received on 2 January 2026.", "US-WA", "Open it", "proved"))
-	hides(b.get(path+"?open=1").want(t, http.StatusOK, "Open it"))
 	b.post(path+"/open", url.Values{"purpose": {"no code"}}).want(t, http.StatusBadRequest, "no purpose")
-	hides(b.get(path + "?open=1"))
+	b.post(path+"/open", url.Values{}).want(t, http.StatusBadRequest, "no purpose")
+	hides(b.get(path))
 	b.post(path+"/open", url.Values{"purpose": {"exam-7"}}).want(t, http.StatusOK, append(secrets, "A payment of 4,711.50 USD was received on 2 January 2026.", "for: exam-7")...)
 
 	monitor := h.as(access.Monitor)
-	hides(monitor.get(path+"?open=1").want(t, http.StatusOK, "sees what every reader of the log sees"))
+	hides(monitor.get(path).want(t, http.StatusOK, "sees what every reader of the log sees"))
 	monitor.post(path+"/open", url.Values{"purpose": {"exam-7"}}).want(t, http.StatusForbidden)
 	h.as(access.Admin).get(path).want(t, http.StatusForbidden)
 

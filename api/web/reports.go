@@ -101,12 +101,12 @@ func (v *visit) report() (*reportsPage, error) {
 	if past := q.Get("past"); past != "" {
 		n, err := strconv.Atoi(past)
 		if err != nil || !slices.Contains(p.Pasts(), n) {
-			return nil, errForm
+			return nil, wrong("reports.past", "choice")
 		}
 		p.Past = n
 	}
-	if p.Scope.Check() != nil {
-		return nil, errForm
+	if err := wrongScope(p.Scope); err != nil {
+		return nil, err
 	}
 	l, err := v.ledger()
 	if err != nil {
@@ -170,4 +170,17 @@ func figureCSV(v *visit) error {
 		}
 	}
 	return v.csv(strings.Join(append(name, "at", strconv.FormatInt(p.Basis.Size, 10)), "-"), p.Figures[i].Data.Records())
+}
+
+// wrongScope returns an error unless a period and a product can be read.
+func wrongScope(s stats.Scope) error {
+	switch {
+	case stats.Scope{From: s.From}.Check() != nil:
+		return wrongField{"reports.from", "reports.month.hint"}
+	case stats.Scope{From: s.From, To: s.To}.Check() != nil:
+		return wrong("reports.to", "month")
+	case s.Check() != nil:
+		return wrong("reports.product", "choice")
+	}
+	return nil
 }

@@ -26,8 +26,9 @@ const searchRows = 50
 // A searchPage shows what a search found, or what one can search for.
 type searchPage struct {
 	Form   searchForm
-	Chips  []chip // the terms of the filter
-	Asked  bool   // there is a filter
+	Chips  []chip  // the terms of the filter
+	Asked  bool    // there is a filter
+	Ask    *asking // for what purpose it is; nil where that need not be known
 	Rows   []foundRow
 	Size   int64  // how many records were searched
 	Oldest bool   // the oldest come first
@@ -38,7 +39,7 @@ type searchPage struct {
 	Kept     bool
 	Export   string // address of what was found as CSV
 	Examples []example
-	Recent   []foundRow // the newest records, where nothing was found or asked for
+	Recent   []foundRow // the newest records, where nothing was found or asked for; nothing of them is opened
 }
 
 // A chip is a term of the filter, and the filter without it.
@@ -92,7 +93,7 @@ func showSearch(v *visit) error {
 	id, filter := q.Get("s"), q.Get("filter")
 	p := &searchPage{Oldest: q.Get("order") == "oldest", Kept: id != "", Asked: q.Has("filter") || id != ""}
 	if id != "" {
-		asked, ok := v.kept.get(id)
+		asked, ok := v.kept.get(id, v.owner())
 		if !ok {
 			return errMissing
 		}
@@ -102,13 +103,16 @@ func showSearch(v *visit) error {
 	if err != nil {
 		return err
 	}
-	if p.Asked {
-		if err := v.find(c, p, id, client.Search{Filter: filter, Oldest: p.Oldest}, q.Get("cursor")); err != nil {
+	switch {
+	case p.Kept && !v.Opens():
+		p.Chips, p.Ask = chips(filter), v.asks("search.ask.lead")
+	case p.Asked:
+		if err := v.find(c, p, id, client.Search{Filter: filter, Oldest: p.Oldest, Entries: !v.Opens()}, q.Get("cursor")); err != nil {
 			return err
 		}
 	}
 	p.Form = newSearchForm(v, filter)
-	if len(p.Rows) == 0 && q.Get("cursor") == "" {
+	if len(p.Rows) == 0 && p.Ask == nil && q.Get("cursor") == "" {
 		if err := v.examples(c, p); err != nil {
 			return err
 		}
@@ -121,6 +125,13 @@ func (v *visit) find(c *client.Client, p *searchPage, id string, s client.Search
 	found, err := v.readPage(c, id, s, cursor)
 	var refused *client.Problem
 	if errors.As(err, &refused) && refused.Status == http.StatusBadRequest {
+		if s.Entries {
+			// It asks for more than entries show, unless it can't be read at all.
+			if _, err := c.PostSearch(v.ctx(), s); err == nil {
+				p.Chips, p.Ask = chips(s.Filter), v.asks("search.ask.lead")
+				return nil
+			}
+		}
 		p.Wrong = inConsole(refused.Detail)
 		return nil
 	}
@@ -129,8 +140,11 @@ func (v *visit) find(c *client.Client, p *searchPage, id string, s client.Search
 	}
 	p.Chips = chips(s.Filter)
 	p.Size = found.Size
-	for _, r := range found.Records {
-		p.Rows = append(p.Rows, v.foundRow(r))
+	if p.Rows, err = v.foundRows(c, found.Records); err != nil {
+		return err
+	}
+	if s.Entries && len(p.Rows) > 0 {
+		p.Ask = v.asks("search.closed.lead")
 	}
 	address := url.Values{}
 	if id != "" {
@@ -150,8 +164,8 @@ func (v *visit) find(c *client.Client, p *searchPage, id string, s client.Search
 }
 
 // emptyPages is how many pages without a record are read on one visit: a search may
-// have to read much before it finds something.
-const emptyPages = 4
+// have to read much before it finds something. Each is of some thousands of records.
+const emptyPages = 16
 
 // readPage reads the first page from a cursor on that has a record.
 func (v *visit) readPage(c *client.Client, id string, s client.Search, cursor string) (found *client.SearchPage, err error) {
@@ -167,6 +181,26 @@ func (v *visit) readPage(c *client.Client, id string, s client.Search, cursor st
 		cursor = found.Cursor
 	}
 	return found, nil
+}
+
+// asks is ask with other words.
+func (v *visit) asks(lead string) *asking {
+	a := v.ask()
+	a.Lead = lead
+	return &a
+}
+
+// foundRows are rows of records, of some of which only the entry is known.
+func (v *visit) foundRows(c *client.Client, records []*client.Record) (rows []foundRow, err error) {
+	for _, r := range records {
+		if e := r.Leaf.Entry; r.Schema == nil && e != nil && e.Type != record.TypeRestricted {
+			if r.Schema, err = c.Schema(v.ctx(), e.Schema); err != nil {
+				return nil, err
+			}
+		}
+		rows = append(rows, v.foundRow(r))
+	}
+	return rows, nil
 }
 
 func (v *visit) foundRow(r *client.Record) foundRow {
@@ -206,11 +240,19 @@ func postSearch(v *visit) error {
 		return err
 	}
 	form := v.r.PostForm
+	if code := form.Get("purpose"); code != "" {
+		if err := v.state(code); err != nil {
+			return err
+		}
+	}
 	oldest := form.Get("order") == "oldest"
 	text := strings.TrimSpace(form.Get("q"))
 	if text != "" {
 		to, filter, err := v.lookUp(c, text)
 		switch {
+		case errors.Is(err, errPurposeless):
+			ask := &asking{"search.ask.lead", v.URL("search"), []sent{{"q", text}, {"order", form.Get("order")}}}
+			return v.render(&searchPage{Form: newSearchForm(v, text), Asked: true, Ask: ask})
 		case err != nil:
 			return err
 		case to != "":
@@ -225,7 +267,11 @@ func postSearch(v *visit) error {
 // leadTo sends the visitor to the page of a search: with its filter in the address
 // if it tells nothing of a person.
 func (v *visit) leadTo(c *client.Client, s client.Search) error {
-	_, err := c.OpenSearchPage(v.ctx(), s, "", 1)
+	// Nobody has asked yet to see what it finds; but what follows from all of a story
+	// no entry tells.
+	f, err := index.ParseFilter(s.Filter)
+	s.Entries = err != nil || !v.Opens() || !f.Stories()
+	_, err = c.OpenSearchPage(v.ctx(), s, "", 1)
 	var refused *client.Problem
 	switch {
 	case err == nil:
@@ -246,38 +292,51 @@ func (v *visit) leadTo(c *client.Client, s client.Search) error {
 	if err != nil {
 		return err
 	}
-	v.kept.put(id, s)
+	v.kept.put(id, v.owner(), s)
 	return v.redirect("search?s=" + id)
 }
 
-// keptSearches are what was searched for by the ids that the API gave: it alone
-// decides who may read what they find.
+// owner is whose a search is that is kept: as for the API, of a key.
+func (v *visit) owner() string {
+	if k := v.Key(); k != nil {
+		return k.ID
+	}
+	return ""
+}
+
+// keptSearches are what was searched for by the ids that the API gave, and by whom. The
+// API decides who may read what they find.
 type keptSearches struct {
 	mu  sync.Mutex // guards all below
-	of  map[string]client.Search
+	of  map[string]keptSearch
 	ids []string // the newest at the end
+}
+
+type keptSearch struct {
+	client.Search
+	owner string
 }
 
 // mostKept is how many searches are kept, as many as the API keeps.
 const mostKept = 4096
 
-func (k *keptSearches) put(id string, s client.Search) {
+func (k *keptSearches) put(id, owner string, s client.Search) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.of == nil {
-		k.of = map[string]client.Search{}
+		k.of = map[string]keptSearch{}
 	}
 	if len(k.ids) >= mostKept {
 		delete(k.of, k.ids[0])
 		k.ids = k.ids[1:]
 	}
-	k.of[id] = s
+	k.of[id] = keptSearch{s, owner}
 	k.ids = append(k.ids, id)
 }
 
-func (k *keptSearches) get(id string) (client.Search, bool) {
+func (k *keptSearches) get(id, owner string) (client.Search, bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	s, ok := k.of[id]
-	return s, ok
+	return s.Search, ok && s.owner == owner
 }

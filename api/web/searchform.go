@@ -4,7 +4,6 @@ package web
 
 import (
 	"net/url"
-	"slices"
 	"strings"
 
 	"github.com/lendlog/lendlog/api/client"
@@ -80,27 +79,20 @@ func formFilter(form url.Values) string {
 // are search.example.<Name>.
 type example struct{ Name, Value string }
 
-// examples are of the newest decision and what belongs to every ledger; below them
-// are the newest records.
+// examples are of the newest records, which are shown below them, and what belongs to
+// every ledger. Nobody asked to see those records, so nothing in them is opened.
 func (v *visit) examples(c *client.Client, p *searchPage) error {
-	newest, err := c.OpenSearchPage(v.ctx(), client.Search{Filter: "type!=access.occurred"}, "", recentRows)
+	newest, err := c.OpenSearchPage(v.ctx(), client.Search{Filter: "type!=access.occurred", Entries: true}, "", recentRows)
 	if err != nil {
 		return err
 	}
-	for _, r := range newest.Records {
-		p.Recent = append(p.Recent, v.foundRow(r))
-	}
-	decision, err := v.first(c, "type=decision.made")
-	if err != nil {
+	if p.Recent, err = v.foundRows(c, newest.Records); err != nil {
 		return err
 	}
-	if decision != nil && decision.Event != nil {
-		e := decision.Event
-		p.Examples = []example{
-			{"subject", e.Subject}, {"event", e.ID}, {"party", "party=" + quoted(e.Party)}, {"hash", leafOf(decision.Entry)}, {"month", "time=" + e.Time[:7]},
-		}
-		if e.Party == "" {
-			p.Examples = slices.Delete(p.Examples, 2, 3)
+	if len(newest.Records) > 0 {
+		p.Examples = []example{{"hash", leafOf(newest.Records[0].Entry)}}
+		if at := p.Recent[0].At; !at.IsZero() {
+			p.Examples = append(p.Examples, example{"month", "time=" + at.Format("2006-01")})
 		}
 	}
 	p.Examples = append(p.Examples,

@@ -75,12 +75,19 @@ func setPurpose(v *visit) error {
 	if err := v.form(); err != nil {
 		return err
 	}
-	code := v.r.PostForm.Get("purpose")
+	if err := v.state(v.r.PostForm.Get("purpose")); err != nil {
+		return err
+	}
+	return v.redirect(v.r.PostForm.Get("next"))
+}
+
+// state sets the purpose of the session; "" for none.
+func (v *visit) state(code string) error {
 	if code != "" && !purposeCode.MatchString(code) {
 		return errPurpose
 	}
 	if v.session != nil {
 		v.session.SetPurpose(code)
 	}
-	return v.redirect(v.r.PostForm.Get("next"))
+	return nil
 }

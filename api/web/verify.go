@@ -115,7 +115,7 @@ const maxVerified = 16 << 20
 func verifyPosted(v *visit) error {
 	v.r.Body = http.MaxBytesReader(v.w, v.r.Body, maxVerified)
 	if err := v.r.ParseMultipartForm(maxVerified); err != nil { // so that nothing of it comes onto a disk
-		return errForm
+		return wrong("verify.document", "file")
 	}
 	page := v.verifier()
 	files := v.r.MultipartForm.File
@@ -123,7 +123,7 @@ func verifyPosted(v *visit) error {
 	own := len(files["trust"]) == 0
 	if !own {
 		var err error
-		if trust, err = onlyFile(files["trust"]); err != nil {
+		if trust, err = onlyFile(files["trust"], "verify.trust"); err != nil {
 			return err
 		}
 	}
@@ -145,7 +145,7 @@ func verifyPosted(v *visit) error {
 // verified has one file verified.
 func (v *visit) verified(l *client.Client, f *multipart.FileHeader, trust []byte) (verifyReport, error) {
 	name := proof.Printable(f.Filename)
-	document, err := fileContent(f)
+	document, err := fileContent(f, "verify.document")
 	if err != nil {
 		return verifyReport{}, err
 	}
@@ -163,27 +163,27 @@ func (v *visit) verified(l *client.Client, f *multipart.FileHeader, trust []byte
 	return newVerifyReport(name, false, r), nil
 }
 
-// onlyFile returns what is in the one file of a list.
-func onlyFile(files []*multipart.FileHeader) ([]byte, error) {
+// onlyFile returns what is in the one file of a field.
+func onlyFile(files []*multipart.FileHeader, field string) ([]byte, error) {
 	if len(files) != 1 {
-		return nil, errForm
+		return nil, wrong(field, "file")
 	}
-	b, err := fileContent(files[0])
+	b, err := fileContent(files[0], field)
 	if err == nil && !json.Valid(b) {
-		err = errForm
+		err = wrong(field, "file")
 	}
 	return b, err
 }
 
-func fileContent(f *multipart.FileHeader) ([]byte, error) {
+func fileContent(f *multipart.FileHeader, field string) ([]byte, error) {
 	file, err := f.Open()
 	if err != nil {
-		return nil, errForm
+		return nil, wrong(field, "file")
 	}
 	defer file.Close()
 	b, err := io.ReadAll(file)
 	if err != nil {
-		return nil, errForm
+		return nil, wrong(field, "file")
 	}
 	return b, nil
 }

@@ -4,6 +4,7 @@ package web
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -49,6 +50,10 @@ func (v *visit) guarded() error {
 	switch {
 	case v.led():
 		return errLed
+	case v.May(v.page.needs) && v.page.whole && v.Scoped():
+		return errScope
+	case v.May(v.page.needs) && v.page.opens && !v.Opens():
+		return v.renderAs("ask", v.ask())
 	case v.May(v.page.needs):
 		return v.page.handler(v)
 	case v.session == nil:
@@ -81,12 +86,36 @@ func (v *visit) Key() *keys.Key {
 	return v.session.Key
 }
 
-// Purpose is the code for which the visitor looks at records, "" for none.
+// Purpose is the code for which the visitor looks at records, or else that for which
+// their key was granted; "" for none.
 func (v *visit) Purpose() string {
 	if v.session == nil {
 		return ""
 	}
-	return v.session.Purpose()
+	return cmp.Or(v.session.Purpose(), v.session.Key.Purpose)
+}
+
+// Opens reports whether the visitor is shown what is sealed: once they said for what
+// purpose, or where nobody records who looks.
+func (v *visit) Opens() bool { return v.open || v.Purpose() != "" }
+
+// An asking asks for what purpose somebody looks, before they are shown anything.
+type asking struct {
+	Lead   string // name of the words that say why
+	Action string // where the answer is sent
+	Sends  []sent // with it
+}
+
+// sent is a field of a form that does not show.
+type sent struct{ Name, Value string }
+
+// ask asks on the way to the page of the visit.
+func (v *visit) ask() asking {
+	next := v.here()
+	if v.r.Method != http.MethodGet {
+		next = v.page.name // what was sent lies nowhere
+	}
+	return asking{"purpose.ask.lead", v.URL("purpose"), []sent{{"next", next}}}
 }
 
 // ctx is the context of what is asked of the API for the visitor: it comes by
@@ -187,7 +216,7 @@ func (v *view) Nav() []navItem {
 	}
 	var items []navItem
 	for _, p := range pages() {
-		if p.nav && v.May(p.needs) {
+		if p.nav && v.May(p.needs) && !(p.whole && v.Scoped()) {
 			items = append(items, navItem{Name: p.name, URL: v.URL(p.path), Here: p.name == v.Name})
 		}
 	}

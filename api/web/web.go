@@ -51,6 +51,7 @@ type Console struct {
 	templates templates
 	texts     map[string]words // by language
 	sentences sentences
+	cites     map[string]string // in Chinese, by the English
 	assets    *assets
 	handler   http.Handler
 
@@ -80,6 +81,9 @@ func New(conf Config) (*Console, error) {
 		return nil, fmt.Errorf("couldn't make a console: %w", err)
 	}
 	if c.sentences, err = readSentences(); err != nil {
+		return nil, fmt.Errorf("couldn't make a console: %w", err)
+	}
+	if c.cites, err = readSources(); err != nil {
 		return nil, fmt.Errorf("couldn't make a console: %w", err)
 	}
 	if c.templates, err = c.parse(); err != nil {

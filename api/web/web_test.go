@@ -124,8 +124,18 @@ func (h *house) browser() *browser {
 	return &browser{t: h.t, url: h.url, lang: "en", http: &http.Client{Jar: jar}}
 }
 
-// as returns a browser of somebody of a role who has signed in.
+// as returns a browser of somebody of a role who has signed in, and said what for.
 func (h *house) as(r access.Role) *browser {
+	h.t.Helper()
+	b := h.enters(r)
+	if r.May(access.LogRead) {
+		b.post("purpose", url.Values{"purpose": {"test"}, "next": {"checkpoints"}})
+	}
+	return b
+}
+
+// enters returns a browser of somebody of a role who has signed in.
+func (h *house) enters(r access.Role) *browser {
 	h.t.Helper()
 	b := h.browser()
 	if b.post("signin", url.Values{"key": {h.shown[r]}}).code != http.StatusOK {

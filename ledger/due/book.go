@@ -110,7 +110,7 @@ func (b *Book) day(d Day) Day {
 func (b *Book) Report(q Query) *Report {
 	r := newReport(&q)
 	r.Subjects = b.subjects
-	lists, listed, today := q.lists(), list{Report: r, limit: q.Limit}, map[*time.Location]Day{}
+	lists, listed, today := q.lists(), list{Report: r, limit: q.most()}, map[*time.Location]Day{}
 	counts := map[*Obligation]map[State]int64{}
 	for _, debts := range b.debts {
 		for _, d := range debts {
@@ -141,6 +141,6 @@ func (b *Book) Report(q Query) *Report {
 			r.Counts[state] += n
 		}
 	}
-	r.cut(q.Limit)
+	r.page(&q)
 	return r
 }

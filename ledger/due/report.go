@@ -26,6 +26,16 @@ type Query struct {
 	// Limit is how many items are listed at most, the most urgent; 0 for all, and
 	// None for none.
 	Limit int
+	// Skip is how many of the most urgent are left out of the list.
+	Skip int
+}
+
+// most is how many items have to be known to list those that are asked for.
+func (q *Query) most() int {
+	if q.Limit > 0 {
+		return q.Limit + q.Skip
+	}
+	return q.Limit
 }
 
 // None is the limit of a query that counts only.
@@ -52,7 +62,7 @@ type Report struct {
 // be listed. It ends with the first error of the stories.
 func (t *Table) Collect(q Query, stories iter.Seq2[*story.Story, error]) (*Report, error) {
 	r := newReport(&q)
-	lists, listed := q.lists(), list{Report: r, limit: q.Limit}
+	lists, listed := q.lists(), list{Report: r, limit: q.most()}
 	for s, err := range stories {
 		if err != nil {
 			return nil, err
@@ -68,7 +78,7 @@ func (t *Table) Collect(q Query, stories iter.Seq2[*story.Story, error]) (*Repor
 			}
 		}
 	}
-	r.cut(q.Limit)
+	r.page(&q)
 	return r, nil
 }
 
@@ -114,6 +124,12 @@ func (r *Report) count(item Item) {
 		r.ByObligation[item.Obligation] = map[State]int64{}
 	}
 	r.ByObligation[item.Obligation][item.State]++
+}
+
+// page leaves the items that a query lists.
+func (r *Report) page(q *Query) {
+	r.cut(q.most())
+	r.Items = r.Items[min(q.Skip, len(r.Items)):]
 }
 
 func (r *Report) cut(limit int) {

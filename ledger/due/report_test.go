@@ -61,6 +61,8 @@ func TestCollect(t *testing.T) {
 	}{
 		{"everything, the most urgent first", due.Query{}, all, 7, 7},
 		{"as many as are asked for", due.Query{Limit: 2}, all[:2], 7, 7},
+		{"as many more", due.Query{Limit: 2, Skip: 2}, all[2:4], 7, 7},
+		{"more than there are", due.Query{Limit: 2, Skip: 9}, nil, 7, 7},
 		{"of some states", due.Query{States: []due.State{due.Open, due.Met}}, []string{all[3], all[4], all[6]}, 3, 7},
 		{"soon", due.Query{States: []due.State{due.Open, due.Breached}, Within: days(4)}, all[:4], 4, 7},
 		{"not that soon", due.Query{States: []due.State{due.Open}, Within: days(3)}, nil, 0, 7},

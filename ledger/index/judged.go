@@ -56,6 +56,12 @@ func (b *bound) bindFinding(q *Query, table *rule.Table) (can func(typ string) b
 			return nil, b.fail("no rule has this name: near it are %s; docs/rules.md lists all, and a member of data that is called finding is data.finding", near(v, words))
 		}
 	}
+	if !b.not {
+		q.Found = []string{}
+		for _, r := range asked {
+			q.Found = append(q.Found, r.ID)
+		}
+	}
 	for _, r := range asked {
 		if !slices.ContainsFunc(q.Rules, func(s rule.Rule) bool { return s.ID == r.ID }) {
 			q.Rules = append(q.Rules, r)

@@ -49,8 +49,10 @@ type Query struct {
 	// Sources are what the rows of the index are asked: a candidate is named
 	// by each.
 	Sources []Source
-	// Rules are those whose findings are asked for.
+	// Rules are those whose findings are asked for. Of Found, when not nil, every
+	// candidate has one.
 	Rules []rule.Rule
+	Found []string
 
 	terms []bound
 }

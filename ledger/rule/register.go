@@ -109,6 +109,25 @@ func (g *Register) Short() bool {
 	return false
 }
 
+// Records adds to a set the records that findings of a rule name; false where the
+// register does not hold all of those.
+func (g *Register) Records(rule string, to map[int64]bool) bool {
+	if int64(g.held[rule]) != g.survey.Counts[rule] {
+		return false
+	}
+	for _, found := range g.found {
+		for _, f := range found {
+			if f.Rule != rule {
+				continue
+			}
+			for _, i := range f.Records {
+				to[i] = true
+			}
+		}
+	}
+	return true
+}
+
 // Survey returns what the table's Survey would of the same stories.
 func (g *Register) Survey() *Survey {
 	s := g.survey

@@ -22,7 +22,8 @@ export class Browser {
 
   static async start(plan) {
     const browser = new Browser(await chromium.launch({ executablePath: plan.chromium, args: flags }), plan);
-    for (const [role, key] of Object.entries(plan.keys)) browser.cookies[role] = await browser.signIn(key);
+    for (const [role, key] of Object.entries(plan.keys)) browser.cookies[role] = await browser.signIn(key, "browser-test");
+    browser.cookies.newcomer = await browser.signIn(plan.keys.auditor, ""); // who has not said what for
     return browser;
   }
 
@@ -32,14 +33,21 @@ export class Browser {
     console.log(`${where}: ${what}`);
   }
 
-  // signIn returns the cookies of whoever shows a key.
-  async signIn(key) {
+  // signIn returns the cookies of whoever shows a key, and says for what they look, if
+  // they look at anything.
+  async signIn(key, purpose) {
     const context = await this.chromium.newContext();
     context.setDefaultTimeout(patience);
     const page = await context.newPage();
     await page.goto(this.address("/console/signin"));
     await page.fill("input[name=key]", key);
     await Promise.all([page.waitForURL((u) => !u.pathname.endsWith("/signin")), page.click("main form button")]);
+    await page.goto(this.address("/console/checkpoints"));
+    if (purpose && (await page.locator("#purpose").count())) {
+      await page.click(".purpose summary");
+      await page.fill("#purpose", purpose);
+      await Promise.all([page.waitForEvent("load"), page.click(".purpose button")]);
+    }
     const cookies = await context.cookies();
     await context.close();
     return cookies;

@@ -67,6 +67,9 @@ type plan struct {
 // visitors are who looks at screens: the first one who may.
 var visitors = []access.Role{access.Compliance, access.Auditor, access.Admin, access.PrivacyOfficer, access.Monitor, access.Submitter}
 
+// newcomer is an auditor who has not said for what they look.
+const newcomer = access.Role("newcomer")
+
 // Every screen and form looks as it should in a browser and on paper, goes with a
 // keyboard alone and without JavaScript, reports nothing and asks nobody else; saved
 // searches stay in the browser; and the page that verifies says of every published
@@ -135,6 +138,12 @@ func screens(t *testing.T, l *ledger) (all []screen) {
 		}
 		all = append(all, out)
 	}
+	for _, s := range slices.Clone(all) { // who has not said for what they look is asked
+		if s.Name == "timeline" || s.Name == "search" {
+			s.Name, s.As = s.Name+"-closed", newcomer
+			all = append(all, s)
+		}
+	}
 	if len(all) < 5 {
 		t.Fatalf("the console has %d screens", len(all))
 	}
@@ -144,7 +153,7 @@ func screens(t *testing.T, l *ledger) (all []screen) {
 // pictured are the screens that there are pictures of, and shown those in the README:
 // their pictures are copied to docs/images.
 var (
-	pictured = []string{"search", "timeline", "record", "verify", "health", "checkpoints", "reports", "due", "findings", "looks", "examination", "admin", "signin"}
+	pictured = []string{"search", "search-closed", "timeline", "timeline-closed", "record", "verify", "health", "checkpoints", "reports", "due", "findings", "looks", "examination", "admin", "signin"}
 	shown    = []string{"timeline", "record", "reports", "verify"}
 )
 

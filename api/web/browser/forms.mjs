@@ -122,12 +122,37 @@ const all = {
     await hands.see("[role=alert]", "what is wrong with the filter");
   },
   async open(hands, { examples }) {
-    await hands.go(`/console/records/${examples["{index}"]}`, "auditor");
+    await hands.go(`/console/records/${examples["{index}"]}`, "newcomer");
     await hands.see(".closed", "what is sealed");
     await hands.write("#why", code);
     await hands.send("section[aria-labelledby=open-title] button");
     if (await hands.page.locator(".closed").count()) hands.browser.fault(hands.at, "does not open all that is sealed");
     await hands.see("main a[href*='/console/subjects/']", "the subject");
+    await hands.press(".purpose summary");
+    await hands.write("#purpose", "");
+    await hands.page.keyboard.press("Delete");
+    await hands.send(".purpose button"); // they take it back
+    await hands.see(".closed", "what is sealed again");
+  },
+  async "what for"(hands, { examples }) {
+    await hands.go(`/console/subjects/${examples["{kind}"]}/${examples["{id}"]}`, "newcomer");
+    await hands.write("#why", code);
+    await hands.send("main form button");
+    await hands.see(".timeline", "the timeline that was asked for");
+    await hands.press(".purpose summary");
+    await hands.write("#purpose", "");
+    await hands.page.keyboard.press("Delete");
+    await hands.send(".purpose button");
+    await hands.see("#why", "the question what for");
+  },
+  async menu(hands) {
+    await hands.page.setViewportSize({ width: 360, height: 780 });
+    await hands.go("/console/search", "auditor");
+    const { height } = await hands.page.locator("header.top").boundingBox();
+    if (height > 100) hands.browser.fault(hands.at, `begins with ${height} pixels of header`);
+    await hands.press(".menu summary");
+    await hands.send(".menu a[href$='/console/health']");
+    await hands.see("main h1", "the page that was chosen");
   },
   async reports(hands) {
     await hands.go("/console/reports", "auditor");

@@ -9,7 +9,8 @@
 //    examples: {HOLE: VALUE}, trusts: [{trust, verdict, check, result}],
 //    pictures: [{name, path, as, width, height, scheme, lang, verify}], into}
 //
-// where as is the role of the visitor, "" for nobody who signed in.
+// where as is the role of the visitor, "newcomer" for an auditor who has not said for
+// what they look, "" for nobody who signed in.
 //
 // Each line that it writes is something that is wrong; the last one says what was
 // done. The exit code is 1 where anything is wrong.

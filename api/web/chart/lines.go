@@ -77,7 +77,9 @@ func (w *drawing) path(d *Data, f frame, series int, steps bool) int {
 	}
 	w.add("\n"+`<path class="line s%d" d="%s"/>`, series%colours, path.String())
 	for row := range d.Rows {
-		if v := s.at(row); !math.IsNaN(v) && f.rows <= markers {
+		// A number between none and none makes no line.
+		alone := (row == 0 || math.IsNaN(s.at(row-1))) && math.IsNaN(s.at(row+1))
+		if v := s.at(row); !math.IsNaN(v) && (alone || f.rows <= markers) {
 			w.marker(series, f.x(row), f.y(v), d.Rows[row]+": "+s.Name+" "+s.format(v))
 		}
 	}
