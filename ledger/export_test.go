@@ -110,3 +110,16 @@ func (l *Ledger) ForgetKey(owner string) {
 
 // Damage works on the store of an open ledger past all rules.
 func (l *Ledger) Damage(do func(*store.Raw) error) error { return do(&store.Raw{Store: l.store}) }
+
+// Queued returns how many events the sequencer has not taken yet.
+func (l *Ledger) Queued() int { return len(l.queue) }
+
+// Done reports whether an event was answered.
+func (p *Pending) Done() bool {
+	select {
+	case <-p.done:
+		return true
+	default:
+		return false
+	}
+}
