@@ -131,13 +131,15 @@ func TestWriteFailsWithABatchBehind(t *testing.T) {
 					if again := h.append(torn(0)); again.Repeated != (size > before.Size) {
 						t.Errorf("the first event is a repeat: %v", again.Repeated)
 					}
-					docs := make([][]byte, 0, count)
-					for i := range count {
-						docs = append(docs, torn(1+i))
+					var docs [][]byte // of the first and the last behind it
+					for i := 1; i <= count; i++ {
+						if i <= 20 || i > count-20 {
+							docs = append(docs, torn(i))
+						}
 					}
 					for i, r := range h.appendAll(docs...) {
 						if r.Repeated {
-							t.Fatalf("event %d behind the batch that failed is there", i)
+							t.Fatalf("an event behind the batch that failed is there: %s", docs[i])
 						}
 					}
 				})
