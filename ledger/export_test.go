@@ -123,3 +123,16 @@ func (r *Record) Document() []byte {
 	}
 	return ev.Document().Bytes()
 }
+
+// Queued returns how many events the sequencer has not taken yet.
+func (l *Ledger) Queued() int { return len(l.queue) }
+
+// Done reports whether an event was answered.
+func (p *Pending) Done() bool {
+	select {
+	case <-p.done:
+		return true
+	default:
+		return false
+	}
+}

@@ -76,7 +76,7 @@ func (s *identities) keep(id store.Identity) {
 }
 
 // identity returns the record that was accepted under a digest, if any was.
-// Only the owner of the state may call it.
+// Only the owner of the state may call it, and who holds chains.
 func (l *Ledger) identity(digest [32]byte) (id store.Identity, ok bool, err error) {
 	if !l.state.taken.has(digest) {
 		return store.Identity{}, false, nil

@@ -39,8 +39,8 @@ type keyring struct {
 // There is one for every party, so it is kept small.
 type partyKey struct {
 	seal.PartyKey
-	row    []byte       // wrapped, until it is in the store; the sequencer's
-	stored atomic.Bool  // the row is in the store, or in the batch under way; set by the sequencer
+	row    []byte       // wrapped, until it is in the store; the sequencer's, then its batch's
+	stored atomic.Bool  // the row is in the store, or in a batch under way; set by the sequencer
 	users  atomic.Int64 // events on their way that were sealed with it; grows under the lock
 }
 

@@ -6,8 +6,9 @@
 // A ledger is made once with [Create] and then opened with [Open]. Opening
 // checks it: a store that is behind its head file, forked, or gappy is
 // refused. [Ledger.Run] is the sequencer, the one goroutine that numbers,
-// hashes, signs and commits; while it runs, [Ledger.Append] takes events from
-// any number of goroutines and returns receipts. Reading and proving need no
+// hashes and signs, and its writer, which stores and publishes one batch while
+// the next is signed; while it runs, [Ledger.Append] takes events from any
+// number of goroutines and returns receipts. Reading and proving need no
 // sequencer.
 //
 //	err := ledger.Create(ctx, dir, ledger.CreateOptions{Origin: "ledger.bank.example/2026"})
@@ -162,14 +163,15 @@ type Ledger struct {
 	held      atomic.Pointer[error] // why there is no intake until Release; nil when there is
 	refuse    atomic.Pointer[error] // why appends are refused now; nil when they are not
 
-	// state belongs to the sequencer: to Open until it returns, then to Run.
-	// It is changed under chains, so that readers may look up a subject in it
-	// together with what is published.
+	// state belongs to Open until it returns, then to Run: to its writer while
+	// that has a batch, else to the sequencer. It is changed under chains, so that
+	// readers, and the sequencer beside its writer, may look up subjects and
+	// identities in it together with what is published.
 	state  state
 	chains sync.RWMutex
 
-	// signing and the checkpoint keys at hand belong to the owner of the state too;
-	// known is the signing of what is published.
+	// signing and the checkpoint keys at hand belong to the sequencer alone; known is
+	// the signing of what is published.
 	signing *signing
 	known   atomic.Pointer[signing]
 

@@ -191,7 +191,9 @@ func (l *Ledger) check(ctx context.Context) error {
 	}
 	// A store ahead of its head file was committed but not published when the
 	// process ended: publish it through the code that always does.
-	return l.publish(&extension{batch: &store.Batch{Head: l.state.head}, edge: view.Edge, newest: l.state.newest}, cp.Root)
+	x := l.state.follow(nil, 0)
+	x.root = cp.Root
+	return l.publish(x)
 }
 
 func (l *Ledger) lastPublished() (cp tree.Checkpoint, signed []byte, err error) {

@@ -58,50 +58,46 @@ func (l *Ledger) Run(ctx context.Context) (err error) {
 	beside.Go(func() { l.keyring.growAhead(growing, l.opt.Logger) })
 	defer beside.Wait()
 	defer stop()
-	clock := newClock(l.opt.Now)
+	s := &sequencer{l: l, clock: newClock(l.opt.Now), signed: make(chan *batch), written: make(chan error, 1)}
+	beside.Go(s.write)
+	defer close(s.signed)
 	var rest <-chan time.Time // nil when an index-root may be asked for
 	for {
 		questions := l.questions
-		if rest != nil && l.state.head.IndexRoot != l.state.head.Size-1 {
+		if head := s.head(); rest != nil && head.IndexRoot != head.Size-1 {
 			questions = nil
 		}
 		select {
 		case p := <-l.queue:
-			if err := l.commit(l.gather(p), clock); err != nil {
+			if err := s.next(p); err != nil {
 				return err
 			}
-			if l.state.head.Size-l.state.head.IndexRoot > indexRootEvery {
-				if err := l.commitIndexRoot(); err != nil {
+			if head := s.head(); head.Size-head.IndexRoot > indexRootEvery {
+				if err := s.indexRoot(); err != nil {
 					return err
 				}
 			}
-		case q := <-questions:
-			before := l.state.head.IndexRoot
-			if err := l.answer(q); err != nil {
+		case err := <-s.written:
+			if err := s.outcome(err); err != nil {
 				return err
 			}
-			if l.state.head.IndexRoot != before {
+		case q := <-questions:
+			before := s.head().IndexRoot
+			if err := s.answer(q); err != nil {
+				return err
+			}
+			if s.head().IndexRoot != before {
 				rest = time.After(indexRootRest)
 			}
 		case r := <-l.rotations:
-			if err := l.rotate(r, clock); err != nil {
+			if err := s.rotate(r); err != nil {
 				return err
 			}
 		case <-rest:
 			rest = nil
 		case <-ctx.Done():
 			l.closed.Store(true) // no more intake
-			for {
-				select {
-				case p := <-l.queue:
-					if err := l.commit(l.gather(p), clock); err != nil {
-						return err
-					}
-					continue
-				default:
-				}
-				return l.lastIndexRoot()
-			}
+			return s.end()
 		}
 	}
 }
@@ -118,146 +114,288 @@ func (l *Ledger) abandon() {
 	}
 }
 
-// gather takes all that waits, without waiting for more.
-func (l *Ledger) gather(first *Pending) []*Pending {
-	batch := []*Pending{first}
-	size := first.weight
-	for len(batch) < batchRecords && size < batchBytes {
-		select {
-		case p := <-l.queue:
-			batch = append(batch, p)
-			size += p.weight
-		default:
-			return batch
-		}
-	}
-	return batch
+// A batch is events on their way into the ledger together.
+type batch struct {
+	events []*Pending // also those that repeat others, or were refused
+	weight int64
+	x      *extension  // by the others
+	added  []*partyKey // whose rows are in it
 }
 
-// commit is the life of a batch, in order. Up to the signature a failure
-// fails the batch and nothing else. After it, the outcome may be unknown: then
-// the error is returned, the ledger stops, and opening finds out.
-func (l *Ledger) commit(batch []*Pending, clock *clock) error {
-	fail := func(err error) error {
-		for _, p := range batch {
-			l.finish(p, err)
-		}
+func (b *batch) full() bool { return len(b.events) >= batchRecords || b.weight >= batchBytes }
+
+// A sequencer commits batches in two stages: while its writer stores, mirrors and
+// publishes one, it numbers, hashes and signs the next, of which nobody learns
+// anything before that is published too. Each batch rests on the one before it, so
+// where the outcome of one is unknown the one behind it fails and nothing of it is
+// written. All that is not a batch of events waits until the writer has nothing to do,
+// and is then done in both stages by the sequencer.
+type sequencer struct {
+	l     *Ledger
+	clock *clock
+
+	signed  chan *batch // to the writer, one at a time
+	written chan error  // the outcome of each
+	ahead   *batch      // with the writer; nil when all is published, and the state is the sequencer's
+}
+
+// write is the second stage.
+func (s *sequencer) write() {
+	for b := range s.signed {
+		s.written <- s.l.settle(b)
+	}
+}
+
+// outcome takes note that the writer has nothing to do any more.
+func (s *sequencer) outcome(err error) error {
+	s.ahead = nil
+	return err
+}
+
+// drain waits until the writer has nothing to do.
+func (s *sequencer) drain() error {
+	if s.ahead == nil {
 		return nil
 	}
-	now, err := clock.read(l.state.head.Recorded)
-	if err == nil {
-		err = l.enoughSpace()
-	}
-	if err == nil {
-		l.takeBallast()
-	}
-	l.setRefuse(err)
-	if err != nil {
-		return fail(err)
-	}
+	return s.outcome(<-s.written)
+}
 
-	// 1. Number. Repeats take no number: they learn of their record once it
-	// is published.
-	leaves, fresh := l.number(batch, now)
-	if len(fresh) > 0 {
-		payloads := make([][]byte, len(fresh))
-		for i, p := range fresh {
-			payloads[i] = p.payload
+// head is what the next record follows, published or not.
+func (s *sequencer) head() store.Head {
+	if s.ahead != nil {
+		return s.ahead.x.batch.Head
+	}
+	return s.l.state.head
+}
+
+// next makes a batch of all that waits, and hands it to the writer. It waits for
+// nothing but the writer, and until that is free it takes what comes: so a lone event
+// is on its way at once, and what comes while a batch is written shares the next one.
+func (s *sequencer) next(first *Pending) error {
+	l := s.l
+	var before *extension
+	if s.ahead != nil {
+		before = s.ahead.x
+	}
+	b := &batch{x: l.state.follow(before, min(1+len(l.queue), batchRecords))}
+	for more := first; more != nil; {
+		l.number(b, l.gather(b, more), s.clock)
+		if more = nil; b.full() || s.ahead == nil {
+			break
 		}
-		x, err := l.state.extend(leaves, payloads)
-		if err != nil {
-			return fail(err)
-		}
-		var added []*partyKey
-		for _, p := range fresh {
-			for _, k := range p.keys {
-				if k.stored.CompareAndSwap(false, true) {
-					added = append(added, k)
-					x.batch.Keys = append(x.batch.Keys, store.KeyRow{ID: k.ID, Row: k.row})
-				}
+		select {
+		case more = <-l.queue:
+		case err := <-s.written:
+			if err := s.outcome(err); err != nil {
+				l.fail(b, ErrStopped)
+				return err
 			}
 		}
-		x.batch.Head.Keys += int64(len(x.batch.Keys))
+	}
+	if len(b.events) == 0 {
+		return nil // all were refused
+	}
+	if err := l.sign(b.x); err != nil {
+		l.drop(b, err)
+		return nil
+	}
+	if err := s.drain(); err != nil {
+		l.fail(b, ErrStopped)
+		return err
+	}
+	b.x.before = nil // it is published
+	s.ahead = b
+	s.signed <- b
+	return nil
+}
 
-		// 2. to 4. Sign, write, publish.
-		if err := l.write(x); err != nil {
-			if errors.Is(err, ErrSigner) {
-				for _, k := range added {
-					k.stored.Store(false)
-				}
-				return fail(err)
+func (s *sequencer) answer(q question) error {
+	if err := s.drain(); err != nil {
+		q.answer <- mapping{err: ErrStopped}
+		return err
+	}
+	return s.l.answer(q)
+}
+
+func (s *sequencer) rotate(r rotation) error {
+	if err := s.drain(); err != nil {
+		r.answer <- rotationAnswer{err: ErrStopped}
+		return err
+	}
+	return s.l.rotate(r, s.clock)
+}
+
+// indexRoot appends an index-root. Where it can't be signed, the next batch is
+// followed by one.
+func (s *sequencer) indexRoot() error {
+	if err := s.drain(); err != nil {
+		return err
+	}
+	err := s.l.commitIndexRoot()
+	if errors.Is(err, ErrSigner) {
+		return nil
+	}
+	return err
+}
+
+// end commits what still waits, and closes the map.
+func (s *sequencer) end() error {
+	for {
+		select {
+		case p := <-s.l.queue:
+			if err := s.next(p); err != nil {
+				return err
 			}
-			l.closed.Store(true) // no more intake, before anybody learns of it
-			_ = fail(ErrStopped)
+			continue
+		default:
+		}
+		if err := s.drain(); err != nil {
 			return err
 		}
-		for _, k := range added {
-			k.row = nil
+		return s.l.lastIndexRoot()
+	}
+}
+
+// gather takes all that waits, without waiting for more, as long as there is room
+// in the batch.
+func (l *Ledger) gather(b *batch, first *Pending) []*Pending {
+	events := []*Pending{first}
+	size := b.weight + first.weight
+	for len(b.events)+len(events) < batchRecords && size < batchBytes {
+		select {
+		case p := <-l.queue:
+			events = append(events, p)
+			size += p.weight
+		default:
+			return events
 		}
 	}
+	return events
+}
 
-	// 5. Wake whoever waits. Nobody learned an index before this.
+// commit is the life of a batch of the ledger's own events, both stages in a row. Only
+// the owner of the state may call it. Up to the signature a failure fails the batch and
+// nothing else. After it, the outcome may be unknown: then the error is returned, the
+// ledger stops, and opening finds out.
+func (l *Ledger) commit(events []*Pending, clock *clock) error {
+	b := &batch{x: l.state.follow(nil, len(events))}
+	l.number(b, events, clock)
+	if err := l.sign(b.x); err != nil {
+		l.drop(b, err)
+		return nil
+	}
+	return l.settle(b)
+}
+
+// fail tells all of a batch that it came to nothing.
+func (l *Ledger) fail(b *batch, err error) {
+	for _, p := range b.events {
+		l.finish(p, err)
+	}
+}
+
+// drop fails a batch of which nothing was written.
+func (l *Ledger) drop(b *batch, err error) {
+	for _, k := range b.added {
+		k.stored.Store(false)
+	}
+	l.fail(b, err)
+}
+
+// settle writes and publishes a batch, and wakes whoever waits for it. Nobody learned
+// an index of it before.
+func (l *Ledger) settle(b *batch) error {
+	if err := l.write(b.x); err != nil {
+		l.closed.Store(true) // no more intake, before anybody learns of it
+		l.fail(b, ErrStopped)
+		return err
+	}
+	for _, k := range b.added {
+		k.row = nil
+	}
 	note := l.published.Load().head.Note
-	for _, p := range batch {
+	for _, p := range b.events {
 		p.note = note
 		l.finish(p, nil)
 	}
 	return nil
 }
 
-// number gives every event of the batch its place, but for repeats and those
-// that it refuses.
-func (l *Ledger) number(batch []*Pending, now time.Time) (leaves []leaf, fresh []*Pending) {
-	next := l.state.edge.Size
-	taken := make(map[[32]byte]store.Identity, len(batch))
-	chains := make(map[[32]byte]chain, len(batch))
+// number adds events to a batch, each at its place. Without a time to record, or
+// space, all of them are refused.
+func (l *Ledger) number(b *batch, events []*Pending, clock *clock) {
+	now, err := clock.read(b.x.batch.Head.Recorded)
+	if err == nil && len(b.events) == 0 {
+		// The floors leave room for the batch that is on its way as well.
+		if err = l.enoughSpace(); err == nil {
+			l.takeBallast()
+		}
+	}
+	l.setRefuse(err)
+	for _, p := range events {
+		if err != nil {
+			l.finish(p, err)
+			continue
+		}
+		b.events = append(b.events, p)
+		b.weight += p.weight
+		p.err = l.place(b, p, now)
+	}
+}
+
+// place gives an event its place behind those of its batch, unless it repeats another
+// one: then it takes none, and learns of its record once all before it is published.
+func (l *Ledger) place(b *batch, p *Pending, now time.Time) error {
+	x := b.x
 	find := func(identity [32]byte) (store.Identity, bool, error) {
-		if id, ok := taken[identity]; ok {
+		if id, ok := x.identity(identity); ok {
 			return id, true, nil
 		}
+		l.chains.RLock() // the batch before this one may be being adopted
+		defer l.chains.RUnlock()
 		return l.identity(identity)
 	}
-	for _, p := range batch {
-		first, repeat, err := find(p.identity)
-		if err != nil {
-			p.err = err
-			continue
-		}
-		if repeat {
-			p.index, p.repeat = first.Index, true
-			continue
-		}
-		if p.checked != l.signing { // a key was changed meanwhile
-			p.checked, p.unsigned = l.signing, l.signing.signed(p.event, l.conf.Origin, p.submitter())
-		}
-		if p.err = p.unsigned; p.err != nil {
-			continue
-		}
-		e := p.entry
-		c, ok := chains[e.Term]
-		if !ok {
-			c = l.state.chain(e.Term)
-		}
-		e.Seq, e.Prev, e.Recorded = c.count+1, c.last, now
-		if e.Capture == record.Live && now.Sub(p.event.At) > l.params.lateAfter {
-			e.Capture = record.Late
-		}
-		if e.Refs, p.err = refs(p.causes, find); p.err != nil {
-			continue
-		}
-		p.index, p.bytes = next, e.Bytes()
-		if len(p.bytes) > record.MaxEntry {
-			p.err = record.Violations{{Pointer: "/data", Code: "length",
-				Message: fmt.Sprintf("its open members make an entry of %d bytes, at most %d are allowed; shorten them", len(p.bytes), record.MaxEntry)}}
-			continue
-		}
-		taken[p.identity] = store.Identity{Index: next, Restricted: e.Type == record.TypeRestricted}
-		chains[e.Term] = chain{e.Seq, tree.LeafHash(p.bytes)}
-		leaves = append(leaves, leaf{record.Leaf{Entry: &e}, p.bytes})
-		fresh = append(fresh, p)
-		next++
+	first, repeat, err := find(p.identity)
+	if err != nil {
+		return err
 	}
-	return leaves, fresh
+	if repeat {
+		p.index, p.repeat = first.Index, true
+		return nil
+	}
+	if p.checked != l.signing { // a key was changed meanwhile
+		p.checked, p.unsigned = l.signing, l.signing.signed(p.event, l.conf.Origin, p.submitter())
+	}
+	if p.unsigned != nil {
+		return p.unsigned
+	}
+	e := &p.entry
+	l.chains.RLock()
+	c := x.chain(e.Term)
+	l.chains.RUnlock()
+	e.Seq, e.Prev, e.Recorded = c.count+1, c.last, now
+	if e.Refs, err = refs(p.causes, find); err != nil {
+		return err
+	}
+	if e.Capture == record.Live && now.Sub(p.event.At) > l.params.lateAfter {
+		e.Capture = record.Late
+	}
+	p.index, p.bytes = x.size(), e.Bytes()
+	if len(p.bytes) > record.MaxEntry {
+		return record.Violations{{Pointer: "/data", Code: "length",
+			Message: fmt.Sprintf("its open members make an entry of %d bytes, at most %d are allowed; shorten them", len(p.bytes), record.MaxEntry)}}
+	}
+	if err := x.add(leaf{record.Leaf{Entry: e}, p.bytes}, p.payload, c); err != nil {
+		return err
+	}
+	for _, k := range p.keys {
+		if k.stored.CompareAndSwap(false, true) {
+			b.added = append(b.added, k)
+			x.batch.Keys = append(x.batch.Keys, store.KeyRow{ID: k.ID, Row: k.row})
+			x.batch.Head.Keys++
+		}
+	}
+	return nil
 }
 
 // refs returns the indexes of those causes that find knows, but for restricted
@@ -276,22 +414,30 @@ func refs(causes [][32]byte, find func([32]byte) (store.Identity, bool, error)) 
 	return slices.Compact(indexes), nil
 }
 
-// write signs, commits and publishes one extension of the state.
-func (l *Ledger) write(x *extension) error {
-	// Sign. If we crash here, nothing happened.
-	root, err := tree.View{Edge: x.edge}.RootAt(x.edge.Size)
+// sign closes an extension and signs its checkpoint. If we crash here, nothing
+// happened.
+func (l *Ledger) sign(x *extension) error {
+	if len(x.batch.Entries) == 0 {
+		return nil
+	}
+	err := x.close()
+	if err == nil {
+		err = l.do(stepSign, func() (err error) {
+			x.batch.Head.Note, err = l.signCheckpoint(tree.Checkpoint{Origin: l.conf.Origin, Size: x.edge.Size, Root: x.root})
+			return err
+		})
+	}
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrSigner, err)
 	}
-	cp := tree.Checkpoint{Origin: l.conf.Origin, Size: x.edge.Size, Root: root}
-	err = l.do(stepSign, func() error {
-		x.batch.Head.Note, err = l.sign(cp)
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrSigner, err)
-	}
+	return nil
+}
 
+// write commits and publishes a signed extension of the state.
+func (l *Ledger) write(x *extension) error {
+	if len(x.batch.Entries) == 0 {
+		return nil
+	}
 	// Commit: one transaction with everything. If we crash before it is
 	// durable, nothing happened; if after, opening finds a store ahead of its
 	// head file and publishes it.
@@ -302,12 +448,12 @@ func (l *Ledger) write(x *extension) error {
 	if err := l.do(stepMirror, func() error { return l.mirror.Append(x.batch) }); err != nil {
 		return err
 	}
-	return l.publish(x, root)
+	return l.publish(x)
 }
 
 // publish makes a committed extension known. It is also the last step of
 // opening.
-func (l *Ledger) publish(x *extension, root tree.Hash) error {
+func (l *Ledger) publish(x *extension) error {
 	// The head file. From here on the checkpoint may be seen, so it must
 	// never be lost: a store behind it refuses to open.
 	if err := l.do(stepHead, func() error { return l.headFile.Replace(x.batch.Head.Note) }); err != nil {
@@ -319,7 +465,7 @@ func (l *Ledger) publish(x *extension, root tree.Hash) error {
 	l.state.adopt(x)
 	l.show(&published{
 		view: tree.View{Edge: x.edge, Full: tileReader{l.tiles, x.edge}},
-		root: root,
+		root: x.root,
 		head: x.batch.Head,
 	})
 	return nil
@@ -335,8 +481,11 @@ func (l *Ledger) commitIndexRoot() error {
 	l.chains.Lock()
 	r := record.IndexRoot{Covers: l.state.edge.Size, Root: l.state.subjects.Hash()}
 	l.chains.Unlock()
-	x, err := l.state.extend([]leaf{{record.Leaf{IndexRoot: &r}, r.Bytes()}}, [][]byte{nil})
-	if err != nil {
+	x := l.state.follow(nil, 1)
+	if err := x.add(leaf{record.Leaf{IndexRoot: &r}, r.Bytes()}, nil, chain{}); err != nil {
+		return err
+	}
+	if err := l.sign(x); err != nil {
 		return err
 	}
 	return l.write(x)

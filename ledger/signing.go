@@ -70,9 +70,9 @@ func (l *Ledger) openNote(signed []byte) (tree.Checkpoint, error) {
 	return l.known.Load().policy.OpenCheckpoint(signed)
 }
 
-// sign signs a checkpoint with the keys that may sign its size. One that is not at
+// signCheckpoint signs a checkpoint with the keys that may sign its size. One that is not at
 // hand any more signs nothing, but for the last one.
-func (l *Ledger) sign(cp tree.Checkpoint) ([]byte, error) {
+func (l *Ledger) signCheckpoint(cp tree.Checkpoint) ([]byte, error) {
 	signers, err := l.signers(cp.Size)
 	if err != nil {
 		return nil, err
