@@ -139,6 +139,22 @@ func TestEmpty(t *testing.T) {
 	}
 }
 
+// A number between none and none is a point, also where there are too many rows for
+// points on a line.
+func TestAlone(t *testing.T) {
+	rows, values := months(markers + 5)
+	for i := range values {
+		if i%5 == 0 {
+			values[i] = None
+		}
+	}
+	values[7] = None // and 6 is between it and 5
+	got := string(Lines(Data{Rows: rows, Series: []Series{{Name: "x", Values: values}}}))
+	if strings.Count(got, "<circle") != 1 || !strings.Contains(got, rows[6]+": x") {
+		t.Errorf("there are %d points", strings.Count(got, "<circle"))
+	}
+}
+
 // The greatest number has the darkest shade, whatever it is, and none a darker one.
 func TestShades(t *testing.T) {
 	for whole := 1.0; whole < 200; whole++ {
