@@ -155,6 +155,14 @@ func TestAlone(t *testing.T) {
 	}
 }
 
+// The axis of shares has parts, also where each is all.
+func TestSharesHaveParts(t *testing.T) {
+	got := string(Lines(Data{Rows: []string{"a", "b"}, Series: []Series{{Name: "x", Values: []float64{1, 1}, Format: Percent}}}))
+	if !strings.Contains(got, ">50.0%<") && !strings.Contains(got, ">60.0%<") {
+		t.Errorf("the axis has no parts: %s", got)
+	}
+}
+
 // The greatest number has the darkest shade, whatever it is, and none a darker one.
 func TestShades(t *testing.T) {
 	for whole := 1.0; whole < 200; whole++ {
