@@ -80,6 +80,13 @@ func TestSearch(t *testing.T) {
 			}
 		}
 	}
+	// A server that has counted the ledger knows where findings are.
+	const found = "/v1/records?filter=finding%3Dany"
+	before := s.lookUp(found, 1)
+	s.want(s.get("/v1/findings"), http.StatusOK)
+	if counted := s.lookUp(found, 1); len(counted) == 0 || !slices.Equal(counted, before) {
+		t.Errorf("once it is counted: %v, before: %v", counted, before)
+	}
 	// What must not stand in a URL is posted.
 	for filter, want := range map[string][]int64{
 		"subject=file/C":                                {first + 3, first + 2},

@@ -105,10 +105,24 @@ func TestWriteFailsWithABatchBehind(t *testing.T) {
 					if count < ledger.BatchRecords {
 						pending = append(pending, h.enqueue(torn(0)))
 					}
+					asked := make(chan error, 2)
+					go func() {
+						_, err := h.l.ProveSubject(context.Background(), "file", "new-0", nil)
+						asked <- err
+					}()
+					go func() {
+						_, err := h.l.RotateCheckpoint(context.Background(), "", 0)
+						asked <- err
+					}()
 					g.open()
 					for i, p := range pending {
 						if _, err := p.Wait(t.Context()); !errors.Is(err, ledger.ErrStopped) {
 							t.Fatalf("event %d: %v, want %v", i, err, ledger.ErrStopped)
+						}
+					}
+					for range 2 {
+						if err := <-asked; !errors.Is(err, ledger.ErrStopped) {
+							t.Errorf("a question, or another key: %v, want %v", err, ledger.ErrStopped)
 						}
 					}
 					if head := h.l.Head(); head.Size != before.Size {

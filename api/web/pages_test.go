@@ -181,6 +181,16 @@ func TestMissing(t *testing.T) {
 	}
 }
 
+// On a narrow screen the pages are in a menu, which has them all.
+func TestMenu(t *testing.T) {
+	body := newHouse(t, true).as(access.Auditor).get("health").want(t, http.StatusOK).body
+	menu := between(body, `<details class="menu">`, "</details>")
+	pages := between(body, `<nav class="pages"`, "</nav>")
+	if strings.Count(body, pages) != 2 || !strings.Contains(menu, pages) || !strings.Contains(pages, "/console/search") || !strings.Contains(menu, "/console/signout") {
+		t.Errorf("the menu is %s", menu)
+	}
+}
+
 // The start of the server is the console.
 func TestStart(t *testing.T) {
 	h := newHouse(t, true)

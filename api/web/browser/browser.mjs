@@ -22,7 +22,7 @@ export class Browser {
 
   static async start(plan) {
     const browser = new Browser(await chromium.launch({ executablePath: plan.chromium, args: flags }), plan);
-    for (const [role, key] of Object.entries(plan.keys)) browser.cookies[role] = await browser.signIn(key, "browser-test");
+    for (const [role, key] of Object.entries(plan.keys)) browser.cookies[role] = await browser.signIn(key, "exam-2026-q1");
     browser.cookies.newcomer = await browser.signIn(plan.keys.auditor, ""); // who has not said what for
     return browser;
   }

@@ -99,9 +99,13 @@ func (s *Series) format(v float64) string {
 	return Count(v)
 }
 
-// whole reports whether all numbers are whole, so that an axis needs no others.
+// whole reports whether all numbers are counts, so that an axis needs no others: a share
+// of all is a whole number too, and the axis up to it needs parts.
 func (d *Data) whole() bool {
 	for i := range d.Series {
+		if d.Series[i].Format != nil {
+			return false
+		}
 		for _, v := range d.Series[i].Values {
 			if !math.IsNaN(v) && v != math.Trunc(v) {
 				return false

@@ -139,6 +139,30 @@ func TestEmpty(t *testing.T) {
 	}
 }
 
+// A number between none and none is a point, also where there are too many rows for
+// points on a line.
+func TestAlone(t *testing.T) {
+	rows, values := months(markers + 5)
+	for i := range values {
+		if i%5 == 0 {
+			values[i] = None
+		}
+	}
+	values[7] = None // and 6 is between it and 5
+	got := string(Lines(Data{Rows: rows, Series: []Series{{Name: "x", Values: values}}}))
+	if strings.Count(got, "<circle") != 1 || !strings.Contains(got, rows[6]+": x") {
+		t.Errorf("there are %d points", strings.Count(got, "<circle"))
+	}
+}
+
+// The axis of shares has parts, also where each is all.
+func TestSharesHaveParts(t *testing.T) {
+	got := string(Lines(Data{Rows: []string{"a", "b"}, Series: []Series{{Name: "x", Values: []float64{1, 1}, Format: Percent}}}))
+	if !strings.Contains(got, ">50.0%<") && !strings.Contains(got, ">60.0%<") {
+		t.Errorf("the axis has no parts: %s", got)
+	}
+}
+
 // The greatest number has the darkest shade, whatever it is, and none a darker one.
 func TestShades(t *testing.T) {
 	for whole := 1.0; whole < 200; whole++ {
