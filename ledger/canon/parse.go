@@ -426,11 +426,13 @@ func keep[T any](room *[]T, some []T) []T {
 func (p *parser) str() (string, error) {
 	p.i++
 	start := p.i
+	var all byte // the bits of all bytes
 	for p.i < len(p.b) {
 		c := p.b[p.i]
+		all |= c
 		if c == '"' {
 			s := p.b[start:p.i]
-			if !utf8.ValidString(s) {
+			if all >= utf8.RuneSelf && !utf8.ValidString(s) {
 				return "", p.fail("is not valid UTF-8")
 			}
 			p.i++
