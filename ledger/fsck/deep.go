@@ -225,6 +225,7 @@ func (o *opener) record(index int64, leaf record.Leaf, payload []byte, room *wor
 // An opened group is what one key opens of a payload.
 type opened struct {
 	seal.Group
+	owner   string
 	seed    seal.Seed
 	members []canon.Member // that are present, in the order of their pointers
 }
@@ -283,7 +284,7 @@ func (o *opener) open(index int64, e *record.Entry, payload []byte, room *worksp
 		if slices.ContainsFunc(groups, func(x opened) bool { return x.Name == g.Name }) {
 			return bad(Payloads, askOperator, "its group %q is there twice", g.Name)
 		}
-		groups = append(groups, opened{g, seed, members})
+		groups = append(groups, opened{g, key.Owner, seed, members})
 		for i := range members {
 			switch m := &members[i]; m.Name {
 			case "/subject":
@@ -354,7 +355,7 @@ func (o *opener) open(index int64, e *record.Entry, payload []byte, room *worksp
 	}
 	for _, part := range groups {
 		for _, g := range s.Groups() {
-			if g.Name == part.Name && o.ring.party[part.KeyID].Owner != seal.Owner(ev, g) {
+			if g.Name == part.Name && part.owner != seal.Owner(ev, g) {
 				return bad(Payloads, askOperator, "its group %q is under the key of somebody else: erasing whose it is would not erase it", g.Name)
 			}
 		}

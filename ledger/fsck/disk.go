@@ -269,11 +269,11 @@ func joined(blocks iter.Seq[store.Block]) iter.Seq[store.Block] {
 // after the last one the postings keep hashes too.
 func (d *disk) tile(ctx context.Context, level int, n int64, width int) ([]tree.Hash, error) {
 	if width == tree.Width {
-		t, err := d.store.ReadTile(level, n)
+		hashes, err := d.store.TileHashes(level, n)
 		if errors.Is(err, store.ErrDamaged) {
 			return nil, nil
 		}
-		return t.Hashes(), err
+		return hashes, err
 	}
 	if level > 0 {
 		return nil, nil

@@ -70,9 +70,10 @@ type replay struct {
 	size   int64
 	wanted []int64 // sizes at which roots are asked for, ascending
 
-	next  int64 // index of the first record not yet seen
-	row   [tree.Width]readLeaf
-	known [tree.Width]bool
+	next   int64 // index of the first record not yet seen
+	row    [tree.Width]readLeaf
+	known  [tree.Width]bool
+	hashes [2][tree.Width]tree.Hash // of a row, while it is closed
 
 	edge    tree.Edge // from the entries
 	kept    tree.Edge // from the hashes that the tiles keep, once they differ
@@ -249,7 +250,7 @@ func (r *replay) closeRow() error {
 	if stored == nil && n == tree.Width {
 		r.fail(about(Tiles, first, repairStore, "tile 0/%d, which begins here, is missing", first/tree.Width))
 	}
-	fromEntries, fromTiles := make([]tree.Hash, n), make([]tree.Hash, n)
+	fromEntries, fromTiles := r.hashes[0][:n], r.hashes[1][:n]
 	for i := range n {
 		l, keeps := &r.row[i], stored != nil && stored[i] != tree.Hash{}
 		switch {
