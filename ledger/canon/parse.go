@@ -60,7 +60,7 @@ func (e *SyntaxError) Error() string {
 // other byte is not. The error is a *SyntaxError. The strings of the value
 // share one copy of the document.
 func Parse(b []byte, lim Limits) (Value, error) {
-	p := parser{b: string(b), lim: lim.withDefaults(), open: opens.Get().(*open)}
+	p := parser{b: string(b), lim: lim.withDefaults()}
 	return p.document()
 }
 
@@ -68,17 +68,49 @@ func Parse(b []byte, lim Limits) (Value, error) {
 // looks at every byte once: each thing that JSON can spell in several ways is
 // checked where it is read.
 func ParseCanonical(b []byte, lim Limits) (Value, error) {
-	p := parser{b: string(b), lim: lim.withDefaults(), canonical: true, open: opens.Get().(*open)}
+	p := parser{b: string(b), lim: lim.withDefaults(), canonical: true}
 	return p.document()
+}
+
+// A Room is memory that documents are read into by who reads many, one after the
+// other. Arrays and objects hold until the next Reset; strings hold as long as
+// anybody has them, but keep some tens of KiB alive. The zero Room is ready to use;
+// it must not be copied, nor used by two goroutines at once.
+type Room struct {
+	text    strings.Builder
+	members []Member
+	items   []Value
+	open    open
+}
+
+// Reset gives up all that was read.
+func (r *Room) Reset() { r.members, r.items = r.members[:0], r.items[:0] }
+
+// ParseCanonical is the function ParseCanonical into the room.
+func (r *Room) ParseCanonical(b []byte, lim Limits) (Value, error) {
+	p := parser{b: r.copy(b), lim: lim.withDefaults(), canonical: true, room: r}
+	return p.document()
+}
+
+// copy returns a copy of b, which shares memory with others.
+func (r *Room) copy(b []byte) string {
+	if r.text.Cap()-r.text.Len() < len(b) {
+		r.text.Reset()
+		r.text.Grow(max(len(b), 1<<15))
+	}
+	at := r.text.Len()
+	r.text.Write(b)
+	return r.text.String()[at:]
 }
 
 type parser struct {
 	b         string
 	i         int
 	lim       Limits
-	canonical bool // refuse what is not in canonical form
-	values    int  // begun so far
-	*open          // nil where only a string or a number is read
+	canonical bool  // refuse what is not in canonical form
+	values    int   // begun so far
+	*open           // nil where only a string or a number is read
+	room      *Room // where members and items go; nil for memory of their own
 }
 
 // open is what was read of the values that have not ended, the outermost
@@ -96,7 +128,8 @@ var opens = sync.Pool{New: func() any { return new(open) }}
 const maxOpen = 1 << 10
 
 func (p *parser) document() (Value, error) {
-	defer p.open.free()
+	p.begin()
+	defer p.end()
 	p.space()
 	v, err := p.value(0)
 	if err != nil {
@@ -109,12 +142,23 @@ func (p *parser) document() (Value, error) {
 	return v, nil
 }
 
-func (o *open) free() {
-	clear(o.path[:cap(o.path)]) // else names would keep their document
-	clear(o.members)            // of what was refused
+func (p *parser) begin() {
+	if p.room != nil {
+		p.open = &p.room.open
+	} else {
+		p.open = opens.Get().(*open)
+	}
+}
+
+func (p *parser) end() {
+	o := p.open
+	if p.open = nil; p.room == nil {
+		clear(o.path[:cap(o.path)]) // else names would keep their document
+	}
+	clear(o.members) // of what was refused
 	clear(o.items)
 	o.path, o.members, o.items = o.path[:0], o.members[:0], o.items[:0]
-	if cap(o.members) <= maxOpen && cap(o.items) <= maxOpen {
+	if p.room == nil && cap(o.members) <= maxOpen && cap(o.items) <= maxOpen {
 		opens.Put(o)
 	}
 }
@@ -264,7 +308,7 @@ func (p *parser) array(depth int) (Value, error) {
 		switch c {
 		case ',':
 		case ']':
-			v.Items = slices.Clone(p.items[base:])
+			v.Items = p.keepItems(p.items[base:])
 			clear(p.items[base:])
 			p.items = p.items[:base]
 			return v, nil
@@ -336,7 +380,7 @@ func (p *parser) object(depth int) (Value, error) {
 		}
 		break
 	}
-	v.Members = slices.Clone(p.members[base:])
+	v.Members = p.keepMembers(p.members[base:])
 	clear(p.members[base:])
 	p.members = p.members[:base]
 	if !sorted {
@@ -351,15 +395,44 @@ func (p *parser) object(depth int) (Value, error) {
 	return v, nil
 }
 
+func (p *parser) keepItems(items []Value) []Value {
+	if p.room == nil {
+		return slices.Clone(items)
+	}
+	return keep(&p.room.items, items)
+}
+
+func (p *parser) keepMembers(members []Member) []Member {
+	if p.room == nil {
+		return slices.Clone(members)
+	}
+	return keep(&p.room.members, members)
+}
+
+// keep copies some of what was read to the end of a room. Where that is full it
+// takes a greater one, and what was kept before stays where it is.
+func keep[T any](room *[]T, some []T) []T {
+	r := *room
+	if cap(r)-len(r) < len(some) {
+		r = make([]T, 0, max(2*cap(r), len(some), 64))
+	}
+	at := len(r)
+	r = append(r, some...)
+	*room = r
+	return r[at:len(r):len(r)]
+}
+
 // str reads a string. Most have no escape and are a part of the document.
 func (p *parser) str() (string, error) {
 	p.i++
 	start := p.i
+	var all byte // the bits of all bytes
 	for p.i < len(p.b) {
 		c := p.b[p.i]
+		all |= c
 		if c == '"' {
 			s := p.b[start:p.i]
-			if !utf8.ValidString(s) {
+			if all >= utf8.RuneSelf && !utf8.ValidString(s) {
 				return "", p.fail("is not valid UTF-8")
 			}
 			p.i++

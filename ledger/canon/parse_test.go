@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -230,6 +231,39 @@ func TestParseCopies(t *testing.T) {
 	clear(b)
 	if diff := cmp.Diff(canon.Map(canon.Member{Name: "name", Value: canon.Text("value")}), v); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// A room gives what is read without one, refuses the same, and keeps what it read
+// until it is reset.
+func TestRoom(t *testing.T) {
+	many, err := canon.Parse([]byte(wide(100)), canon.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	docs := []string{
+		`{}`, `[]`, `1`, `{"a":[1,{"b":[]}],"c":{"d":"é","e":[[2],[3]]}}`, nested(32), string(many.Bytes()),
+		`{"a":{"b":1,"b":1}}`, `{"b":1,"a":2}`, `[[1],[2],]`, ``,
+	}
+	var room canon.Room
+	for range 3 {
+		for _, doc := range docs {
+			want, refused := canon.ParseCanonical([]byte(doc), canon.Limits{})
+			var got []canon.Value
+			for range 20 {
+				v, err := room.ParseCanonical([]byte(doc), canon.Limits{})
+				if fmt.Sprint(err) != fmt.Sprint(refused) {
+					t.Fatalf("%s: %v, want %v", doc, err, refused)
+				}
+				got = append(got, v)
+			}
+			for _, v := range got {
+				if !reflect.DeepEqual(v, want) {
+					t.Fatalf("%s: %v, want %v", doc, v, want)
+				}
+			}
+		}
+		room.Reset()
 	}
 }
 

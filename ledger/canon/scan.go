@@ -13,6 +13,12 @@ func NewScanner(b []byte) Scanner {
 	return Scanner{parser{b: string(b), lim: Limits{}.withDefaults(), canonical: true}}
 }
 
+// NewScanner is the function NewScanner with a copy in the room, which values are
+// read into.
+func (r *Room) NewScanner(b []byte) Scanner {
+	return Scanner{parser{b: r.copy(b), lim: Limits{}.withDefaults(), canonical: true, room: r}}
+}
+
 // Offset returns the number of bytes that were read.
 func (s *Scanner) Offset() int { return s.p.i }
 
@@ -53,10 +59,9 @@ func (s *Scanner) Int() (int64, bool) {
 // Value reads the value of a member of the object.
 func (s *Scanner) Value() (Value, bool) {
 	start := s.p.i
-	s.p.open = opens.Get().(*open)
+	s.p.begin()
 	v, err := s.p.value(1)
-	s.p.open.free()
-	s.p.open = nil
+	s.p.end()
 	return v, s.keep(start, err)
 }
 

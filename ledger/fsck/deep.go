@@ -3,7 +3,6 @@
 package fsck
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
@@ -132,8 +131,8 @@ func (r *ring) subject(identity [32]byte, payload []byte) (string, bool) {
 	return "", false
 }
 
-// deep opens every payload and holds it against its entry.
-func (d *disk) deep() error {
+// newOpener returns what opens the payloads, nil where nothing can be opened.
+func (d *disk) newOpener() *opener {
 	d.openRing()
 	if d.ring.why != "" {
 		for _, name := range []string{Keys, Payloads, Seals, Events, Terms, Refs, Submitters} {
@@ -146,16 +145,12 @@ func (d *disk) deep() error {
 		late, _ := e.Open.Get("lateAfterSeconds")
 		o.lateAfter = time.Duration(late.Int) * time.Second
 	}
-	err := inOrder(d.ctx, d.opt.Workers, o.pairs, o.check, func(found []Finding) error {
-		for _, f := range found {
-			d.fail(f)
-		}
-		d.progress("opening the payloads", o.opened.Load(), d.head.Size)
-		return nil
-	})
-	if err != nil {
-		return err
-	}
+	return o
+}
+
+// summary says what the payloads were, now that all were opened.
+func (o *opener) summary() {
+	d := o.disk
 	var closed int64
 	for _, key := range slices.Sorted(maps.Keys(o.closed.first)) {
 		closed += o.closed.count[key]
@@ -180,7 +175,6 @@ func (d *disk) deep() error {
 	default:
 		d.pass(Submitters, "every event is signed by who submitted it")
 	}
-	return nil
 }
 
 // An opener opens payloads, several at a time.
@@ -209,59 +203,29 @@ func (c *closed) add(key, index int64) {
 	}
 }
 
-// A pair is a run of entries and their payloads; nil for one that is missing.
-type pair struct {
-	first             int64
-	entries, payloads [][]byte
-}
-
-// pairs yields all entries with their payloads.
-func (o *opener) pairs(yield func(pair) bool) {
-	payloads := newCursor(o.store.PayloadBlocks(0, o.head.Size))
-	defer payloads.stop()
-	for b := range joined(o.store.EntryBlocks(0, o.head.Size)) {
-		if b.Err != nil {
-			continue // reported
-		}
-		p := pair{b.First, b.Items, make([][]byte, len(b.Items))}
-		for i := range p.payloads {
-			p.payloads[i], _ = payloads.at(b.First + int64(i))
-		}
-		if !yield(p) {
-			return
-		}
+// record checks one record, of which the entry is there.
+func (o *opener) record(index int64, leaf record.Leaf, payload []byte, room *workspace) *Finding {
+	if leaf.Entry == nil && leaf.IndexRoot == nil {
+		return nil // it is no leaf, which was reported
 	}
-}
-
-// check checks a run of records.
-func (o *opener) check(_ context.Context, p pair) (found []Finding) {
-	var room workspace
-	for i, item := range p.entries {
-		index := p.first + int64(i)
-		if index >= o.head.Size || o.replay.isLost(index) {
-			continue
-		}
-		leaf, err := record.ParseLeaf(item)
-		switch {
-		case err != nil: // reported
-		case p.payloads[i] == nil:
-			found = append(found, about(Payloads, index, repairStore, "its payload is missing"))
-		case leaf.IndexRoot != nil:
-			if len(p.payloads[i]) > 0 {
-				found = append(found, about(Payloads, index, repairStore, "an index-root has a payload"))
-			}
-		default:
-			if f := o.open(index, leaf.Entry, p.payloads[i], &room); f != nil {
-				found = append(found, *f)
-			}
-		}
+	var f Finding
+	switch {
+	case payload == nil:
+		f = about(Payloads, index, repairStore, "its payload is missing")
+	case leaf.IndexRoot == nil:
+		return o.open(index, leaf.Entry, payload, room)
+	case len(payload) > 0:
+		f = about(Payloads, index, repairStore, "an index-root has a payload")
+	default:
+		return nil
 	}
-	return found
+	return &f
 }
 
 // An opened group is what one key opens of a payload.
 type opened struct {
 	seal.Group
+	owner   string
 	seed    seal.Seed
 	members []canon.Member // that are present, in the order of their pointers
 }
@@ -280,9 +244,16 @@ func (s sealed) value(pointer string) canon.Value {
 
 // A workspace is room that is used for one record after the other.
 type workspace struct {
+	record  record.Room
+	seal    seal.Room
 	groups  []opened
 	sealed  sealed
 	present []canon.Member
+}
+
+func (w *workspace) reset() {
+	w.record.Reset()
+	w.seal.Reset()
 }
 
 // open opens one payload and holds all that is in it against the entry. What
@@ -294,7 +265,7 @@ func (o *opener) open(index int64, e *record.Entry, payload []byte, room *worksp
 		f.Subject = subject
 		return &f
 	}
-	parts, err := seal.ParsePayload(payload)
+	parts, err := room.seal.Parse(payload)
 	if err != nil {
 		return bad(Payloads, repairStore, "its payload is not whole")
 	}
@@ -306,14 +277,14 @@ func (o *opener) open(index int64, e *record.Entry, payload []byte, room *worksp
 			o.closed.add(g.KeyID, index)
 			return nil
 		}
-		seed, members, err := g.Open(key.Key, e.Event)
+		seed, members, err := room.seal.Open(g, key.Key, e.Event)
 		if err != nil {
 			return bad(Payloads, repairStore, "its group %q does not open: it was altered, or belongs to another record", g.Name)
 		}
 		if slices.ContainsFunc(groups, func(x opened) bool { return x.Name == g.Name }) {
 			return bad(Payloads, askOperator, "its group %q is there twice", g.Name)
 		}
-		groups = append(groups, opened{g, seed, members})
+		groups = append(groups, opened{g, key.Owner, seed, members})
 		for i := range members {
 			switch m := &members[i]; m.Name {
 			case "/subject":
@@ -355,7 +326,7 @@ func (o *opener) open(index int64, e *record.Entry, payload []byte, room *worksp
 	if len(groups) != len(s.Groups()) {
 		return bad(Payloads, askOperator, "it has a group that its schema does not know")
 	}
-	if seal.Small(all).Root() != e.Sealed {
+	if room.seal.Small(all).Root() != e.Sealed {
 		return bad(Seals, askOperator, "its sealed members do not hash to the entry: somebody changed them who has the keys, or the entry never committed to them")
 	}
 	for _, m := range e.Open.Members {
@@ -364,25 +335,27 @@ func (o *opener) open(index int64, e *record.Entry, payload []byte, room *worksp
 		}
 	}
 	present := room.present[:0]
-	for _, d := range all {
-		if d.Present {
+	for i := range all {
+		if d := &all[i]; d.Present {
 			present = append(present, canon.Member{Name: d.Pointer, Value: d.Value})
 		}
 	}
 	room.present = present
-	ev, err := s.Event(s.Document(e, present))
+	ev, err := room.record.Event(s, e, present)
 	if err != nil {
 		return bad(Events, askOperator, "its event is not valid under its schema: %v", err)
 	}
-	if i := slices.IndexFunc(all, func(d seal.Disclosure) bool { return !given(ev, &d) }); i >= 0 {
-		return bad(Events, askOperator, "it seals as %s what its event does not have there", all[i].Pointer)
+	for i := range all {
+		if !given(ev, &all[i]) {
+			return bad(Events, askOperator, "it seals as %s what its event does not have there", all[i].Pointer)
+		}
 	}
 	if text := o.event(e, ev); text != "" {
 		return bad(Events, askOperator, "%s", text)
 	}
 	for _, part := range groups {
 		for _, g := range s.Groups() {
-			if g.Name == part.Name && o.ring.party[part.KeyID].Owner != seal.Owner(ev, g) {
+			if g.Name == part.Name && part.owner != seal.Owner(ev, g) {
 				return bad(Payloads, askOperator, "its group %q is under the key of somebody else: erasing whose it is would not erase it", g.Name)
 			}
 		}

@@ -126,9 +126,6 @@ func (d *disk) all(noted *store.HeadFile) error {
 		if err := d.deep(); err != nil {
 			return err
 		}
-		if err := d.checkIndex(); err != nil {
-			return err
-		}
 	}
 	// The mirror also tells which record was altered when nothing else does.
 	if d.opt.Deep || !signed {
@@ -246,13 +243,13 @@ func (d *disk) bundles(size int64) iter.Seq[bundle] {
 	}
 }
 
-// joined makes one block of neighbours that are small, as those of records are
-// that were submitted one by one.
+// joined makes one block of the neighbours within a tile: those of records that
+// were submitted one by one are small.
 func joined(blocks iter.Seq[store.Block]) iter.Seq[store.Block] {
 	return func(yield func(store.Block) bool) {
 		var now store.Block
 		for b := range blocks {
-			follows := b.First == now.First+int64(len(now.Items)) && now.Err == nil && b.Err == nil
+			follows := b.First == now.First+int64(len(now.Items)) && b.First%tree.Width != 0 && now.Err == nil && b.Err == nil
 			if follows && len(now.Items) > 0 && len(now.Items)+len(b.Items) <= tree.Width {
 				now.Items = append(now.Items, b.Items...)
 				continue
@@ -272,11 +269,11 @@ func joined(blocks iter.Seq[store.Block]) iter.Seq[store.Block] {
 // after the last one the postings keep hashes too.
 func (d *disk) tile(ctx context.Context, level int, n int64, width int) ([]tree.Hash, error) {
 	if width == tree.Width {
-		t, err := d.store.ReadTile(level, n)
+		hashes, err := d.store.TileHashes(level, n)
 		if errors.Is(err, store.ErrDamaged) {
 			return nil, nil
 		}
-		return t.Hashes(), err
+		return hashes, err
 	}
 	if level > 0 {
 		return nil, nil
@@ -312,11 +309,12 @@ func (d *disk) read() error {
 // scanPostings also keeps the hashes that postings have of the newest records.
 func (d *disk) scanPostings(yield func(index int64, key, value []byte) error) error {
 	first := d.head.Size - d.head.Size%tree.Width
+	var row scratch
 	return d.store.ScanPostings(func(p store.Posting) error {
 		if p.Index >= first && p.Index < d.head.Size {
 			d.edge[p.Index] = p.Leaf
 		}
-		return yield(postingRow(p))
+		return yield(postingRow(&row, p))
 	})
 }
 

@@ -4,18 +4,23 @@ package fsck
 
 import (
 	"bytes"
-	"context"
 	"errors"
 
 	"github.com/lendlog/lendlog/ledger/index"
-	"github.com/lendlog/lendlog/ledger/record"
 	"github.com/lendlog/lendlog/ledger/store"
 )
 
-// checkIndex makes the rows of the index again, out of the entries and of the
-// heads of the payloads, and compares.
-func (d *disk) checkIndex() error {
-	x := &indexed{disk: d, items: make([]index.Item, 0, index.Segment)}
+// indexed is the index made again, out of the entries and of the heads of the
+// payloads, and compared.
+type indexed struct {
+	*disk
+	end   int64 // of the records whose segments are compared
+	next  int64 // segment
+	items []index.Item
+	blind bool // some of its records are not to be had
+}
+
+func (d *disk) newIndexed() *indexed {
 	full := d.head.Size / index.Segment
 	switch have := d.head.Segments; {
 	case have > full:
@@ -23,78 +28,33 @@ func (d *disk) checkIndex() error {
 	case have < full:
 		d.skip(Index, "the index has %d segments of %d: an older program wrote the store; opening the ledger makes the others", have, full)
 	}
-	// A run of records lies within a tile, and so within a segment.
-	payloads := newCursor(d.store.PayloadBlocks(0, d.head.Size))
-	defer payloads.stop()
-	runs := func(yield func(pair) bool) {
-		for b := range joined(d.store.EntryBlocks(0, min(full, d.head.Segments)*index.Segment)) {
-			if b.Err != nil {
-				continue // reported
-			}
-			p := pair{b.First, b.Items, make([][]byte, len(b.Items))}
-			for i := range p.payloads {
-				p.payloads[i], _ = payloads.at(b.First + int64(i))
-			}
-			if !yield(p) {
-				return
-			}
-		}
+	return &indexed{disk: d, end: min(full, d.head.Segments) * index.Segment, items: make([]index.Item, 0, index.Segment)}
+}
+
+// take takes the next run. It lies within a tile, and so within a segment.
+func (x *indexed) take(w walked) error {
+	if w.first >= x.end {
+		return nil
 	}
-	if err := inOrder(d.ctx, d.opt.Workers, runs, x.read, x.take); err != nil {
+	if err := x.upTo(w.first / index.Segment); err != nil {
 		return err
 	}
-	if err := x.finish(min(full, d.head.Segments)); err != nil {
-		return err
-	}
-	d.pass(Index, "%d segments of the index, each that of its records", x.next)
+	x.blind = x.blind || !w.ok
+	x.items = append(x.items, w.items...)
 	return nil
 }
 
-// indexed is the index made again.
-type indexed struct {
-	*disk
-	next  int64 // segment
-	items []index.Item
-	blind bool // some of its records are not to be had
-}
-
-// itemised is what the index has of a run of records.
-type itemised struct {
-	first int64
-	items []index.Item
-	ok    bool
-}
-
-func (x *indexed) read(_ context.Context, p pair) itemised {
-	out := itemised{p.first, make([]index.Item, len(p.entries)), true}
-	for i, entry := range p.entries {
-		lf, err := record.ParseLeaf(entry)
-		if err == nil && p.payloads[i] == nil {
-			err = store.ErrDamaged
-		}
-		if err == nil {
-			out.items[i], err = index.ItemOf(lf, p.payloads[i])
-		}
-		out.ok = out.ok && err == nil && !x.replay.isLost(p.first+int64(i))
+func (x *indexed) finish() error {
+	if err := x.upTo(x.end / index.Segment); err != nil {
+		return err
 	}
-	return out
-}
-
-// take takes the next run.
-func (x *indexed) take(run itemised) error {
-	x.progress("comparing the index", run.first, x.head.Size)
-	for x.next < run.first/index.Segment {
-		if err := x.compare(); err != nil {
-			return err
-		}
-	}
-	x.blind = x.blind || !run.ok
-	x.items = append(x.items, run.items...)
+	x.pass(Index, "%d segments of the index, each that of its records", x.next)
 	return nil
 }
 
-func (x *indexed) finish(segments int64) error {
-	for x.next < segments {
+// upTo compares the segments before one.
+func (x *indexed) upTo(segment int64) error {
+	for x.next < segment {
 		if err := x.compare(); err != nil {
 			return err
 		}

@@ -52,10 +52,11 @@ type readLeaf struct {
 func readBundle(ctx context.Context, b bundle) loaded {
 	items, damaged, fatal := b.load(ctx)
 	out := loaded{first: b.first, damaged: damaged, fatal: fatal, leaves: make([]readLeaf, len(items))}
+	var room record.Room // of these leaves alone, and never reset
 	for i, item := range items {
 		l := &out.leaves[i]
 		l.hash = tree.LeafHash(item)
-		l.leaf, l.err = record.ParseLeaf(item)
+		l.leaf, l.err = room.ParseLeaf(item)
 	}
 	return out
 }
@@ -69,9 +70,10 @@ type replay struct {
 	size   int64
 	wanted []int64 // sizes at which roots are asked for, ascending
 
-	next  int64 // index of the first record not yet seen
-	row   [tree.Width]readLeaf
-	known [tree.Width]bool
+	next   int64 // index of the first record not yet seen
+	row    [tree.Width]readLeaf
+	known  [tree.Width]bool
+	hashes [2][tree.Width]tree.Hash // of a row, while it is closed
 
 	edge    tree.Edge // from the entries
 	kept    tree.Edge // from the hashes that the tiles keep, once they differ
@@ -100,6 +102,7 @@ type replay struct {
 	// postings and identities get the rows that the entries call for; nil
 	// where there are none to compare with.
 	postings, identities *rows
+	scratch              scratch
 	eachEntry            func(index int64, e *record.Entry) // nil for nothing
 	marks                *marks                             // nil where nothing is asked about identities later
 }
@@ -247,7 +250,7 @@ func (r *replay) closeRow() error {
 	if stored == nil && n == tree.Width {
 		r.fail(about(Tiles, first, repairStore, "tile 0/%d, which begins here, is missing", first/tree.Width))
 	}
-	fromEntries, fromTiles := make([]tree.Hash, n), make([]tree.Hash, n)
+	fromEntries, fromTiles := r.hashes[0][:n], r.hashes[1][:n]
 	for i := range n {
 		l, keeps := &r.row[i], stored != nil && stored[i] != tree.Hash{}
 		switch {
@@ -397,9 +400,9 @@ func (r *replay) derive(index int64, l *readLeaf) {
 		r.submitterKey(index, e)
 	}
 	if r.postings != nil {
-		r.postings.add(postingRow(store.Posting{Term: e.Term, Seq: e.Seq, Index: index, Leaf: l.hash}))
+		r.postings.add(postingRow(&r.scratch, store.Posting{Term: e.Term, Seq: e.Seq, Index: index, Leaf: l.hash}))
 		id := identityOf(index, e)
-		r.identities.add(identityRow(id))
+		r.identities.add(identityRow(&r.scratch, id))
 		id.Fold(&r.fold)
 	}
 	if r.marks != nil {
@@ -414,20 +417,24 @@ func identityOf(index int64, e *record.Entry) store.Identity {
 	return store.Identity{Digest: e.Event, Index: index, Restricted: e.Type == record.TypeRestricted}
 }
 
-func postingRow(p store.Posting) (int64, []byte, []byte) {
-	row := append(make([]byte, 0, 80), p.Term[:]...)
+// A scratch is room for the row that is being added.
+type scratch [80]byte
+
+func postingRow(at *scratch, p store.Posting) (index int64, key, value []byte) {
+	row := append(at[:0], p.Term[:]...)
 	row = binary.BigEndian.AppendUint64(row, uint64(p.Seq))
 	row = binary.BigEndian.AppendUint64(row, uint64(p.Index))
 	row = append(row, p.Leaf[:]...)
-	return p.Index, row[:40:40], row[40:]
+	return p.Index, row[:40], row[40:]
 }
 
-func identityRow(id store.Identity) (int64, []byte, []byte) {
-	v := binary.BigEndian.AppendUint64(make([]byte, 0, 9), uint64(id.Index))
+func identityRow(at *scratch, id store.Identity) (index int64, key, value []byte) {
+	row := append(at[:0], id.Digest[:]...)
+	row = binary.BigEndian.AppendUint64(row, uint64(id.Index))
 	if id.Restricted {
-		v = append(v, 1)
+		row = append(row, 1)
 	}
-	return id.Index, id.Digest[:], v
+	return id.Index, row[:32], row[32:]
 }
 
 // indexRoot holds an index-root against the map of all entries before it.

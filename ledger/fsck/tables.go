@@ -36,7 +36,7 @@ func (d *disk) tables() (postings, identities *table) {
 		check: Postings, rows: newRows(d.head.Size), scan: d.scanPostings,
 		want: func(i int64, l *readLeaf) (int64, []byte, []byte) {
 			e := l.leaf.Entry
-			return postingRow(store.Posting{Term: e.Term, Seq: e.Seq, Index: i, Leaf: l.hash})
+			return postingRow(new(scratch), store.Posting{Term: e.Term, Seq: e.Seq, Index: i, Leaf: l.hash})
 		},
 		lacks: lacksPosting,
 		extra: "a row places this record in a chain in which it is not",
@@ -44,10 +44,11 @@ func (d *disk) tables() (postings, identities *table) {
 	identities = &table{
 		check: Identities, rows: newRows(d.head.Size),
 		scan: func(yield func(int64, []byte, []byte) error) error {
-			return d.store.ScanIdentities(func(id store.Identity) error { return yield(identityRow(id)) })
+			var row scratch
+			return d.store.ScanIdentities(func(id store.Identity) error { return yield(identityRow(&row, id)) })
 		},
 		want: func(i int64, l *readLeaf) (int64, []byte, []byte) {
-			return identityRow(identityOf(i, l.leaf.Entry))
+			return identityRow(new(scratch), identityOf(i, l.leaf.Entry))
 		},
 		lacks: "the row of its event identity is missing or names another record: the same event could be accepted again, or two records share one identity",
 		extra: "a row says that this record has an event identity that it does not have",

@@ -43,6 +43,56 @@ func BenchmarkParseLeaf(b *testing.B) {
 	}
 }
 
+func BenchmarkParseLeafRoom(b *testing.B) {
+	entry := payment().Bytes()
+	var room record.Room
+	b.SetBytes(int64(len(entry)))
+	b.ReportAllocs()
+	for b.Loop() {
+		room.Reset()
+		if _, err := room.ParseLeaf(entry); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkEvent puts an event of a record together and validates it.
+func BenchmarkEvent(b *testing.B) {
+	cat, err := record.Builtin()
+	if err != nil {
+		b.Fatal(err)
+	}
+	s, _ := cat.Type("org.lendlog.payment.received.v1")
+	e := payment()
+	sealed := []canon.Member{}
+	for _, m := range s.Examples[0].Members {
+		if decl, _ := s.Member(m.Name); !decl.Open {
+			sealed = append(sealed, canon.Member{Name: "/data/" + m.Name, Value: m.Value})
+		}
+	}
+	for _, name := range []string{"/id", "/party", "/source"} {
+		sealed = append(sealed, canon.Member{Name: name, Value: canon.Text("urn:lender:5493001KJTIIGC8Y1R12")})
+	}
+	sealed = append(sealed, canon.Member{Name: "/subject", Value: canon.Text("file/f-2rqjn839a0l01")})
+	b.Run("one", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := s.Event(s.Document(e, sealed)); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("room", func(b *testing.B) {
+		var room record.Room
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := room.Event(s, e, sealed); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
 // Every opening and every command compiles the built-in types.
 func BenchmarkBuiltin(b *testing.B) {
 	b.ReportAllocs()

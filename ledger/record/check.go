@@ -104,7 +104,7 @@ func (w *walk) enter(name string, index int) { w.path = append(w.path, step{name
 
 func (w *walk) leave() { w.path = w.path[:len(w.path)-1] }
 
-func (w *walk) value(k *check, v canon.Value) {
+func (w *walk) value(k *check, v *canon.Value) {
 	if len(w.found) == MaxViolations {
 		return
 	}
@@ -131,7 +131,7 @@ func (w *walk) value(k *check, v canon.Value) {
 	case canon.String:
 		w.string(k, v.Str)
 	case canon.Int:
-		if !k.among(v) {
+		if !k.among(v.Int, "") {
 			w.enum(k)
 		}
 		if v.Int < k.min || v.Int > k.max {
@@ -146,12 +146,12 @@ func (w *walk) object(k *check, members []canon.Member) {
 	for p := range k.properties {
 		prop := &k.properties[p]
 		for i < len(members) && members[i].Name != prop.name && canon.CompareNames(members[i].Name, prop.name) < 0 {
-			w.other(k, members[i])
+			w.other(k, &members[i])
 			i++
 		}
 		if i < len(members) && members[i].Name == prop.name {
 			w.enter(prop.name, -1)
-			w.value(prop.check, members[i].Value)
+			w.value(prop.check, &members[i].Value)
 			w.leave()
 			i++
 		} else if prop.required {
@@ -161,17 +161,17 @@ func (w *walk) object(k *check, members []canon.Member) {
 		}
 	}
 	for ; i < len(members); i++ {
-		w.other(k, members[i])
+		w.other(k, &members[i])
 	}
 }
 
 // other checks a member that the schema does not name.
-func (w *walk) other(k *check, m canon.Member) {
+func (w *walk) other(k *check, m *canon.Member) {
 	w.enter(m.Name, -1)
 	if k.rest == nil {
 		w.fail(CodeUnknown, "is not a member that this type knows; see the type's schema")
 	} else {
-		w.value(k.rest, m.Value)
+		w.value(k.rest, &m.Value)
 	}
 	w.leave()
 }
@@ -184,15 +184,15 @@ func (w *walk) array(k *check, items []canon.Value) {
 	if n > k.max {
 		w.fail(CodeItems, "must have at most "+strconv.FormatInt(k.max, 10)+" items")
 	}
-	for i, item := range items {
+	for i := range items {
 		w.enter("", i)
-		w.value(k.items, item)
+		w.value(k.items, &items[i])
 		w.leave()
 	}
 }
 
 func (w *walk) string(k *check, s string) {
-	if k.enum != nil && !k.among(canon.Text(s)) {
+	if !k.among(0, s) {
 		w.enum(k)
 	}
 	if k.min > 0 || k.bounded {
@@ -224,17 +224,14 @@ func (w *walk) string(k *check, s string) {
 	}
 }
 
-// among reports whether v, which is of k's kind, is one of the values allowed.
-func (k *check) among(v canon.Value) bool {
-	if k.enum == nil {
-		return true
-	}
+// among reports whether an integer, or a string, is one of the values allowed.
+func (k *check) among(n int64, s string) bool {
 	for i := range k.enum {
-		if k.enum[i].Int == v.Int && k.enum[i].Str == v.Str {
+		if v := &k.enum[i]; v.Int == n && v.Str == s {
 			return true
 		}
 	}
-	return false
+	return k.enum == nil
 }
 
 func (w *walk) enum(k *check) {

@@ -80,11 +80,20 @@ func NewEvent(v canon.Value, cat *Catalogue) (*Event, error) { return newEvent(v
 func NewOwnEvent(v canon.Value, cat *Catalogue) (*Event, error) { return newEvent(v, cat, true) }
 
 func newEvent(doc canon.Value, cat *Catalogue, own bool) (*Event, error) {
+	e := new(Event)
+	if err := e.read(doc, cat, own); err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+// read sets e, which has to be zero, to what a document says.
+func (e *Event) read(doc canon.Value, cat *Catalogue, own bool) error {
 	if doc.Kind != canon.Object {
-		return nil, Violations{{"", CodeType, "must be one CloudEvents object"}}
+		return Violations{{"", CodeType, "must be one CloudEvents object"}}
 	}
 	r := reader{}
-	e := r.attributes(doc)
+	r.attributes(e, doc)
 	for _, a := range [...]struct{ name, value string }{
 		{"id", e.ID}, {"source", e.Source}, {"type", e.Type}, {"subject", e.Subject}, {"time", e.Time},
 	} {
@@ -105,10 +114,7 @@ func newEvent(doc canon.Value, cat *Catalogue, own bool) (*Event, error) {
 			r.add(v.Pointer, v.Code, v.Message)
 		}
 	}
-	if err := r.err(); err != nil {
-		return nil, err
-	}
-	return e, nil
+	return r.err()
 }
 
 // absent reports whether doc lacks a member. CloudEvents has null mean the
@@ -122,8 +128,8 @@ func absent(doc canon.Value, name string) bool {
 type reader struct{ Violations }
 
 // attributes reads every member of doc but leaves out what depends on others.
-func (r *reader) attributes(doc canon.Value) *Event {
-	e := &Event{Extensions: canon.Value{Kind: canon.Object}}
+func (r *reader) attributes(e *Event, doc canon.Value) {
+	e.Extensions.Kind = canon.Object
 	extensions := 0
 	for i := range doc.Members {
 		name, v := doc.Members[i].Name, doc.Members[i].Value
@@ -187,7 +193,6 @@ func (r *reader) attributes(doc canon.Value) *Event {
 	if extensions > maxExtensions {
 		r.add("", CodeAttribute, "has more than "+strconv.Itoa(maxExtensions)+" extension attributes; move what belongs to the record into data")
 	}
-	return e
 }
 
 // name reads an attribute that names something and is hashed somewhere.
@@ -416,6 +421,9 @@ func isASCII(s string) bool {
 // printable reports whether s is UTF-8 without C0, DEL, C1 and the line and
 // paragraph separators.
 func printable(s string) bool {
+	for len(s) > 0 && s[0] >= ' ' && s[0] < 0x7f { // as most are to the end
+		s = s[1:]
+	}
 	for i, r := range s {
 		switch {
 		case r < ' ', r >= 0x7f && r < 0xa0, r == '\u2028', r == '\u2029':

@@ -16,15 +16,21 @@ import (
 //
 // It asks for each member in its place and its one form, so that nothing has
 // to be written again to compare.
-func ParseLeaf(b []byte) (leaf Leaf, err error) {
+func ParseLeaf(b []byte) (Leaf, error) {
 	if len(b) > MaxEntry {
-		return Leaf{}, fmt.Errorf("the entry has %d bytes, at most %d are allowed", len(b), MaxEntry)
+		return Leaf{}, tooLong(b)
 	}
 	r := leafReader{Scanner: canon.NewScanner(b)}
+	return r.leaf(new(Entry))
+}
+
+// leaf reads a leaf; e is for the entry, if it is one.
+func (r *leafReader) leaf(e *Entry) (leaf Leaf, err error) {
 	if r.has(`{"covers":`) {
 		leaf.IndexRoot = r.indexRoot()
 	} else {
-		leaf.Entry = r.entry()
+		leaf.Entry = e
+		r.entry(e)
 	}
 	r.must(`,"v":`)
 	r.mustBe(`"` + Format + `"}`)
@@ -35,6 +41,10 @@ func ParseLeaf(b []byte) (leaf Leaf, err error) {
 		return Leaf{}, fmt.Errorf("couldn't read the entry: %w", r.err)
 	}
 	return leaf, nil
+}
+
+func tooLong(b []byte) error {
+	return fmt.Errorf("the entry has %d bytes, at most %d are allowed", len(b), MaxEntry)
 }
 
 // A leafReader takes members out of a leaf and remembers the first error. What
@@ -54,8 +64,7 @@ func (r *leafReader) indexRoot() *IndexRoot {
 	return root
 }
 
-func (r *leafReader) entry() *Entry {
-	e := new(Entry)
+func (r *leafReader) entry(e *Entry) {
 	r.must(`{"capture":`)
 	e.Capture = r.capture()
 	r.must(`,"event":`)
@@ -105,7 +114,6 @@ func (r *leafReader) entry() *Entry {
 	case restricted && (len(e.Open.Members) > 0 || len(e.Refs) > 0):
 		r.fail("a restricted record shows neither open members nor refs")
 	}
-	return e
 }
 
 // has begins a member if it is the next one. The key is spelled with what

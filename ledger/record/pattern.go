@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"regexp/syntax"
 	"strings"
+	"sync"
 	"unicode/utf8"
 )
 
@@ -17,9 +18,23 @@ type pattern struct {
 	states int64 // about how many it is compiled to
 	max    int64 // most characters that match; more than any string has when unbounded
 	free   bool  // matches may have white space, control characters or other than ASCII
+
+	made sync.Once
+	fast *automaton // for most strings; nil before it was made, and where there is none
 }
 
-func (p *pattern) match(s string) bool { return !p.exceeds(s) && p.re.MatchString(s) }
+func (p *pattern) match(s string) bool {
+	if p.exceeds(s) {
+		return false
+	}
+	p.made.Do(func() { p.fast = newAutomaton(p.text) })
+	if p.fast != nil {
+		if matches, known := p.fast.match(s); known {
+			return matches
+		}
+	}
+	return p.re.MatchString(s)
+}
 
 // exceeds reports whether s is longer than any match.
 func (p *pattern) exceeds(s string) bool { return int64(len(s)) > p.max*utf8.UTFMax }

@@ -5,7 +5,6 @@ package record
 import (
 	"encoding/base64"
 	"errors"
-	"strings"
 
 	"github.com/lendlog/lendlog/ledger/canon"
 )
@@ -52,36 +51,5 @@ func Reassemble(s *Schema, e *Entry, values map[string]canon.Value) canon.Value 
 // Document is Reassemble with the sealed members that are present as a list in
 // the order of their pointers.
 func (s *Schema) Document(e *Entry, sealed []canon.Member) canon.Value {
-	at := e.Time
-	ofData := 0
-	for i := range sealed {
-		if strings.HasPrefix(sealed[i].Name, "/data/") {
-			ofData++
-		}
-	}
-	data := make([]canon.Member, 0, ofData+len(e.Open.Members))
-	members := make([]canon.Member, 0, len(sealed)-ofData+4)
-	for _, m := range sealed {
-		if name, ok := strings.CutPrefix(m.Name, "/data/"); ok {
-			data = append(data, canon.Member{Name: name, Value: m.Value})
-			continue
-		}
-		switch m.Name {
-		case "/extensions":
-			members = append(members, m.Value.Members...)
-		case "/refs", "/submitter", "/type": // not the event's
-		case "/time":
-			if e.Type == TypeRestricted {
-				at = m.Value.Str
-			}
-		default:
-			members = append(members, canon.Member{Name: m.Name[1:], Value: m.Value})
-		}
-	}
-	return canon.Map(append(members,
-		canon.Member{Name: "data", Value: canon.Map(append(data, e.Open.Members...)...)},
-		canon.Member{Name: "specversion", Value: canon.Text("1.0")},
-		canon.Member{Name: "time", Value: canon.Text(at)},
-		canon.Member{Name: "type", Value: canon.Text(s.Type)},
-	)...)
+	return new(Room).document(s, e, sealed)
 }

@@ -75,7 +75,7 @@ var outer = []string{"/refs", "/submitter", "/time", "/type"}
 func (s *Schema) Check(data canon.Value) Violations {
 	w := walk{path: make([]step, 1, 8)}
 	w.path[0].name = "data"
-	w.value(s.root, data)
+	w.value(s.root, &data)
 	return w.found
 }
 

@@ -50,6 +50,40 @@ func BenchmarkEncrypt(b *testing.B) {
 	}
 }
 
+// BenchmarkOpen opens such a payload, as who reads one record does, and as who reads
+// all of them.
+func BenchmarkOpen(b *testing.B) {
+	ev := paymentEvent(b)
+	key := seal.PartyKey{ID: 1, Key: seal.NewKey(), Owner: "party:P-1"}
+	payload := seal.AppendGroup(nil, record.GroupParty, key, [32]byte{1}, seal.Seed{1}, ev.Data)
+	b.Run("one", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			groups, err := seal.ParsePayload(payload)
+			if err != nil {
+				b.Fatal(err)
+			}
+			if _, _, err := groups[0].Open(key.Key, [32]byte{1}); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("room", func(b *testing.B) {
+		var room seal.Room
+		b.ReportAllocs()
+		for b.Loop() {
+			room.Reset()
+			groups, err := room.Parse(payload)
+			if err != nil {
+				b.Fatal(err)
+			}
+			if _, _, err := room.Open(groups[0], key.Key, [32]byte{1}); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
 func BenchmarkIdentity(b *testing.B) {
 	key := seal.NewKey()
 	b.ReportAllocs()

@@ -53,10 +53,15 @@ func (k Key) Encrypt(dst, plaintext, context []byte) []byte {
 
 // Decrypt returns the plaintext of what Encrypt returned.
 func (k Key) Decrypt(sealed, context []byte) ([]byte, error) {
+	return decrypt(k.aead(), nil, sealed, context)
+}
+
+// decrypt appends the plaintext to dst.
+func decrypt(aead cipher.AEAD, dst, sealed, context []byte) ([]byte, error) {
 	if len(sealed) < nonceSize+tagSize {
 		return nil, ErrOpen
 	}
-	plain, err := k.aead().Open(nil, sealed[:nonceSize], sealed[nonceSize:], context)
+	plain, err := aead.Open(dst, sealed[:nonceSize], sealed[nonceSize:], context)
 	if err != nil {
 		return nil, ErrOpen
 	}

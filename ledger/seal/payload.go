@@ -3,6 +3,7 @@
 package seal
 
 import (
+	"crypto/cipher"
 	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -72,13 +73,17 @@ func Owner(ev *record.Event, group record.Group) string {
 // Small returns the small tree over the disclosures of one record, which are
 // in the order of its schema's pointers.
 func Small(disclosures []Disclosure) tree.Small {
-	s := tree.Small{Leaves: make([]tree.Hash, len(disclosures))}
-	buf := make([]byte, 0, 256)
+	return tree.Small{Leaves: appendLeaves(make([]tree.Hash, 0, len(disclosures)), disclosures)}
+}
+
+func appendLeaves(dst []tree.Hash, disclosures []Disclosure) []tree.Hash {
+	buf := make([]byte, 1, 512)
+	buf[0] = tree.LeafPrefix
 	for i := range disclosures {
-		buf = disclosures[i].append(buf[:0])
-		s.Leaves[i] = tree.LeafHash(buf)
+		buf = disclosures[i].append(buf[:1])
+		dst = append(dst, sha256.Sum256(buf))
 	}
-	return s
+	return dst
 }
 
 // A Group is the part of a payload that one key opens. The payload of a record
@@ -103,13 +108,13 @@ func AppendGroup(dst []byte, name string, key PartyKey, identity [32]byte, seed 
 	dst = binary.BigEndian.AppendUint64(dst, uint64(key.ID))
 	at := len(dst)
 	dst = append(dst, 0, 0, 0, 0)
-	dst = key.Key.Encrypt(dst, members.Append(seed[:]), groupContext(identity, name))
+	dst = key.Key.Encrypt(dst, members.Append(seed[:]), appendContext(nil, identity, name))
 	binary.BigEndian.PutUint32(dst[at:], uint32(len(dst)-at-4))
 	return dst
 }
 
-func groupContext(identity [32]byte, name string) []byte {
-	return append(append([]byte("lendlog/payload"), identity[:]...), name...)
+func appendContext(dst []byte, identity [32]byte, group string) []byte {
+	return append(append(append(dst, "lendlog/payload"...), identity[:]...), group...)
 }
 
 var errPayload = errors.New("the payload is not whole")
@@ -143,31 +148,99 @@ func cutGroup(payload []byte) (h Head, sealed, rest []byte, err error) {
 }
 
 // ParsePayload splits a payload into its groups, which share its memory.
-func ParsePayload(payload []byte) ([]Group, error) {
-	var groups []Group
+func ParsePayload(payload []byte) ([]Group, error) { return appendGroups(nil, payload) }
+
+func appendGroups(dst []Group, payload []byte) ([]Group, error) {
 	for len(payload) > 0 {
 		h, sealed, rest, err := cutGroup(payload)
 		if err != nil {
 			return nil, err
 		}
-		groups = append(groups, Group{string(h.Name), h.KeyID, sealed})
+		dst = append(dst, Group{groupName(h.Name), h.KeyID, sealed})
 		payload = rest
 	}
-	return groups, nil
+	return dst, nil
+}
+
+// groupName returns a name without a copy where it is one that most records have.
+func groupName(b []byte) string {
+	switch string(b) {
+	case record.GroupParty:
+		return record.GroupParty
+	case record.GroupInstitution:
+		return record.GroupInstitution
+	case record.GroupStaff:
+		return record.GroupStaff
+	}
+	return string(b)
 }
 
 // Open decrypts a group: its seed, and the members that are present.
 func (g Group) Open(key Key, identity [32]byte) (Seed, []canon.Member, error) {
-	plain, err := key.Decrypt(g.sealed, groupContext(identity, g.Name))
+	plain, err := key.Decrypt(g.sealed, appendContext(nil, identity, g.Name))
 	if err != nil {
 		return Seed{}, nil, err
 	}
+	return parsePlain(plain, canon.ParseCanonical)
+}
+
+func parsePlain(plain []byte, parse func([]byte, canon.Limits) (canon.Value, error)) (Seed, []canon.Member, error) {
 	if len(plain) < len(Seed{}) {
 		return Seed{}, nil, errPayload
 	}
-	v, err := canon.ParseCanonical(plain[len(Seed{}):], canon.Limits{})
+	v, err := parse(plain[len(Seed{}):], canon.Limits{})
 	if err != nil || v.Kind != canon.Object {
 		return Seed{}, nil, errPayload
 	}
 	return Seed(plain), v.Members, nil
+}
+
+// A Room is memory in which payloads are opened by who opens many, one after the
+// other: what a method returns holds until the next Reset. It also holds keys, for
+// the lender's open a part of nearly every record, and to make a cipher of one costs
+// as much as to use it. The zero Room is ready to use; it must not be copied, nor
+// used by two goroutines at once.
+type Room struct {
+	ciphers [16]struct {
+		key  Key
+		aead cipher.AEAD
+	}
+	groups  []Group
+	context []byte
+	plain   []byte
+	values  canon.Room
+	leaves  []tree.Hash
+}
+
+// Reset gives up all that was opened.
+func (r *Room) Reset() {
+	r.values.Reset()
+	r.groups, r.leaves = r.groups[:0], r.leaves[:0]
+}
+
+// Parse is ParsePayload into the room, once between two Resets.
+func (r *Room) Parse(payload []byte) (groups []Group, err error) {
+	r.groups, err = appendGroups(r.groups, payload)
+	return r.groups, err
+}
+
+// Open is Group.Open into the room.
+func (r *Room) Open(g Group, key Key, identity [32]byte) (seed Seed, members []canon.Member, err error) {
+	r.context = appendContext(r.context[:0], identity, g.Name)
+	c := &r.ciphers[g.KeyID%int64(len(r.ciphers))]
+	if c.aead == nil || subtle.ConstantTimeCompare(c.key[:], key[:]) == 0 {
+		c.key, c.aead = key, key.aead()
+	}
+	plain, err := decrypt(c.aead, r.plain[:0], g.sealed, r.context)
+	if err != nil {
+		return Seed{}, nil, err
+	}
+	r.plain = plain
+	return parsePlain(plain, r.values.ParseCanonical)
+}
+
+// Small is the function Small into the room, once between two Resets.
+func (r *Room) Small(disclosures []Disclosure) tree.Small {
+	r.leaves = appendLeaves(r.leaves, disclosures)
+	return tree.Small{Leaves: r.leaves}
 }

@@ -46,9 +46,8 @@ type Disclosure struct {
 // Disclose returns the disclosure of a member under a seed.
 func Disclose(seed Seed, pointer string, value canon.Value, present bool) Disclosure {
 	d := Disclosure{Pointer: pointer, Value: value, Present: present}
-	buf := make([]byte, 0, len(seed)+64)
-	buf = append(append(buf, seed[:]...), pointer...)
-	sum := sha256.Sum256(buf)
+	var room [128]byte // on the stack, as long as a pointer is of usual length
+	sum := sha256.Sum256(append(append(room[:0], seed[:]...), pointer...))
 	copy(d.Salt[:], sum[:])
 	return d
 }

@@ -329,6 +329,7 @@ func TestPayload(t *testing.T) {
 	if err != nil || len(groups) != 2 {
 		t.Fatalf("%d groups, %v", len(groups), err)
 	}
+	var room seal.Room
 	for i, want := range []struct {
 		name    string
 		seed    seal.Seed
@@ -338,22 +339,27 @@ func TestPayload(t *testing.T) {
 		if g.Name != want.name || g.KeyID != keys[i].ID {
 			t.Errorf("group %d is %s under key %d", i, g.Name, g.KeyID)
 		}
-		seed, got, err := g.Open(keys[i].Key, identity)
-		if err != nil || seed != want.seed {
-			t.Errorf("%s: seed %x, %v", g.Name, seed, err)
-		}
-		if diff := cmp.Diff(want.members, got); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", g.Name, diff)
-		}
-		if _, _, err := g.Open(keys[i].Key, [32]byte{}); err == nil {
-			t.Errorf("%s opens as another record's", g.Name)
-		}
-		if _, _, err := g.Open(keys[1-i].Key, identity); err == nil {
-			t.Errorf("%s opens with another key", g.Name)
-		}
-		g.Name += "x"
-		if _, _, err := g.Open(keys[i].Key, identity); err == nil {
-			t.Errorf("%s opens as another group", g.Name)
+		other := g
+		other.Name += "x"
+		for name, open := range map[string]func(seal.Group, seal.Key, [32]byte) (seal.Seed, []canon.Member, error){
+			"by itself": seal.Group.Open, "in a room": room.Open,
+		} {
+			seed, got, err := open(g, keys[i].Key, identity)
+			if err != nil || seed != want.seed {
+				t.Errorf("%s %s: seed %x, %v", g.Name, name, seed, err)
+			}
+			if diff := cmp.Diff(want.members, got); diff != "" {
+				t.Errorf("%s %s (-want +got):\n%s", g.Name, name, diff)
+			}
+			if _, _, err := open(g, keys[i].Key, [32]byte{}); err == nil {
+				t.Errorf("%s opens as another record's %s", g.Name, name)
+			}
+			if _, _, err := open(g, keys[1-i].Key, identity); err == nil {
+				t.Errorf("%s opens with another key %s", g.Name, name)
+			}
+			if _, _, err := open(other, keys[i].Key, identity); err == nil {
+				t.Errorf("%s opens as another group %s", g.Name, name)
+			}
 		}
 	}
 	// open says whether every group of a payload opens with its own key.

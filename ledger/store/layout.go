@@ -302,23 +302,36 @@ func len32(b []byte, n int) []byte { return binary.BigEndian.AppendUint32(b, uin
 
 // unpack splits a block; width is the number of bytes of a length.
 func unpack(value []byte, width int) ([][]byte, error) {
-	var items [][]byte
-	for len(value) > 0 {
-		if len(value) < width {
+	count := 0
+	for rest := value; len(rest) > 0; count++ {
+		n := itemSize(rest, width)
+		if n < 0 {
 			return nil, ErrDamaged
 		}
-		var n int
-		if width == 2 {
-			n = int(binary.BigEndian.Uint16(value))
-		} else {
-			n = int(binary.BigEndian.Uint32(value))
-		}
-		value = value[width:]
-		if n < 0 || n > len(value) {
-			return nil, ErrDamaged
-		}
-		items = append(items, value[:n:n])
-		value = value[n:]
+		rest = rest[n:]
+	}
+	items := make([][]byte, count)
+	for i := range items {
+		n := itemSize(value, width)
+		items[i], value = value[width:n:n], value[n:]
 	}
 	return items, nil
+}
+
+// itemSize returns the size of the item that a block begins with, and of its length;
+// -1 where the block ends before.
+func itemSize(block []byte, width int) int {
+	if len(block) < width {
+		return -1
+	}
+	n := width
+	if width == 2 {
+		n += int(binary.BigEndian.Uint16(block))
+	} else {
+		n += int(binary.BigEndian.Uint32(block))
+	}
+	if n < width || n > len(block) {
+		return -1
+	}
+	return n
 }

@@ -620,15 +620,21 @@ func (s *Store) Tail(size int64) (first int64) {
 // ReadTile implements tree.TileReader. The hashes are as stored; the caller
 // checks them against the tile above.
 func (s *Store) ReadTile(level int, n int64) (tree.Tile, error) {
+	hashes, err := s.TileHashes(level, n)
+	return tree.NewTile(hashes), err
+}
+
+// TileHashes returns the hashes of ReadTile alone, for who needs none above them.
+func (s *Store) TileHashes(level int, n int64) ([]tree.Hash, error) {
 	v, err := s.get(tileKey(level, n))
 	if err != nil || len(v) != tree.Width*32 {
-		return tree.Tile{}, fmt.Errorf("tile %d/%d is missing: %w", level, n, ErrDamaged)
+		return nil, fmt.Errorf("tile %d/%d is missing: %w", level, n, ErrDamaged)
 	}
 	hashes := make([]tree.Hash, tree.Width)
 	for i := range hashes {
 		copy(hashes[i][:], v[i*32:])
 	}
-	return tree.NewTile(hashes), nil
+	return hashes, nil
 }
 
 // Identity returns the record that was accepted under an event identity.

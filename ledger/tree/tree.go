@@ -30,6 +30,9 @@ const Width = 256
 // height is the number of tree levels that one tile spans.
 const height = 8
 
+// LeafPrefix is what stands before an entry where its leaf hash is made.
+const LeafPrefix = 0x00
+
 // LeafHash returns the RFC 6962 leaf hash of an entry.
 func LeafHash(entry []byte) Hash {
 	// tlog.RecordHash, but without garbage for what has a usual size.
