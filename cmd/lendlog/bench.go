@@ -49,7 +49,7 @@ With --json, one line: {"version", "begun", "seconds", "machine": {"os", "arch",
 "recordsPerSecond", "p50Millis", "p99Millis", "diskBytesPerRecord",
 "cpuMicrosPerRecord", "cpuMillisPerRequest", "loadCPUMicrosPerRecord",
 "peakMemoryBytes", "rawRecordsPerSecond", "ratioToRaw", "costRatio",
-"targets": [{"text", "met"}]}]}.`,
+"cpuCostRatio", "targets": [{"text", "met"}]}]}.`,
 		Example: `  lendlog bench --quick
   lendlog bench --records 10M --only engine,growth --dir /var/lib/bench`,
 		Args: takes(),

@@ -72,6 +72,8 @@ type Result struct {
 	Raw     float64 `json:"rawRecordsPerSecond,omitempty"`    // Badger alone
 	Ratio   float64 `json:"ratioToRaw,omitempty"`
 	Growth  float64 `json:"costRatio,omitempty"` // cost of a record at the end to that early on
+	// GrowthCPU is that of processor time, which others on the machine disturb less.
+	GrowthCPU float64 `json:"cpuCostRatio,omitempty"`
 
 	Targets []Target `json:"targets,omitempty"`
 }

@@ -88,28 +88,28 @@ func (b *bench) measureEngine(dir string, events *Events) (err error) {
 	defer func() { err = errors.Join(err, l.close()) }()
 	r := Result{Path: "engine", What: "in process: sealed already → numbered, hashed, signed, committed"}
 	sizes := chunks(b.Records)
-	costs := make([]time.Duration, len(sizes)) // of sealing and committing
+	costs := make([]cost, len(sizes)) // of sealing and committing
 	var took, cpu time.Duration
 	var waits latencies
 	done := int64(0)
 	err = b.inProcess(&r, func() error {
 		for i, n := range sizes {
 			docs := events.Take(n)
-			begun := time.Now()
+			begun, spent := time.Now(), ownCPU()
 			pending, err := prepareAll(b.ctx, l.Ledger, docs)
 			if err != nil {
 				return err
 			}
-			costs[i] = time.Since(begun)
+			costs[i].add(time.Since(begun), ownCPU()-spent)
 			runtime.GC() // what sealing left behind
 			begun = time.Now()
 			before := ownCPU()
 			if err := submitAll(b.ctx, pending, &waits); err != nil {
 				return err
 			}
-			cpu += ownCPU() - before
-			took += time.Since(begun)
-			costs[i] += time.Since(begun)
+			waited, spent := time.Since(begun), ownCPU()-before
+			took, cpu = took+waited, cpu+spent
+			costs[i].add(waited, spent)
 			done += int64(n)
 			b.Progress("engine", done, b.Records)
 		}
@@ -202,9 +202,14 @@ func receipt(ctx context.Context, p *ledger.Pending) error {
 	return err
 }
 
+// A cost is what records took, by the clock and of processors.
+type cost struct{ took, cpu time.Duration }
+
+func (c *cost) add(took, cpu time.Duration) { c.took, c.cpu = c.took+took, c.cpu+cpu }
+
 // growth compares what records cost at the end with what they cost early on,
 // after the first chunk, which warms up.
-func growth(sizes []int, costs []time.Duration) Result {
+func growth(sizes []int, costs []cost) Result {
 	k := len(sizes)
 	total, early := 0, 0
 	for i, n := range sizes {
@@ -219,17 +224,25 @@ func growth(sizes []int, costs []time.Duration) Result {
 	if k < 8 {
 		return r
 	}
-	per := func(from, to int) float64 {
+	per := func(from, to int) (took, cpu float64) {
 		var n int
-		var cost time.Duration
+		var sum cost
 		for i := from; i < to; i++ {
-			n, cost = n+sizes[i], cost+costs[i]
+			n += sizes[i]
+			sum.add(costs[i].took, costs[i].cpu)
 		}
-		return cost.Seconds() / float64(n)
+		return sum.took.Seconds() / float64(n), sum.cpu.Seconds() / float64(n)
 	}
-	last := per(k-max(2, k/10), k)
-	r.Rate, r.Growth = 1/last, last/per(1, 3)
+	firstTook, firstCPU := per(1, 3)
+	last, lastCPU := per(k-max(2, k/10), k)
+	r.Rate, r.Growth = 1/last, last/firstTook
+	if firstCPU > 0 {
+		r.GrowthCPU = lastCPU / firstCPU
+	}
 	r.want(r.Growth <= 1.5, "≤ 1.5×")
+	if r.GrowthCPU > 0 {
+		r.What += fmt.Sprintf(" (%.2f× in processor time)", r.GrowthCPU)
+	}
 	if r.Memory > 0 {
 		r.want(r.Memory <= 2<<30, "≤ 2 GiB")
 	}
