@@ -15,27 +15,28 @@ import (
 	"github.com/lendlog/lendlog/ledger/ledgertest"
 )
 
-// A gate holds a ledger up at a step, once, until it is opened, and then lets the
+// A gate holds the writer up at a step, once, until it is opened, and then lets the
 // fault have its way.
 type gate struct {
 	fault
 	at      string
 	held    atomic.Bool
 	reached atomic.Bool
-	signed  atomic.Int64 // signatures that were asked for
+	signed  atomic.Int64  // signatures that were asked for
+	more    chan struct{} // closed once something waits behind the first batch
 	opened  chan struct{}
 	open    func()
 }
 
 func newGate(at string) *gate {
-	g := &gate{at: at, opened: make(chan struct{})}
+	g := &gate{at: at, more: make(chan struct{}), opened: make(chan struct{})}
 	g.open = sync.OnceFunc(func() { close(g.opened) })
 	return g
 }
 
 func (g *gate) do(step string, perform func() error) error {
-	if step == "sign" {
-		g.signed.Add(1)
+	if step == "sign" && g.signed.Add(1) == 1 {
+		<-g.more
 	}
 	if step == g.at && g.held.CompareAndSwap(false, true) {
 		g.reached.Store(true)
@@ -44,11 +45,15 @@ func (g *gate) do(step string, perform func() error) error {
 	return g.fault.do(step, perform)
 }
 
-// heldUp returns a ledger with some records of which an event is held up at the gate.
-func heldUp(t *testing.T, g *gate) (*house, *ledger.Pending) {
+var second = document("payment.received", "file/new-0", "second", payment(2), nil)
+
+// heldUp returns a ledger with some records, an event that is held up at the gate, and
+// the second one, which is in the batch behind.
+func heldUp(t *testing.T, g *gate) (h *house, held, behind *ledger.Pending) {
 	t.Helper()
-	h := newHouse(t, ledger.CreateOptions{})
-	t.Cleanup(g.open) // or a test that fails could not close the ledger
+	h = newHouse(t, ledger.CreateOptions{})
+	more := sync.OnceFunc(func() { close(g.more) })
+	t.Cleanup(func() { more(); g.open() }) // or a test that fails could not close the ledger
 	h.append(document("payment.received", "file/new-0", "before", payment(1), nil))
 	if err := h.close(); err != nil {
 		t.Fatal(err)
@@ -58,9 +63,12 @@ func heldUp(t *testing.T, g *gate) (*house, *ledger.Pending) {
 	}
 	h.l.OnStep(g.do)
 	h.start()
-	p := h.enqueue(torn(0))
+	held = h.enqueue(torn(0))
+	ledgertest.Until(t, "the event is to be signed", func() bool { return g.signed.Load() == 1 })
+	behind = h.enqueue(second)
+	more()
 	ledgertest.Until(t, "the event is at the step "+g.at, g.reached.Load)
-	return h, p
+	return h, held, behind
 }
 
 func (h *house) enqueue(doc []byte) *ledger.Pending {
@@ -72,19 +80,19 @@ func (h *house) enqueue(doc []byte) *ledger.Pending {
 	return p
 }
 
-// behind submits torn events behind the one that is held up, and waits until as many
-// of them as go into a batch are numbered; a full batch is signed as well.
+// behind submits torn events behind the two of heldUp, and waits until as many of them
+// as go into a batch with the second are numbered; a full batch is signed as well.
 func (h *house) behind(g *gate, count int) (pending []*ledger.Pending) {
 	h.t.Helper()
 	signed := g.signed.Load()
 	for i := range count {
 		pending = append(pending, h.enqueue(torn(1+i)))
 	}
-	if count >= ledger.BatchRecords {
+	if count+1 >= ledger.BatchRecords {
 		signed++
 	}
 	ledgertest.Until(h.t, "the next batch is prepared", func() bool {
-		return h.l.Queued() == max(0, count-ledger.BatchRecords) && g.signed.Load() == signed
+		return h.l.Queued() == max(0, count+1-ledger.BatchRecords) && g.signed.Load() == signed
 	})
 	return pending
 }
@@ -99,9 +107,9 @@ func TestWriteFailsWithABatchBehind(t *testing.T) {
 					g := newGate(step)
 					g.fault.step, g.fault.done = step, done
 					g.armed.Store(true)
-					h, first := heldUp(t, g)
+					h, first, behind := heldUp(t, g)
 					before := h.l.Head()
-					pending := append(h.behind(g, count), first)
+					pending := append(h.behind(g, count), first, behind)
 					if count < ledger.BatchRecords {
 						pending = append(pending, h.enqueue(torn(0)))
 					}
@@ -145,7 +153,7 @@ func TestWriteFailsWithABatchBehind(t *testing.T) {
 					if again := h.append(torn(0)); again.Repeated != (size > before.Size) {
 						t.Errorf("the first event is a repeat: %v", again.Repeated)
 					}
-					var docs [][]byte // of the first and the last behind it
+					docs := [][]byte{second} // and of the first and the last behind it
 					for i := 1; i <= count; i++ {
 						if i <= 20 || i > count-20 {
 							docs = append(docs, torn(i))
@@ -169,11 +177,11 @@ func TestSigningFailsBehindAWrite(t *testing.T) {
 		t.Run(fmt.Sprintf("done=%v", done), func(t *testing.T) {
 			g := newGate("store")
 			g.fault.step, g.fault.done = "sign", done
-			h, first := heldUp(t, g)
+			h, first, behind := heldUp(t, g)
 			before := h.l.Head()
 			held, _ := h.l.Keys()
 			g.armed.Store(true)
-			for i, p := range h.behind(g, ledger.BatchRecords) {
+			for i, p := range append(h.behind(g, ledger.BatchRecords-1), behind) {
 				if _, err := p.Wait(t.Context()); !errors.Is(err, ledger.ErrSigner) {
 					t.Fatalf("event %d: %v, want %v", i, err, ledger.ErrSigner)
 				}
@@ -209,7 +217,7 @@ func TestRepeatOfAnEventInFlight(t *testing.T) {
 	for _, step := range ledger.Steps[2:] {
 		t.Run(step, func(t *testing.T) {
 			g := newGate(step)
-			h, first := heldUp(t, g)
+			h, first, behind := heldUp(t, g)
 			before := h.l.Head()
 			again := h.enqueue(torn(0))
 			conflict := h.enqueue(document("payment.received", "file/new-1", "torn-0", payment(7), nil))
@@ -224,7 +232,7 @@ func TestRepeatOfAnEventInFlight(t *testing.T) {
 				asked <- err
 			}()
 
-			for i, p := range []*ledger.Pending{first, again, conflict, after} {
+			for i, p := range []*ledger.Pending{first, behind, again, conflict, after} {
 				if p.Done() {
 					t.Errorf("event %d was answered before the first is published", i)
 				}
@@ -262,7 +270,7 @@ func TestRepeatOfAnEventInFlight(t *testing.T) {
 				t.Fatal(err)
 			}
 			got, err := h.l.Record(t.Context(), r.Receipt.Index)
-			if err != nil || got.Leaf.Entry.Seq != 3 || !slices.Equal(got.Leaf.Entry.Refs, []int64{before.Size}) {
+			if err != nil || got.Leaf.Entry.Seq != 4 || !slices.Equal(got.Leaf.Entry.Refs, []int64{before.Size}) {
 				t.Errorf("what follows from it: %+v, %v", got.Leaf.Entry, err)
 			}
 			if err := <-asked; err != nil {
@@ -275,9 +283,9 @@ func TestRepeatOfAnEventInFlight(t *testing.T) {
 // A ledger that is stopped with a batch in each stage, and more waiting, answers all.
 func TestStopWithBothStagesFull(t *testing.T) {
 	g := newGate("store")
-	h, first := heldUp(t, g)
+	h, first, behind := heldUp(t, g)
 	before := h.l.Head()
-	pending := append([]*ledger.Pending{first}, h.behind(g, ledger.BatchRecords+10)...)
+	pending := append([]*ledger.Pending{first, behind}, h.behind(g, ledger.BatchRecords+10)...)
 	h.stop()
 	g.open()
 	for i, p := range pending {
