@@ -71,7 +71,7 @@ func (s *Server) WatchFeeds(ctx context.Context) error {
 		from := s.feeds.read()
 		to := min(from+feedsPart, head.Size)
 		began := time.Now()
-		err := s.readFeeds(ctx, from, to)
+		err := s.readFeeds(ctx, from, to, pace)
 		pause := pace.Rest(time.Since(began))
 		switch {
 		case ctx.Err() != nil:
@@ -96,12 +96,13 @@ func (s *Server) WatchFeeds(ctx context.Context) error {
 }
 
 // readFeeds reads a part of the ledger.
-func (s *Server) readFeeds(ctx context.Context, from, to int64) error {
+func (s *Server) readFeeds(ctx context.Context, from, to int64, pace *ledger.Pace) error {
 	var arrivals []reconcile.Arrival
 	for r, err := range s.ledger.Records(ctx, from, to, func(string) bool { return true }) {
 		if err != nil {
 			return err
 		}
+		pace.Breathe(ctx)
 		if told, ok := r.Story(); ok && r.Leaf.Entry.Submitter != ledger.OwnSubmitter {
 			sequence := ""
 			for _, m := range r.Members {

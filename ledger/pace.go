@@ -2,38 +2,80 @@
 
 package ledger
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
-// A Pace leaves a ledger to those who write to it, while somebody reads along.
+// A Pace leaves a ledger to those who write to it, while somebody reads along. While
+// records come in by the hundreds a second, who reads along takes a tenth of a
+// processor, in small pieces that nobody who waits for a receipt notices; else all of
+// one, with rests of four times as long between two rounds. It is for one goroutine;
+// nil leaves nothing to anybody.
 type Pace struct {
-	l    *Ledger
-	size int64 // at the last rest
-	at   time.Time
-}
-
-// NewPace returns a pace for one who reads along.
-func (l *Ledger) NewPace() *Pace { return &Pace{l, l.Head().Size, time.Now()} }
-
-// Rest returns how long to read nothing after reading for some time: so that it takes
-// a fifth of a processor, and a twenty-fifth while records come in by the hundreds a
-// second, which need both. It is for one goroutine.
-func (p *Pace) Rest(took time.Duration) time.Duration {
-	size, now := p.l.Head().Size, time.Now()
-	rest := rested(took, size-p.size, now.Sub(p.at))
-	p.size, p.at = size, now
-	return rest
+	l     *Ledger
+	size  int64 // when the ledger was looked at last
+	at    time.Time
+	busy  bool
+	begun time.Time     // the piece of work
+	slept time.Duration // in this round
 }
 
 const (
-	restCalm = 4 // times as long as was read
-	restBusy = 24
+	breath   = 2 * time.Millisecond // the least piece of work
+	lookAt   = 100 * time.Millisecond
 	busyRate = 300 // records a second
+	restBusy = 9   // times as long as the work
+	restCalm = 4
 )
 
-// rested is how long to rest when so many records came within so long.
-func rested(took time.Duration, came int64, within time.Duration) time.Duration {
-	if float64(came) > busyRate*within.Seconds() {
-		return restBusy * took
+// NewPace returns a pace for one who reads along.
+func (l *Ledger) NewPace() *Pace {
+	now := time.Now()
+	return &Pace{l: l, size: l.Head().Size, at: now, begun: now}
+}
+
+// Breathe is called between any two steps of a reading. Where others write, it sleeps
+// after some of them, until ctx ends at the latest.
+func (p *Pace) Breathe(ctx context.Context) {
+	if p == nil {
+		return
 	}
-	return restCalm * took
+	now := time.Now()
+	worked := now.Sub(p.begun)
+	if worked < breath {
+		return
+	}
+	if within := now.Sub(p.at); within >= lookAt {
+		size := p.l.Head().Size
+		p.busy = isBusy(size-p.size, within)
+		p.size, p.at = size, now
+	}
+	if p.busy {
+		p.sleep(ctx, restBusy*worked)
+	}
+	p.begun = time.Now()
+}
+
+func (p *Pace) sleep(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+		p.slept += d
+	}
+}
+
+// isBusy reports whether so many records within so long are many.
+func isBusy(came int64, within time.Duration) bool {
+	return float64(came) > busyRate*within.Seconds()
+}
+
+// Rest returns how long to read nothing after a round that took so long.
+func (p *Pace) Rest(took time.Duration) time.Duration {
+	worked := max(took-p.slept, 0)
+	p.slept, p.begun = 0, time.Now()
+	if p.busy {
+		return 0
+	}
+	return restCalm * worked
 }

@@ -3,26 +3,45 @@
 package ledger
 
 import (
+	"context"
 	"testing"
 	"time"
 )
 
-// Who reads along leaves more to those who write, the more they write.
+// Who reads along works in small pieces while others write, and in rounds else.
 func TestPace(t *testing.T) {
 	for _, tt := range []struct {
 		came   int64
 		within time.Duration
-		want   time.Duration
+		busy   bool
 	}{
-		{0, time.Minute, 4 * time.Second},
-		{200, time.Second, 4 * time.Second},
-		{200, 100 * time.Millisecond, 24 * time.Second},
-		{100_000, 10 * time.Second, 24 * time.Second},
-		{100_000, time.Hour, 4 * time.Second},
-		{1, 0, 24 * time.Second},
+		{0, time.Minute, false},
+		{200, time.Second, false},
+		{200, 100 * time.Millisecond, true},
+		{100_000, 10 * time.Second, true},
+		{100_000, time.Hour, false},
 	} {
-		if got := rested(time.Second, tt.came, tt.within); got != tt.want {
-			t.Errorf("%d records within %v: %v, want %v", tt.came, tt.within, got, tt.want)
+		if got := isBusy(tt.came, tt.within); got != tt.busy {
+			t.Errorf("%d records within %v: busy is %v", tt.came, tt.within, got)
 		}
 	}
+	worked := time.Now().Add(-time.Hour)
+	calm := &Pace{at: time.Now(), begun: worked}
+	calm.Breathe(t.Context())
+	if calm.slept != 0 || calm.begun == worked || calm.Rest(time.Second) != 4*time.Second {
+		t.Errorf("a calm ledger: %+v", calm)
+	}
+	busy := &Pace{at: time.Now(), begun: time.Now().Add(-2 * breath), busy: true}
+	busy.Breathe(t.Context())
+	if busy.slept < restBusy*2*breath {
+		t.Errorf("in a busy ledger it sleeps %v", busy.slept)
+	}
+	if rest := busy.Rest(busy.slept + time.Second); rest != 0 || busy.slept != 0 {
+		t.Errorf("after a round in a busy ledger it rests %v more, %+v", rest, busy)
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	busy.begun = worked
+	busy.Breathe(ended) // ten hours, if it slept
+	(*Pace)(nil).Breathe(t.Context())
 }

@@ -95,7 +95,7 @@ func (l *Ledger) stories(ctx context.Context, head Head, sel Selection, room int
 			return
 		}
 		read := int64(0)
-		for of, err := range l.tellings(ctx, l.subjects(ctx), []reading{{sel: sel, size: head.Size}}, room) {
+		for of, err := range l.tellings(ctx, l.subjects(ctx), []reading{{sel: sel, size: head.Size}}, room, nil) {
 			if err != nil {
 				yield(nil, err)
 				return
@@ -170,7 +170,7 @@ func (l *Ledger) Story(ctx context.Context, head Head, kind, id string, sel Sele
 // tell reads one subject.
 func (l *Ledger) tell(ctx context.Context, of [32]byte, want reading) (told *telling, err error) {
 	one := func(yield func([32]byte, error) bool) { yield(of, nil) }
-	for told, err = range l.tellings(ctx, one, []reading{want}, tellingsRoom) {
+	for told, err = range l.tellings(ctx, one, []reading{want}, tellingsRoom, nil) {
 		break
 	}
 	return told, err

@@ -34,7 +34,7 @@ type Tally struct {
 	table    *due.Table
 	rules    *rule.Table
 	findings int
-	pace     time.Duration // the least between two rounds
+	rest     time.Duration // the least between two rounds
 
 	turn        *semaphore.Weighted // of 1: held by who brings it up to date
 	done, total atomic.Int64        // of a reading of the whole ledger that is under way
@@ -67,7 +67,7 @@ const (
 // Between two rounds the ledger is left alone for as long as a Pace says, but no
 // shorter and no longer than so.
 const (
-	tallyPace = time.Second
+	tallyRest = time.Second
 	tallyWait = 5 * time.Minute
 )
 
@@ -82,7 +82,7 @@ func (l *Ledger) NewTally(findings int) (*Tally, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Tally{l: l, table: table, rules: rules, findings: findings, pace: tallyPace, turn: semaphore.NewWeighted(1)}, nil
+	return &Tally{l: l, table: table, rules: rules, findings: findings, rest: tallyRest, turn: semaphore.NewWeighted(1)}, nil
 }
 
 // Run keeps the tally up to date until ctx ends. It leaves most of a processor to
@@ -92,8 +92,8 @@ func (t *Tally) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		_, newer := t.l.Watch()
 		begun := time.Now()
-		err := errors.Join(t.Update(ctx), t.l.warm(ctx))
-		rest := min(max(t.pace, pace.Rest(time.Since(begun))), tallyWait)
+		err := errors.Join(t.update(ctx, pace), t.l.warm(ctx))
+		rest := min(max(t.rest, pace.Rest(time.Since(begun))), tallyWait)
 		if err != nil && ctx.Err() == nil {
 			t.l.opt.Logger.Error("couldn't bring statistics, obligations and findings up to date", "error", err)
 			rest = tallyWait
@@ -113,8 +113,10 @@ func (t *Tally) Run(ctx context.Context) error {
 	return nil
 }
 
-// Update brings the tally up to the newest head.
-func (t *Tally) Update(ctx context.Context) error {
+// Update brings the tally up to the newest head, for somebody who waits for it.
+func (t *Tally) Update(ctx context.Context) error { return t.update(ctx, nil) }
+
+func (t *Tally) update(ctx context.Context, pace *Pace) error {
 	if err := t.turn.Acquire(ctx, 1); err != nil {
 		return err
 	}
@@ -128,12 +130,12 @@ func (t *Tally) Update(ctx context.Context) error {
 	}
 	switch {
 	case base == nil || base.found.Short() || fresh > max(roundLeast, min(head.Size/roundPart, roundMost)):
-		return t.count(ctx, head, at)
+		return t.count(ctx, head, at, pace)
 	case fresh > 0:
-		if err := t.follow(ctx, base, head, at); err != nil || !base.found.Short() {
+		if err := t.follow(ctx, base, head, at, pace); err != nil || !base.found.Short() {
 			return err
 		}
-		return t.count(ctx, head, at)
+		return t.count(ctx, head, at, pace)
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -236,7 +238,7 @@ func (t *Tally) suspects(ctx context.Context, rules []string, size int64) ([]int
 }
 
 // count reads the whole ledger.
-func (t *Tally) count(ctx context.Context, head Head, at time.Time) error {
+func (t *Tally) count(ctx context.Context, head Head, at time.Time, pace *Pace) error {
 	c := &tallied{head: head, at: at, stats: stats.New(head.Recorded), owed: due.NewBook(), found: rule.NewRegister(t.findings)}
 	// Leaves are read in a tenth of the time that subjects take.
 	t.done.Store(0)
@@ -246,10 +248,11 @@ func (t *Tally) count(ctx context.Context, head Head, at time.Time) error {
 		if err != nil {
 			return err
 		}
+		pace.Breathe(ctx)
 		c.stats.Leaf(lf.Bytes, lf.Leaf)
 	}
 	read := int64(0)
-	for of, err := range t.l.tellings(ctx, t.l.subjects(ctx), t.readings(head.Size), tellingsRoom) {
+	for of, err := range t.l.tellings(ctx, t.l.subjects(ctx), t.readings(head.Size), tellingsRoom, pace) {
 		if err != nil {
 			return err
 		}
@@ -269,13 +272,14 @@ func (t *Tally) count(ctx context.Context, head Head, at time.Time) error {
 }
 
 // follow reads the subjects that have records which are new under a head.
-func (t *Tally) follow(ctx context.Context, base *tallied, head Head, at time.Time) error {
+func (t *Tally) follow(ctx context.Context, base *tallied, head Head, at time.Time, pace *Pace) error {
 	leaves := stats.New(base.head.Recorded)
 	changed := map[[32]byte]bool{}
 	for lf, err := range t.l.leaves(ctx, base.head.Size, head, nil) {
 		if err != nil {
 			return err
 		}
+		pace.Breathe(ctx)
 		leaves.Leaf(lf.Bytes, lf.Leaf)
 		if isTold(lf) {
 			changed[lf.Entry.Term] = true
@@ -291,7 +295,7 @@ func (t *Tally) follow(ctx context.Context, base *tallied, head Head, at time.Ti
 		}
 	}
 	readings := append(t.readings(base.head.Size), t.readings(head.Size)...)
-	for of, err := range t.l.tellings(ctx, terms, readings, tellingsRoom) {
+	for of, err := range t.l.tellings(ctx, terms, readings, tellingsRoom, pace) {
 		if err != nil {
 			return err
 		}

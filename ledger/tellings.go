@@ -105,10 +105,10 @@ const tellingsRoom = 1 << 15
 // order of the terms. It reads types from entries, where they stand in the clear, and
 // opens only what is wanted of stories that are told. A subject's records lie all over
 // the ledger, so those of many subjects are read at a time, in the order in which they
-// lie; what is held does not grow with the ledger.
-func (l *Ledger) tellings(ctx context.Context, terms iter.Seq2[[32]byte, error], readings []reading, room int) iter.Seq2[*telling, error] {
+// lie; what is held does not grow with the ledger. The pace may be nil.
+func (l *Ledger) tellings(ctx context.Context, terms iter.Seq2[[32]byte, error], readings []reading, room int, pace *Pace) iter.Seq2[*telling, error] {
 	return func(yield func(*telling, error) bool) {
-		g := gathering{blockReader: l.blockReader(), readings: readings, room: room, wishes: map[string][]wish{}}
+		g := gathering{blockReader: l.blockReader(), pace: pace, readings: readings, room: room, wishes: map[string][]wish{}}
 		for _, r := range readings {
 			g.size = max(g.size, r.size)
 		}
@@ -147,6 +147,7 @@ type gathering struct {
 	readings []reading
 	size     int64 // below which there is something to read
 	room     int
+	pace     *Pace
 	wishes   map[string][]wish // by type, of each reading
 
 	tellings []*telling
@@ -227,6 +228,7 @@ func (l *Ledger) postings(ctx context.Context, of [32]byte, size int64) iter.Seq
 func (g *gathering) find(ctx context.Context) error {
 	slices.SortFunc(g.places, func(a, b place) int { return cmp.Compare(a.Index, b.Index) })
 	for _, p := range g.places {
+		g.pace.Breathe(ctx)
 		lf, err := g.placed(p.Posting)
 		if err := errors.Join(err, ctx.Err()); err != nil {
 			return err
@@ -251,6 +253,7 @@ func (g *gathering) tell(ctx context.Context) error {
 	}
 	slices.SortFunc(g.spots, func(a, b spot) int { return cmp.Compare(a.index, b.index) })
 	for _, s := range g.spots {
+		g.pace.Breathe(ctx)
 		var part story.Record
 		subject, opened := "", false
 		for i, w := range g.wish(s.leaf.Entry.Type) {
