@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 
 	"github.com/lendlog/lendlog/ledger/canon"
 	"github.com/lendlog/lendlog/ledger/stats"
@@ -169,8 +170,7 @@ func (l *Ledger) Story(ctx context.Context, head Head, kind, id string, sel Sele
 
 // tell reads one subject.
 func (l *Ledger) tell(ctx context.Context, of [32]byte, want reading) (told *telling, err error) {
-	one := func(yield func([32]byte, error) bool) { yield(of, nil) }
-	for told, err = range l.tellings(ctx, one, []reading{want}, tellingsRoom, nil) {
+	for told, err = range l.tellings(ctx, these(slices.Values([][32]byte{of})), []reading{want}, tellingsRoom, nil) {
 		break
 	}
 	return told, err

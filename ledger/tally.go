@@ -244,15 +244,21 @@ func (t *Tally) count(ctx context.Context, head Head, at time.Time, pace *Pace) 
 	t.done.Store(0)
 	t.total.Store(head.Size)
 	defer t.total.Store(0)
+	// Subjects are told of in the order in which they appeared: of those that began
+	// together, records lie together too.
+	var appeared [][32]byte
 	for lf, err := range t.l.Leaves(ctx, head, func(done, total int64) { t.done.Store(done / 10) }) {
 		if err != nil {
 			return err
 		}
 		pace.Breathe(ctx)
 		c.stats.Leaf(lf.Bytes, lf.Leaf)
+		if lf.Entry != nil && lf.Entry.Seq == 1 {
+			appeared = append(appeared, lf.Entry.Term)
+		}
 	}
 	read := int64(0)
-	for of, err := range t.l.tellings(ctx, t.l.subjects(ctx), t.readings(head.Size), tellingsRoom, pace) {
+	for of, err := range t.l.tellings(ctx, these(slices.Values(appeared)), t.readings(head.Size), tellingsRoom, pace) {
 		if err != nil {
 			return err
 		}
@@ -287,15 +293,8 @@ func (t *Tally) follow(ctx context.Context, base *tallied, head Head, at time.Ti
 	}
 	type change struct{ was, is *told }
 	var changes []change
-	terms := func(yield func([32]byte, error) bool) {
-		for of := range changed {
-			if !yield(of, nil) {
-				return
-			}
-		}
-	}
 	readings := append(t.readings(base.head.Size), t.readings(head.Size)...)
-	for of, err := range t.l.tellings(ctx, terms, readings, tellingsRoom, pace) {
+	for of, err := range t.l.tellings(ctx, these(maps.Keys(changed)), readings, tellingsRoom, pace) {
 		if err != nil {
 			return err
 		}
@@ -323,6 +322,17 @@ func (t *Tally) follow(ctx context.Context, base *tallied, head Head, at time.Ti
 // may be many.
 func isTold(lf Leaf) bool {
 	return lf.Entry != nil && lf.Entry.Type != record.TypeRestricted && lf.Entry.Type != record.TypeAccessOccurred
+}
+
+// these are terms that are known.
+func these(terms iter.Seq[[32]byte]) iter.Seq2[[32]byte, error] {
+	return func(yield func([32]byte, error) bool) {
+		for of := range terms {
+			if !yield(of, nil) {
+				return
+			}
+		}
+	}
 }
 
 // aged counts the records from an index on that are not recent any more, and returns

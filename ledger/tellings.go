@@ -97,9 +97,9 @@ func (t *teller) story() *story.Story {
 	return s
 }
 
-// tellingsRoom is how many records are read at a time, at some two kilobytes each:
+// tellingsRoom is how many records are read at a time, at some five kilobytes each:
 // the more, the more of those that lie in one block are read with it.
-const tellingsRoom = 1 << 15
+const tellingsRoom = 1 << 13
 
 // tellings reads subjects, and yields of each what the readings want of it, in the
 // order of the terms. It reads types from entries, where they stand in the clear, and
