@@ -3,6 +3,7 @@
 package web
 
 import (
+	"html/template"
 	"maps"
 	"net/url"
 	"slices"
@@ -31,7 +32,7 @@ func (p *duePage) Has(state due.State) bool { return slices.Contains(p.Query.Sta
 func (p *duePage) Within() string           { return p.Asked.Get("within") }
 func (p *duePage) Zone() string             { return p.Query.Zone.String() }
 func (p *duePage) Count(s due.State) int64  { return p.Report.Counts[s] }
-func (p *duePage) Again() string            { return p.Asked.Encode() }
+func (p *duePage) Again() template.URL      { return template.URL(p.Asked.Encode()) }
 
 // First and Last are the numbers of the items that are shown.
 func (p *duePage) First() int { return p.Query.Skip + 1 }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/lendlog/lendlog/api/client"
+	"github.com/lendlog/lendlog/ledger"
 	"github.com/lendlog/lendlog/ledger/access"
 	"github.com/lendlog/lendlog/ledger/index"
 	"github.com/lendlog/lendlog/ledger/tree"
@@ -114,16 +115,15 @@ func (v *visit) sources(c *client.Client) ([]string, error) {
 	if found, ok := v.known.get(who); ok {
 		return found, nil
 	}
-	page, err := c.OpenSearchPage(v.ctx(), client.Search{}, "", searchRows)
+	// Of a ledger in use the newest records are looks.
+	page, err := c.OpenSearchPage(v.ctx(), client.Search{Filter: "not submitter=" + ledger.OwnSubmitter}, "", searchRows)
 	if err != nil {
 		return nil, err
 	}
 	var found []string
 	for _, r := range page.Records {
-		if r.Event == nil {
-			continue
-		}
-		if s := quoted(r.Event.Source); !slices.Contains(found, s) {
+		source := attribute(r, "/source")
+		if s := quoted(source); source != "" && !slices.Contains(found, s) {
 			found = append(found, s)
 		}
 	}

@@ -86,11 +86,12 @@ func TestSealedTakesAPurpose(t *testing.T) {
 	hides(b.post("search", url.Values{"q": {"A-1"}}).want(t, http.StatusOK, "This search names a person", `name="q" value="A-1"`))
 
 	// Who says what for goes on to what they asked for.
-	b.post("search", url.Values{"q": {"A-1"}, "purpose": {"two words"}}).want(t, http.StatusBadRequest, "no purpose")
+	b.post("search", url.Values{"q": {"A-1"}, "purpose": {"two words"}}).want(t, http.StatusBadRequest, "no purpose", `name="q" value="A-1"`)
 	if got := b.post("search", url.Values{"q": {"A-1"}, "purpose": {"exam-7"}}).want(t, http.StatusOK, "4,711.50"); got.path != "subjects/file/A-1" || h.lastLook() != "exam-7" {
 		t.Errorf("it leads to %s, and the look is for %q", got.path, h.lastLook())
 	}
 	b = h.enters(access.Auditor)
+	b.post("purpose", url.Values{"purpose": {"Max Mustermann"}, "next": {"subjects/file/A-1"}}).want(t, http.StatusBadRequest, "no purpose", `name="next" value="subjects/file/A-1"`)
 	if got := b.post("purpose", url.Values{"purpose": {"exam-8"}, "next": {"subjects/file/A-1"}}).want(t, http.StatusOK, "4,711.50"); got.path != "subjects/file/A-1" || h.lastLook() != "exam-8" {
 		t.Errorf("it leads to %s, and the look is for %q", got.path, h.lastLook())
 	}

@@ -4,6 +4,7 @@ package web
 
 import (
 	"context"
+	"html/template"
 	"net/http"
 	"net/url"
 	"slices"
@@ -72,8 +73,8 @@ type reportsPage struct {
 // Pasts are the days past due that there are to choose from.
 func (p *reportsPage) Pasts() []int { return []int{30, 60, 90} }
 
-// Query is what is asked for, as in the address of the page.
-func (p *reportsPage) Query() string {
+// Query is what is asked for, as in the address of the page, which needs no escape.
+func (p *reportsPage) Query() template.URL {
 	q := url.Values{}
 	for name, value := range map[string]string{"from": p.Scope.From, "to": p.Scope.To, "product": p.Scope.Product} {
 		if value != "" {
@@ -83,7 +84,7 @@ func (p *reportsPage) Query() string {
 	if p.Past != 90 {
 		q.Set("past", strconv.Itoa(p.Past))
 	}
-	return q.Encode()
+	return template.URL(q.Encode())
 }
 
 func showReports(v *visit) error {

@@ -75,6 +75,11 @@ func TestFigureCSV(t *testing.T) {
 	if diff := cmp.Diff(want, read("reports/decisions")); diff != "" {
 		t.Error(diff)
 	}
+	// The page leads to what it shows.
+	b.get("reports?from=2026-02&to=2026-02").want(t, http.StatusOK, root+`reports/decisions?from=2026-02&amp;to=2026-02"`, root+`reports?from=2026-02&amp;to=2026-02&amp;again=1"`)
+	if diff := cmp.Diff([][]string{want[0], want[2]}, read("reports/decisions?from=2026-02&to=2026-02")); diff != "" {
+		t.Error(diff)
+	}
 	for _, name := range []string{"approval", "waits", "overrides", "directions", "vintages", "complaints"} {
 		read("reports/" + name)
 	}
@@ -88,7 +93,7 @@ func TestDue(t *testing.T) {
 	if strings.Contains(got.body, "L2") {
 		t.Error("an approval owes a notice of a decline")
 	}
-	b.get("due?state=met").want(t, http.StatusOK, "Nothing is like this")
+	b.get("due?state=met&state=met-late").want(t, http.StatusOK, "Nothing is like this", root+`due?state=met&amp;state=met-late&amp;again=1"`)
 	b.get("due?id=complaint.promised").want(t, http.StatusOK, "Nothing is like this", "--id complaint.promised")
 	for query, field := range map[string]string{"state=late": "State", "within=x": "Due within days", "id=nothing": "Obligation", "zone=Mars": "Time zone of days"} {
 		b.get("due?"+query).want(t, http.StatusBadRequest, "be read", "It is the field "+field)
@@ -395,6 +400,7 @@ func TestNarrowKey(t *testing.T) {
 	if strings.Contains(got.body, "Nothing contradicts") {
 		t.Error("a key that opens a part is told that nothing contradicts")
 	}
+	b.get("search?filter=type%3Ddecision.made").want(t, http.StatusOK, root+"subjects/"+subject)
 	b.get("subjects/"+subject+"/evidence").want(t, http.StatusOK)
 	b.get("examination?seed=6-1-3&count=3").want(t, http.StatusOK, "disclose what my key opens")
 	b.post("examination/bundle", url.Values{"seed": {"6-1-3"}, "count": {"3"}, "disclose": {"all"}}).want(t, http.StatusOK)

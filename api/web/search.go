@@ -209,10 +209,19 @@ func (v *visit) foundRow(r *client.Record) foundRow {
 		told = story.Record{Index: r.Index, Type: record.TypeIndexRoot}
 	}
 	row := foundRow{timelineRow: *v.row(r, &told)}
-	if r.Event != nil {
-		row.Subject = r.Event.Subject
-	}
+	row.Subject = attribute(r, "/subject")
 	return row
+}
+
+// attribute returns an attribute of a record that was opened to the visitor, "" where
+// it was not.
+func attribute(r *client.Record, pointer string) string {
+	for _, d := range r.Sealed {
+		if d.Pointer == pointer && d.Present {
+			return d.Value.Str
+		}
+	}
+	return ""
 }
 
 // chips are the terms of a filter.

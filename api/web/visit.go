@@ -8,9 +8,11 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/lendlog/lendlog/api"
@@ -116,6 +118,19 @@ func (v *visit) ask() asking {
 		next = v.page.name // what was sent lies nowhere
 	}
 	return asking{"purpose.ask.lead", v.URL("purpose"), []sent{{"next", next}}}
+}
+
+// AskAgain asks once more after what was said was no purpose, with all that was sent.
+func (v *visit) AskAgain() asking {
+	again := asking{Lead: "purpose.ask.lead", Action: v.URL(v.here())}
+	for _, name := range slices.Sorted(maps.Keys(v.r.PostForm)) {
+		for _, value := range v.r.PostForm[name] {
+			if name != "purpose" {
+				again.Sends = append(again.Sends, sent{name, value})
+			}
+		}
+	}
+	return again
 }
 
 // ctx is the context of what is asked of the API for the visitor: it comes by

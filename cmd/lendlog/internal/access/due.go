@@ -48,6 +48,9 @@ func (l *local) story(ctx context.Context, head ledger.Head, subject string, sel
 
 // Due implements Ledger.
 func (r *remote) Due(ctx context.Context, q due.Query, subject string, _ func(step string, done, total int64)) (*Due, error) {
+	if err := r.whole(ctx); err != nil { // what one can't open, may be what is due
+		return nil, err
+	}
 	got, err := r.Client.Due(ctx, q, subject)
 	if err != nil {
 		return nil, classify(err)

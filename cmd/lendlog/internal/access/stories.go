@@ -27,11 +27,8 @@ func (l *local) Stories(ctx context.Context, sel ledger.Selection, progress func
 // fields only is refused before it has looked at anything, as where the server reads
 // all stories.
 func (r *remote) Stories(ctx context.Context, sel ledger.Selection, progress func(step string, done, total int64)) (string, iter.Seq2[*story.Story, error], error) {
-	switch fields, err := r.Fields(ctx); {
-	case err != nil:
-		return "", nil, classify(err)
-	case fields != nil:
-		return "", nil, fmt.Errorf("this key opens %s only, and that takes all that is sealed: use one that was granted without fields", strings.Join(fields, ", "))
+	if err := r.whole(ctx); err != nil {
+		return "", nil, err
 	}
 	cp, err := r.Checkpoint(ctx)
 	if err != nil {
@@ -51,6 +48,15 @@ func (r *remote) Stories(ctx context.Context, sel ledger.Selection, progress fun
 			}
 		}
 	}, nil
+}
+
+// whole refuses a key that does not open all that is sealed.
+func (r *remote) whole(ctx context.Context) error {
+	fields, err := r.Fields(ctx)
+	if err == nil && fields != nil {
+		return fmt.Errorf("this key opens %s only, and that takes all that is sealed: use one that was granted without fields", strings.Join(fields, ", "))
+	}
+	return classify(err)
 }
 
 // a trigger is the first record of a subject that a selection is triggered by.
