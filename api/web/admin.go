@@ -107,11 +107,15 @@ func grantKey(v *visit) error {
 	form := grantForm{Role: f.Get("role"), Label: f.Get("label"), Sources: f.Get("sources"), Expires: f.Get("expires"), Rate: f.Get("rate"), Purpose: f.Get("purpose"), Basis: f.Get("basis"), Fields: f.Get("fields")}
 	terms, unread := form.terms()
 	err := terms.Check()
-	if unread != "" || err != nil {
-		if unread != "" {
+	past := !terms.Expires.IsZero() && !terms.Expires.After(time.Now())
+	if unread != "" || err != nil || past {
+		switch {
+		case unread != "":
 			form.Wrong = v.say("admin.grant.unread", "field", v.say(unread))
-		} else {
+		case err != nil:
 			form.Wrong = err.Error()
+		default:
+			form.Wrong = v.say("admin.grant.past")
 		}
 		v.status = http.StatusBadRequest
 		return v.admin(&adminPage{Form: form})

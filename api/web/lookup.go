@@ -52,7 +52,7 @@ func (v *visit) lookUp(c *client.Client, text string) (to, filter string, err er
 
 // meansFilter is how a filter begins, also one that can't be read: whoever typed it is
 // told so, and not that there is no party who is called like it.
-var meansFilter = regexp.MustCompile(`^(not\s+)?[A-Za-z][A-Za-z0-9._-]*\s*(!=|<=|>=|=|<|>)\s*[^\s=]`)
+var meansFilter = regexp.MustCompile(`^(not\s+)?[A-Za-z][A-Za-z0-9._-]*\s*((!=|<=|>=|=|<|>)\s*[^\s=]|(!=|<=|>=|<|>)\s*$)`)
 
 // kinds of subjects, those that people look for first.
 var kinds = []string{"file", "line", "case", "party", "staff", "model", "policy", "portfolio", "feed", "ledger"}

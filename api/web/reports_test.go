@@ -299,6 +299,7 @@ func TestAdmin(t *testing.T) {
 	b := h.as(access.Admin)
 	b.get("admin").want(t, http.StatusOK, "your own", "anchors its checkpoints nowhere", "Privacy officer")
 	b.post("admin/grants", url.Values{"role": {"submitter"}, "label": {"<script>"}}).want(t, http.StatusBadRequest, "a submitter is granted with the sources", "&lt;script&gt;")
+	b.post("admin/grants", url.Values{"role": {"auditor"}, "label": {"<late>"}, "expires": {"2020-01-01"}}).want(t, http.StatusBadRequest, "Last day names a day that is over", "&lt;late&gt;")
 	form := url.Values{"role": {"submitter"}, "label": {"origination"}, "sources": {"urn:lender:b\r\nurn:lender:a"}, "expires": {"2099-12-31"}, "rate": {"60"}}
 	b.post("admin/grants", form).want(t, http.StatusConflict, "This form was sent already")
 	form.Set("once", between(b.get("admin").body, `name="once" value="`, `"`))

@@ -61,6 +61,11 @@ func TestBox(t *testing.T) {
 	if got := b.post("search", url.Values{"q": {"party=" + member("/party")}}); !strings.Contains(got.body, "file/"+bare) {
 		t.Error("a party is not found")
 	}
+	size := h.ledger.Head().Size
+	b.post("search", url.Values{"q": {"amount>"}}).want(t, http.StatusOK, "a value is missing")
+	if now := h.ledger.Head().Size; now != size {
+		t.Errorf("a filter that lacks its value left %d records", now-size)
+	}
 	if strings.Contains(h.log.String(), bare) {
 		t.Error("the log names a subject")
 	}
