@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/lendlog/lendlog/ledger"
 	"github.com/lendlog/lendlog/ledger/access"
 	"github.com/lendlog/lendlog/ledger/tree"
 )
@@ -76,6 +77,20 @@ func TestBoxFindsEvents(t *testing.T) {
 	h := newHouse(t, false)
 	index := h.submit(`{"specversion":"1.0","type":"org.lendlog.fee.charged.v1","source":"urn:lender:fees","id":"F-77","subject":"file/A-1","time":"2026-01-02T03:04:05Z","data":{"feeCode":"late"}}`)
 	if got := h.browser().post("search", url.Values{"q": {"F-77"}}); got.path != fmt.Sprintf("records/%d", index) {
+		t.Errorf("the event leads to %s", got.path)
+	}
+}
+
+// So it is where the newest records are the ledger's own.
+func TestBoxFindsEventsBehindOwn(t *testing.T) {
+	h := newHouse(t, true)
+	index := h.submit(`{"specversion":"1.0","type":"org.lendlog.fee.charged.v1","source":"urn:lender:fees","id":"F-77","subject":"file/A-1","time":"2026-01-02T03:04:05Z","data":{"feeCode":"late"}}`)
+	for range 2 * searchRows {
+		if _, _, err := h.keys.Grant(t.Context(), access.Terms{Role: access.Auditor}, ledger.Local); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := h.as(access.Compliance).post("search", url.Values{"q": {"F-77"}}); got.path != fmt.Sprintf("records/%d", index) {
 		t.Errorf("the event leads to %s", got.path)
 	}
 }
