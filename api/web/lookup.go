@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/lendlog/lendlog/api/client"
-	"github.com/lendlog/lendlog/ledger"
 	"github.com/lendlog/lendlog/ledger/access"
 	"github.com/lendlog/lendlog/ledger/index"
 	"github.com/lendlog/lendlog/ledger/tree"
@@ -115,8 +114,7 @@ func (v *visit) sources(c *client.Client) ([]string, error) {
 	if found, ok := v.known.get(who); ok {
 		return found, nil
 	}
-	// Of a ledger in use the newest records are looks.
-	page, err := c.OpenSearchPage(v.ctx(), client.Search{Filter: "not submitter=" + ledger.OwnSubmitter}, "", searchRows)
+	page, err := c.OpenSearchPage(v.ctx(), client.Search{Filter: notOwn}, "", searchRows)
 	if err != nil {
 		return nil, err
 	}
@@ -130,6 +128,10 @@ func (v *visit) sources(c *client.Client) ([]string, error) {
 	v.known.put(who, found)
 	return found, nil
 }
+
+// notOwn is a filter for what others submitted: of a ledger in use the newest records
+// are its own, of looks.
+const notOwn = "submitter!=ledger"
 
 // knownSources are the sources that each key was shown, for a while: there are few,
 // and to read them takes a page of records.
