@@ -4,6 +4,7 @@ package ledger
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 )
 
@@ -19,10 +20,13 @@ type Pace struct {
 	busy  bool
 	begun time.Time     // the piece of work
 	slept time.Duration // in this round
+
+	wanted *atomic.Int32 // how many wait for what is read, for whom it sleeps no more; nil for nobody
 }
 
 const (
 	breath   = 2 * time.Millisecond // the least piece of work
+	hold     = 10 * breath          // what counts of one at the most: the rest was waiting
 	lookAt   = 100 * time.Millisecond
 	busyRate = 300 // records a second
 	restBusy = 9   // times as long as the work
@@ -51,8 +55,8 @@ func (p *Pace) Breathe(ctx context.Context) {
 		p.busy = isBusy(size-p.size, within)
 		p.size, p.at = size, now
 	}
-	if p.busy {
-		p.sleep(ctx, restBusy*worked)
+	if p.busy && (p.wanted == nil || p.wanted.Load() == 0) {
+		p.sleep(ctx, restBusy*min(worked, hold))
 	}
 	p.begun = time.Now()
 }

@@ -37,6 +37,7 @@ type Tally struct {
 	rest     time.Duration // the least between two rounds
 
 	turn        *semaphore.Weighted // of 1: held by who brings it up to date
+	waiting     atomic.Int32        // who wait until it is
 	done, total atomic.Int64        // of a reading of the whole ledger that is under way
 
 	mu  sync.RWMutex // guards now, and what it points to
@@ -89,6 +90,7 @@ func (l *Ledger) NewTally(findings int) (*Tally, error) {
 // others. What it cannot read it logs, and tries again.
 func (t *Tally) Run(ctx context.Context) error {
 	pace := t.l.NewPace()
+	pace.wanted = &t.waiting
 	for ctx.Err() == nil {
 		_, newer := t.l.Watch()
 		begun := time.Now()
@@ -114,7 +116,11 @@ func (t *Tally) Run(ctx context.Context) error {
 }
 
 // Update brings the tally up to the newest head, for somebody who waits for it.
-func (t *Tally) Update(ctx context.Context) error { return t.update(ctx, nil) }
+func (t *Tally) Update(ctx context.Context) error {
+	t.waiting.Add(1)
+	defer t.waiting.Add(-1)
+	return t.update(ctx, nil)
+}
 
 func (t *Tally) update(ctx context.Context, pace *Pace) error {
 	if err := t.turn.Acquire(ctx, 1); err != nil {
