@@ -35,10 +35,12 @@ func (a *automaton) match(s string) (matches, known bool) {
 	return a.accepts[state], true
 }
 
-// What an automaton may take: states, and steps to make it. Patterns that need more
-// do without.
+// What an automaton may take: states, places in its table of two bytes each, of which
+// those of the types that come with lendlog have up to 2,322, and steps to make it.
+// Patterns that need more do without.
 const (
 	maxAutomaton      = 1 << 9
+	maxAutomatonTable = 1 << 12
 	maxAutomatonSteps = 1 << 18
 )
 
@@ -172,7 +174,7 @@ func (m *maker) state(a *automaton, set []uint32) (n uint16, ok bool) {
 	if n, ok := m.known[string(key)]; ok {
 		return n, true
 	}
-	if m.steps += len(set); len(m.sets) == maxAutomaton || m.steps > maxAutomatonSteps {
+	if m.steps += len(set); len(m.sets) == maxAutomaton || len(a.next)+a.classes > maxAutomatonTable || m.steps > maxAutomatonSteps {
 		return 0, false
 	}
 	n = uint16(len(m.sets))
