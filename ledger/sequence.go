@@ -238,6 +238,7 @@ func (s *sequencer) indexRoot() error {
 	}
 	err := s.l.commitIndexRoot()
 	if errors.Is(err, ErrSigner) {
+		s.l.opt.Logger.Warn("couldn't sign an index-root, which the next batch tries again", "error", err)
 		return nil
 	}
 	return err

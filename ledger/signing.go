@@ -70,8 +70,8 @@ func (l *Ledger) openNote(signed []byte) (tree.Checkpoint, error) {
 	return l.known.Load().policy.OpenCheckpoint(signed)
 }
 
-// signCheckpoint signs a checkpoint with the keys that may sign its size. One that is not at
-// hand any more signs nothing, but for the last one.
+// signCheckpoint signs a checkpoint with the keys that may sign its size. One that is
+// not at hand any more signs nothing, but for the last one.
 func (l *Ledger) signCheckpoint(cp tree.Checkpoint) ([]byte, error) {
 	signers, err := l.signers(cp.Size)
 	if err != nil {
