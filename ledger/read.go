@@ -182,17 +182,12 @@ func (l *Ledger) Record(ctx context.Context, index int64) (*Record, error) {
 	if err != nil {
 		return nil, err
 	}
-	return l.recordOf(ctx, index, lf)
-}
-
-// recordOf returns the record of a leaf that was checked against the tree.
-func (l *Ledger) recordOf(ctx context.Context, index int64, lf leaf) (*Record, error) {
 	r := &Record{Index: index, Entry: lf.bytes, Leaf: lf.Leaf}
 	if lf.Entry == nil {
 		return r, nil
 	}
 	var payload []byte
-	err := l.store.Payloads(index, 1, func(_ int64, b []byte) error {
+	err = l.store.Payloads(index, 1, func(_ int64, b []byte) error {
 		payload = bytes.Clone(b)
 		return nil
 	})
@@ -499,7 +494,7 @@ func placed(p store.Posting, lf leaf) error {
 	return nil
 }
 
-// record is recordOf.
+// record is Record of a leaf that was read.
 func (b *blockReader) record(ctx context.Context, index int64, lf leaf) (*Record, error) {
 	r := &Record{Index: index, Entry: lf.bytes, Leaf: lf.Leaf}
 	if lf.Entry == nil {
