@@ -87,9 +87,10 @@ type Group struct {
 type place struct {
 	Place
 	wake    chan struct{} // holds one: look now
-	asked   atomic.Bool   // an operator wants an anchor without waiting until it is due
+	asks    atomic.Int64  // how often an operator wanted an anchor without waiting until it is due
 	resumed atomic.Bool   // an operator takes what stopped the target as settled
 
+	heard    int64         // how many of asks are settled
 	handed   int64         // size of the newest checkpoint that was handed over
 	last     time.Time     // when that was
 	pause    time.Duration // from then on until the next one
@@ -201,7 +202,7 @@ func (g *Group) named(name string) ([]*place, error) {
 func (g *Group) Now(name string) error {
 	places, err := g.named(name)
 	for _, p := range places {
-		p.asked.Store(true)
+		p.asks.Add(1)
 		p.look()
 	}
 	return err
@@ -293,7 +294,7 @@ func (g *Group) step(ctx context.Context, p *place) (err error) {
 			p.resumed.Store(true)
 			return fmt.Errorf("couldn't resume: %w", err)
 		}
-		p.asked.Store(true)
+		p.asks.Add(1)
 	}
 	// A failure of one does not hold up the others.
 	return errors.Join(g.observe(ctx, p), g.submit(ctx, p), g.poll(ctx, p), g.alarm(ctx, p))
@@ -305,17 +306,18 @@ func (g *Group) submit(ctx context.Context, p *place) error {
 	if s := p.Target.Status(); (s.State == "idle" || s.State == "final") && s.Size <= s.Final {
 		p.handed = s.Final // whatever was handed over since was given up
 	}
+	asks := p.asks.Load() // before the ledger is looked at: an ask means what is there by then
 	l := g.conf.Ledger
 	size := l.Head().Size
-	if due := p.asked.Load() || p.last.IsZero() || g.now().Sub(p.last) >= p.pause || p.Records > 0 && size-p.handed >= p.Records; !due {
+	if due := asks != p.heard || p.last.IsZero() || g.now().Sub(p.last) >= p.pause || p.Records > 0 && size-p.handed >= p.Records; !due {
 		return nil
 	}
-	first, _, err := l.NextToAnchor(ctx, p.handed)
+	first, since, err := l.NextToAnchor(ctx, p.handed)
 	switch {
 	case err != nil:
 		return err
-	case first == size:
-		p.asked.Store(false)
+	case since.IsZero():
+		p.heard = asks
 		return nil
 	}
 	h, err := g.head(ctx)
@@ -328,8 +330,7 @@ func (g *Group) submit(ctx context.Context, p *place) error {
 	if err := p.Target.Submit(ctx, h); err != nil {
 		return fmt.Errorf("couldn't have checkpoint %d anchored: %w", h.Size, err)
 	}
-	p.asked.Store(false)
-	p.handed, p.last = h.Size, g.now()
+	p.heard, p.handed, p.last = asks, h.Size, g.now()
 	// Spread, so that ledgers that were started together do not all come at once.
 	p.pause = p.Every - time.Duration(rand.Int64N(int64(p.Every)/10+1))
 	g.log.InfoContext(ctx, "a checkpoint is to be anchored", "target", p.Target.Name(), "size", h.Size)
@@ -422,9 +423,9 @@ func (g *Group) observe(ctx context.Context, p *place) error {
 	if !ok || p.Observe == 0 || !p.observed.IsZero() && g.now().Sub(p.observed) < p.Observe {
 		return nil
 	}
-	if first, _, err := g.conf.Ledger.NextToAnchor(ctx, p.seen); err != nil {
+	if first, since, err := g.conf.Ledger.NextToAnchor(ctx, p.seen); err != nil {
 		return err
-	} else if p.seen = first; first == g.conf.Ledger.Head().Size {
+	} else if p.seen = first; since.IsZero() {
 		return nil
 	}
 	block, at, err := o.Observe(ctx)
