@@ -263,4 +263,4 @@ func (k *keyring) count() int64 {
 }
 
 // termsPerGeneration bounds the cache to twice as many subjects.
-const termsPerGeneration = 1 << 18
+const termsPerGeneration = 1 << 19

@@ -2,7 +2,10 @@
 
 package term
 
-import "sync"
+import (
+	"crypto/sha256"
+	"sync"
+)
 
 // A Cache remembers terms, because computing one costs more than sealing a
 // whole event. Its methods may be called concurrently.
@@ -10,19 +13,24 @@ type Cache struct {
 	key  *PrivateKey
 	most int        // subjects in one generation
 	mu   sync.Mutex // guards the two generations below, of which the older one is dropped
-	now  map[string]Term
-	old  map[string]Term
+	now  generation
+	old  generation
 }
+
+// A generation has terms by the hashes of their subjects: of a million of them the
+// garbage collector has no pointer to follow.
+type generation map[[sha256.Size]byte]Term
 
 // NewCache returns a cache of the key's terms, of at most twice as many
 // subjects as a generation has.
-func NewCache(key *PrivateKey, generation int) *Cache {
-	return &Cache{key: key, most: generation, now: map[string]Term{}}
+func NewCache(key *PrivateKey, most int) *Cache {
+	return &Cache{key: key, most: most, now: generation{}}
 }
 
 // Term returns what the key's Term returns.
 func (c *Cache) Term(kind, id string) Term {
-	subject := kind + "/" + id // a kind has no slash
+	var room [128]byte
+	subject := sha256.Sum256(append(append(append(room[:0], kind...), '/'), id...)) // a kind has no slash
 	c.mu.Lock()
 	t, ok := c.now[subject]
 	if !ok {
@@ -36,7 +44,7 @@ func (c *Cache) Term(kind, id string) Term {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.now) >= c.most {
-		c.old, c.now = c.now, make(map[string]Term, c.most)
+		c.old, c.now = c.now, generation{} // which grows bit by bit, for others wait
 	}
 	c.now[subject] = t
 	return t
