@@ -76,12 +76,12 @@ func (s *Server) getEvents(c *call) error {
 	if err != nil {
 		return err
 	}
-	defer leave()
+	s.metrics.followers.Inc()
+	defer s.metrics.followers.Dec()
+	defer leave() // before it is counted as gone
 	if err := f.looks(s.ledger.Head()); err != nil {
 		return err
 	}
-	s.metrics.followers.Inc()
-	defer s.metrics.followers.Dec()
 	c.Header("Content-Type", typeEvents)
 	c.Header("X-Accel-Buffering", "no") // a proxy that gathers holds back what is live
 	c.Status(http.StatusOK)
