@@ -630,9 +630,8 @@ func TestMillionTinyEvents(t *testing.T) {
 // request, and whoever waits behind it is served all the same.
 func TestSlowLoris(t *testing.T) {
 	s := attacked(t, func(l *limits) {
-		l.header, l.idle = time.Second, time.Second
+		l.header, l.idle = 3*time.Second, time.Second // an honest client keeps to them too
 		l.request, l.line = 300*time.Millisecond, 300*time.Millisecond
-
 	})
 	body := decision(1)
 	head := "POST /v1/records HTTP/1.1\r\nHost: localhost\r\nContent-Type: "
@@ -791,7 +790,7 @@ func TestOneIdentityAtOnce(t *testing.T) {
 		"conflicting": func(n int) string { return strings.Replace(decision(1), "1200.50", fmt.Sprintf("%d.00", n), 1) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := attacked(t, nil)
+			s := attacked(t, func(l *limits) { l.patience = time.Hour }) // all of them are served
 			size := s.ledger.Head().Size
 			answers := make([]answer, clients)
 			var together sync.WaitGroup
@@ -972,6 +971,7 @@ func TestConnectionLimit(t *testing.T) {
 	if _, err := crowded.lines.ReadByte(); !errors.Is(err, io.EOF) {
 		t.Errorf("in a crowd a connection is kept: %v", err)
 	}
+	ledgertest.Until(t, "that it has gone", func() bool { return s.crowd.n.Load() == most/2 })
 	for range most - most/2 {
 		p := s.peer()
 		p.send("GET /livez HTTP/1.1\r\n") // and no more

@@ -77,7 +77,9 @@ func (d lookedDoc) told(first int64) []string {
 			}
 			at = append(at, look.Span{First: x.First - first, End: end})
 		}
-		all = append(all, strings.TrimSpace(fmt.Sprintf("%s %s %s %s %s", k.Role, k.Purpose, k.Act, strings.Replace(k.Chain, look.Day(k.At), "day", 1), at)))
+		// It was told of a moment before it was recorded, maybe on the day before.
+		day := strings.NewReplacer(look.Day(k.At), "day", look.Day(k.At.Add(-time.Minute)), "day")
+		all = append(all, strings.TrimSpace(fmt.Sprintf("%s %s %s %s %s", k.Role, k.Purpose, k.Act, day.Replace(k.Chain), at)))
 	}
 	return all
 }

@@ -115,14 +115,10 @@ func TestRun(t *testing.T) {
 	for n := range 2 {
 		s.submit(decision(n))
 		size := s.ledger.Head().Size
-		for until := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
-			if head, _, ok := s.tally.Head(); ok && head.Size >= size {
-				break
-			}
-			if time.Now().After(until) {
-				t.Fatalf("%d records are not counted", size)
-			}
-		}
+		ledgertest.Until(t, "that all records are counted", func() bool {
+			head, _, ok := s.tally.Head()
+			return ok && head.Size >= size
+		})
 	}
 	cancel()
 	if err := <-ended; err != nil {

@@ -112,12 +112,7 @@ func TestStatusOfAudits(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	ran := make(chan error, 1)
 	go func() { ran <- later.Run(ctx) }()
-	for i := 0; later.Status().Last == nil; i++ {
-		if i == 6000 {
-			t.Fatal("it never learns of it")
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
+	ledgertest.Until(t, "that it learns of it", func() bool { return later.Status().Last != nil })
 	stop()
 	if err := <-ran; err != nil {
 		t.Error(err)
@@ -156,11 +151,11 @@ func TestFeeds(t *testing.T) {
 	becomes := func(missing ...reconcile.Range) {
 		t.Helper()
 		var d document
-		for range 6000 {
-			if d = ask(); d.Size == d.Of && len(d.Feeds) == 1 && cmp.Equal(d.Feeds[0].Missing, missing, cmpopts.EquateEmpty()) {
-				return
-			}
-			time.Sleep(10 * time.Millisecond)
+		if ledgertest.Comes(func() bool {
+			d = ask()
+			return d.Size == d.Of && len(d.Feeds) == 1 && cmp.Equal(d.Feeds[0].Missing, missing, cmpopts.EquateEmpty())
+		}) {
+			return
 		}
 		t.Fatalf("it never says that %v is missing: %+v", missing, d)
 	}

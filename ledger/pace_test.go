@@ -27,7 +27,7 @@ func TestPace(t *testing.T) {
 		}
 	}
 	worked := time.Now().Add(-time.Hour)
-	calm := &Pace{at: time.Now(), begun: worked}
+	calm := &Pace{at: time.Now().Add(time.Hour), begun: worked}
 	calm.Breathe(t.Context())
 	if calm.slept != 0 || calm.begun == worked || calm.Rest(time.Second) != 4*time.Second {
 		t.Errorf("a calm ledger: %+v", calm)

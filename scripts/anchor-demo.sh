@@ -35,11 +35,12 @@ first() { sed -n "s/.*$1.*/\\1/p" | head -1; } # what a pattern catches first
 
 say "1. A chain starts on this machine, with a block a second"
 .tmp/chains/anvil --block-time 1 --host 127.0.0.1 --port 0 >"$work/chain" &
-for _ in $(seq 100); do
+for _ in $(seq 1200); do
   rpc=$(first 'Listening on \(127\.0\.0\.1:[0-9]*\)' <"$work/chain")
   [ -n "$rpc" ] && break
   sleep 0.1
 done
+[ -n "$rpc" ] || { cat "$work/chain" >&2; exit 1; }
 rpc=http://$rpc
 call() { # call METHOD PARAMS
   curl -sS -H 'Content-Type: application/json' -d "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"$1\",\"params\":$2}" "$rpc"
@@ -76,7 +77,7 @@ serve() {
   lendlog serve --json --dir ledger --anchors anchors.yaml --listen 127.0.0.1:0 >"$work/serving" 2>>"$work/log" &
   server=$!
   url=
-  for _ in $(seq 300); do
+  for _ in $(seq 1200); do
     url=$(first '"url":"\([^"]*\)"' <"$work/serving")
     [ -n "$url" ] && return
     kill -0 $server || { cat "$work/log" >&2; exit 1; }

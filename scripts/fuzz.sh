@@ -10,14 +10,14 @@ count=0
 while IFS=: read -r file name; do
   echo "fuzz $name in $(dirname "$file") for $time"
   # By default a minute goes into shrinking each large input that is new.
-  for attempt in first last; do
+  for attempt in first second last; do
     if go -C "$(dirname "$file")" test -run '^$' -fuzz "^$name\$" -fuzztime "$time" -fuzzminimizetime 10x . >"$said" 2>&1; then
       tail -n 2 "$said"
       break
     fi
     cat "$said"
     # Go may call it a failure that the time is over (golang/go#75804, until Go
-    # 1.27). Seldom enough that it is tried again once, and not taken for good:
+    # 1.27). Seldom enough that it is tried again twice, and not taken for good:
     # an input that hangs looks the same.
     if [ "$attempt" = last ] || ! grep -q '^    context deadline exceeded$' "$said" || grep -q 'Failing input' "$said"; then
       exit 1

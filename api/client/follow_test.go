@@ -198,7 +198,7 @@ func TestFollowGoesOn(t *testing.T) {
 // given up; one that only tells that it lives is not.
 func TestFollowGivesUp(t *testing.T) {
 	s := serve(t)
-	c := s.dial(client.WithRetries(3), client.WithStall(time.Second))
+	c, hasty := s.dial(client.WithRetries(3), client.WithStall(time.Minute)), s.dial(client.WithRetries(3), client.WithStall(3*time.Second))
 	size := s.ledger.Head().Size
 	var asked atomic.Int64
 	answer := func(do func(w http.ResponseWriter, r *http.Request)) {
@@ -233,6 +233,10 @@ func TestFollowGivesUp(t *testing.T) {
 		},
 	} {
 		answer(do)
+		c := c
+		if strings.HasSuffix(name, "silent") {
+			c = hasty
+		}
 		err := follow(t, c, size, client.FollowOptions{}).fails()
 		var p *client.Problem
 		if !errors.Is(err, client.ErrUnreachable) && !(errors.As(err, &p) && p.Status == 500) || !asks(4) {

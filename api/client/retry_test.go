@@ -341,12 +341,12 @@ func TestStreamInterrupted(t *testing.T) {
 		t.Run(x.name, func(t *testing.T) {
 			s := serve(t)
 			c := s.dial(client.WithStall(x.stall), client.WithRetries(1000))
-			connections := 0
+			var connections atomic.Int64
 			line := func(n int, l string) []string {
 				if n == 1 {
-					connections++
+					connections.Add(1)
 				}
-				if connections > 1 {
+				if connections.Load() > 1 {
 					return []string{l}
 				}
 				return x.line(n, l)
@@ -381,7 +381,7 @@ func TestStreamInterrupted(t *testing.T) {
 			if n != len(docs) {
 				t.Errorf("%d outcomes, want %d", n, len(docs))
 			}
-			if connections < 2 {
+			if connections.Load() < 2 {
 				t.Error("nothing was interrupted")
 			}
 			s.onlyOnce(before, docs)

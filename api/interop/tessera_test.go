@@ -93,7 +93,7 @@ func cut(body []byte) []byte { return body[:len(body)/2] }
 func (l *ledger) hammer(url string) (said string, err error) {
 	l.t.Helper()
 	cmd := exec.CommandContext(l.t.Context(), filepath.Join(bin, "hammer"), "--log_public_key", l.key, "--log_url", url+"/log/",
-		"--num_writers=0", "--max_read_ops=400", "--leaf_write_goal=500", "--max_runtime=5m", "--show_ui=false", "--alsologtostderr", "-v=1")
+		"--num_writers=0", "--max_read_ops=400", "--leaf_write_goal=500", "--max_runtime=15m", "--show_ui=false", "--alsologtostderr", "-v=1")
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Start(); err != nil {

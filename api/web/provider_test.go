@@ -112,7 +112,7 @@ func TestSessionsEndWithGrants(t *testing.T) {
 	if _, err := h.keys.Revoke(t.Context(), first.ID, ledger.Local, "moved"); err != nil {
 		t.Fatal(err)
 	}
-	next := h.grantTo(p, "staff-7", access.Terms{Role: access.Monitor, Expires: time.Now().Add(2 * time.Second).Truncate(time.Second)})
+	next := h.grantTo(p, "staff-7", access.Terms{Role: access.Monitor, Expires: time.Now().Add(10 * time.Second).Truncate(time.Second)})
 	if b.in() {
 		t.Error("somebody is in by the grant of before")
 	}

@@ -254,7 +254,7 @@ func TestAbuseKeys(t *testing.T) {
 	base, good := a.bases["one"], a.of["one"][access.Auditor]
 	stolen, id := a.grant("one", map[string]any{"role": access.Auditor})
 	a.revoke("one", id)
-	expired, _ := a.grant("one", map[string]any{"role": access.Auditor, "expires": time.Now().Add(3 * time.Second).UTC().Truncate(time.Second).Format(time.RFC3339)})
+	expired, _ := a.grant("one", map[string]any{"role": access.Auditor, "expires": time.Now().Add(10 * time.Second).UTC().Truncate(time.Second).Format(time.RFC3339)})
 	path := base + "/v1/stats"
 	for deadline := time.Now().Add(time.Minute); a.do(http.MethodGet, path, "", "Authorization", "Bearer "+expired).status != http.StatusUnauthorized; {
 		if time.Now().After(deadline) {

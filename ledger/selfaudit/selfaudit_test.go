@@ -60,12 +60,7 @@ func TestAudit(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	ran := make(chan error, 1)
 	go func() { ran <- a.Run(ctx) }()
-	for i := 0; a.Status().Last == nil; i++ {
-		if i == 6000 {
-			t.Fatal("the auditor never learns of the last audit")
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
+	ledgertest.Until(t, "that the auditor learns of the last audit", func() bool { return a.Status().Last != nil })
 	stop()
 	if err := <-ran; err != nil {
 		t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/google/go-cmp/cmp"
@@ -93,7 +94,7 @@ func put(t *testing.T, c *ethtest.Chain, from *ecdsa.PrivateKey, l *memlog, size
 
 // config is of a network of these endpoints.
 func config(c *ethtest.Chain, urls ...string) ethereum.Config {
-	return ethereum.Config{Chain: c.ID.Uint64(), Network: "test", Testnet: true, RPC: urls}
+	return ethereum.Config{Chain: c.ID.Uint64(), Network: "test", Testnet: true, RPC: urls, Timeout: 5 * time.Minute}
 }
 
 func dial(t *testing.T, c ethereum.Config) *ethereum.Network {

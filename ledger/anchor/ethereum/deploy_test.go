@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core"
@@ -131,8 +130,14 @@ func TestDeployRefuses(t *testing.T) {
 			if c.fault != nil {
 				c.fault(s, p)
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
+			if name == "not mined" { // it waits until the caller gives up
+				p.Set("eth_getTransactionReceipt", func(_ context.Context, _ ethtest.Call, next func() ethtest.Reply) ethtest.Reply {
+					defer cancel()
+					return next()
+				})
+			}
 			if _, err := ethereum.Deploy(ctx, n, signer, false); err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("want %q, got %v", c.want, err)
 			}

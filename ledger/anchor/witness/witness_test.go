@@ -29,7 +29,7 @@ func group(t testing.TB, l *ledgertest.Ledger, quorum int, log *slog.Logger, wit
 	if err != nil {
 		t.Fatal(err)
 	}
-	g, err := New(Config{Ledger: l.Ledger, Policy: p, Logger: log, Every: time.Millisecond})
+	g, err := New(Config{Ledger: l.Ledger, Policy: p, Logger: log, Every: time.Millisecond, Timeout: 5 * time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -217,6 +217,7 @@ func TestFaults(t *testing.T) {
 	g := group(t, l, 1, nil, witnesses...)
 	g.conf.Timeout = 500 * time.Millisecond
 	begun := time.Now()
+	g.now = func() time.Time { return begun } // a busy machine would see a rest over
 	if g.round(t.Context(), h) {
 		t.Error("a quorum cosigned")
 	}
@@ -232,7 +233,7 @@ func TestFaults(t *testing.T) {
 		if s.Cosigned != 0 || s.Failures != 1 {
 			t.Errorf("%s: %+v", tt.name, s)
 		}
-		if rest := g.witnesses[i].rest.Sub(begun); rest < minBackoff/2 || tt.name == "429" && !strings.Contains(s.Failing, "reached") && rest < 2*time.Minute {
+		if rest := g.witnesses[i].rest.Sub(begun); rest < minBackoff/2 || strings.Contains(s.Failing, "429") && rest < 2*time.Minute {
 			t.Errorf("%s: it is asked again after %v", tt.name, rest)
 		}
 	}
@@ -241,6 +242,7 @@ func TestFaults(t *testing.T) {
 		t.Error("a witness that failed was asked again at once")
 	}
 	// After that they are heard.
+	g.now = time.Now
 	for i, w := range witnesses {
 		w.Fail(nil)
 		g.witnesses[i].rest = time.Time{}
