@@ -74,6 +74,9 @@ type Result struct {
 	Growth  float64 `json:"costRatio,omitempty"` // cost of a record at the end to that early on
 	// GrowthCPU is that of processor time, which others on the machine disturb less.
 	GrowthCPU float64 `json:"cpuCostRatio,omitempty"`
+	// Yardstick is how much longer the same work took at the end than early on: a
+	// growth by as much is the machine's and not the ledger's.
+	Yardstick float64 `json:"yardstickRatio,omitempty"`
 
 	Targets []Target `json:"targets,omitempty"`
 }

@@ -3,6 +3,7 @@
 package bench
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -92,9 +93,13 @@ func (b *bench) measureEngine(dir string, events *Events) (err error) {
 	var took, cpu time.Duration
 	var waits latencies
 	done := int64(0)
+	var same yardstick
 	err = b.inProcess(&r, func() error {
 		for i, n := range sizes {
 			docs := events.Take(n)
+			if costs[i].same, err = same.measure(docs, l.Catalogue()); err != nil {
+				return err
+			}
 			begun, spent := time.Now(), ownCPU()
 			pending, err := prepareAll(b.ctx, l.Ledger, docs)
 			if err != nil {
@@ -204,8 +209,35 @@ func receipt(ctx context.Context, p *ledger.Pending) error {
 	return err
 }
 
-// A cost is what records took, by the clock and of processors.
-type cost struct{ took, cpu time.Duration }
+// A yardstick is work that stays the same while a ledger grows, done by one processor
+// at a time at which the ledger rests: when it takes longer, the machine got slower.
+type yardstick struct{ docs [][]byte }
+
+// measure returns how long the work takes, where nothing comes between: reading some
+// of the events of the first call.
+func (y *yardstick) measure(docs [][]byte, c *record.Catalogue) (best time.Duration, err error) {
+	if y.docs == nil {
+		for _, d := range docs[:min(len(docs), 512)] {
+			y.docs = append(y.docs, bytes.Clone(d)) // and not all that they lie among
+		}
+	}
+	for i := range 8 {
+		begun := time.Now()
+		for _, d := range y.docs {
+			if _, err := record.ParseEvent(d, c); err != nil {
+				return 0, err
+			}
+		}
+		if took := time.Since(begun); i == 0 || took < best {
+			best = took
+		}
+	}
+	return best, nil
+}
+
+// A cost is what records took, by the clock and of processors, and how long the
+// yardstick took beside them.
+type cost struct{ took, cpu, same time.Duration }
 
 func (c *cost) add(took, cpu time.Duration) { c.took, c.cpu = c.took+took, c.cpu+cpu }
 
@@ -226,17 +258,18 @@ func growth(sizes []int, costs []cost) Result {
 	if k < 8 {
 		return r
 	}
-	per := func(from, to int) (took, cpu float64) {
+	per := func(from, to int) (took, cpu, same float64) {
 		var n int
 		var sum cost
 		for i := from; i < to; i++ {
 			n += sizes[i]
 			sum.add(costs[i].took, costs[i].cpu)
+			sum.same += costs[i].same
 		}
-		return sum.took.Seconds() / float64(n), sum.cpu.Seconds() / float64(n)
+		return sum.took.Seconds() / float64(n), sum.cpu.Seconds() / float64(n), sum.same.Seconds() / float64(to-from)
 	}
-	firstTook, firstCPU := per(1, 3)
-	last, lastCPU := per(k-max(2, k/10), k)
+	firstTook, firstCPU, firstSame := per(1, 3)
+	last, lastCPU, lastSame := per(k-max(2, k/10), k)
 	r.Rate, r.Growth = 1/last, last/firstTook
 	if firstCPU > 0 {
 		r.GrowthCPU = lastCPU / firstCPU
@@ -244,6 +277,10 @@ func growth(sizes []int, costs []cost) Result {
 	r.want(r.Growth <= 1.5, "≤ 1.5×")
 	if r.GrowthCPU > 0 {
 		r.What += fmt.Sprintf(" (%.2f× in processor time)", r.GrowthCPU)
+	}
+	if firstSame > 0 {
+		r.Yardstick = lastSame / firstSame
+		r.What += fmt.Sprintf("; to read the same events took %.2f×, which is the machine's", r.Yardstick)
 	}
 	if r.Memory > 0 {
 		r.want(r.Memory <= 2<<30, "≤ 2 GiB")

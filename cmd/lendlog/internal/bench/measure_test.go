@@ -57,12 +57,12 @@ func TestGrowthComparesTheLastWithTheEarly(t *testing.T) {
 	sizes := make([]int, 20)
 	costs := make([]cost, len(sizes))
 	for i := range sizes {
-		sizes[i], costs[i] = 1000, cost{time.Second, 2 * time.Second}
+		sizes[i], costs[i] = 1000, cost{time.Second, 2 * time.Second, time.Second}
 	}
-	costs[0] = cost{time.Minute, time.Minute} // warming up
-	costs[18], costs[19] = cost{2 * time.Second, 2 * time.Second}, cost{4 * time.Second, 3 * time.Second}
+	costs[0] = cost{time.Minute, time.Minute, time.Minute} // warming up
+	costs[18], costs[19] = cost{2 * time.Second, 2 * time.Second, time.Second}, cost{4 * time.Second, 3 * time.Second, 2 * time.Second}
 	r := growth(sizes, costs)
-	if r.Growth != 3 || r.GrowthCPU != 1.25 || r.Rate < 333 || r.Rate > 334 || r.Targets[0].Met {
+	if r.Growth != 3 || r.GrowthCPU != 1.25 || r.Yardstick != 1.5 || r.Rate < 333 || r.Rate > 334 || r.Targets[0].Met {
 		t.Errorf("growth = %+v, want 3 times the cost, which misses the target", r)
 	}
 }
