@@ -45,7 +45,7 @@ step "chains to test on" scripts/chains.sh anvil geth
 step "kills, failing system calls, soak" break_it
 step "all other tests, real data included" go test -count=1 -timeout 60m -tags 'alldata long' -skip "$breaking" ./...
 # What does one thing after the other has no races, and takes most of the time: the
-# race detector makes it five to ten times slower, and looks at all the rest.
+# race detector makes it several times slower, and looks at all the rest.
 serial=$(tr -s ' \n' '|' <<<'BlocksPastDamage Blocks BundlePeriods BundlesAreWhole Clock EveryStepOfARotationFailsOnce
 EveryStepOfASubmitterKeyFailsOnce ForeignPartsAreRefused IndexRot KeyChanges LargestBatchFits Mirror MirrorRot OlderLedgerIsIndexed
 Repair RestrictedReportsAreIndistinguishable RotIsNoErasure RotIsNotMirrored RotOfTheNewestIsNotHidden Rot RotateToKeeper
