@@ -276,6 +276,16 @@ func FuzzVerify(f *testing.F) {
 	})
 }
 
+// What an event of a known subject takes.
+func BenchmarkCached(b *testing.B) {
+	c := NewCache(GenerateKey(), 1)
+	c.Term("file", "A-2026-000117")
+	b.ReportAllocs()
+	for b.Loop() {
+		c.Term("file", "A-2026-000117")
+	}
+}
+
 func BenchmarkTerm(b *testing.B) {
 	k := vectorKey(b)
 	b.ReportAllocs()

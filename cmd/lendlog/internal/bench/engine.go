@@ -210,7 +210,7 @@ func receipt(ctx context.Context, p *ledger.Pending) error {
 }
 
 // A yardstick is work that stays the same while a ledger grows, done by one processor
-// at a time at which the ledger rests: when it takes longer, the machine got slower.
+// while the ledger is given nothing to do: when it takes longer, the machine got slower.
 type yardstick struct{ docs [][]byte }
 
 // measure returns how long the work takes, where nothing comes between: reading some
