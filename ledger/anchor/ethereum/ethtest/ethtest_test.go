@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"math/big"
+	"math/rand/v2"
 	"net/http"
 	"strings"
 	"testing"
@@ -87,6 +88,19 @@ func TestSimulated(t *testing.T) {
 			t.Fatal("a transaction was not evicted")
 		}
 	})
+}
+
+// The node is at work for a client that hung up, and no blocks are taken back meanwhile.
+func TestHangUp(t *testing.T) {
+	s := Simulated(t, Osaka)
+	s.Mine(1)
+	tx := s.Sign(Lender, 0, Address(Stranger), big.NewInt(1), nil)
+	for range 300 {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Duration(rand.IntN(2000))*time.Microsecond)
+		_ = s.Client.SendTransaction(ctx, tx)
+		cancel()
+		s.Reorg(0, true)
+	}
 }
 
 func TestGenesis(t *testing.T) {

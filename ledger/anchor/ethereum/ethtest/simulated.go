@@ -3,6 +3,7 @@
 package ethtest
 
 import (
+	"context"
 	"io"
 	"log/slog"
 	"maps"
@@ -140,7 +141,8 @@ func Simulated(t testing.TB, rules *params.ChainConfig, change ...func(*core.Gen
 }
 
 // door has nobody ask while blocks are made or taken back, for then something
-// else is final for a moment.
+// else is final for a moment. The node goes on with a call when its client hangs up,
+// so a call lasts until the node has answered it.
 func (s *SimulatedChain) door(t testing.TB, to string) (url string) {
 	t.Helper()
 	u, err := neturl.Parse(to)
@@ -152,7 +154,10 @@ func (s *SimulatedChain) door(t testing.TB, to string) (url string) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.busy.RLock()
 		defer s.busy.RUnlock()
-		proxy.ServeHTTP(w, r)
+		// One that can be canceled, or the proxy looks for itself whether the client is there.
+		ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
+		defer cancel()
+		proxy.ServeHTTP(w, r.WithContext(ctx))
 	}))
 	t.Cleanup(server.Close)
 	return server.URL
