@@ -151,12 +151,10 @@ func TestRetries(t *testing.T) {
 }
 
 func TestUnreachable(t *testing.T) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	addr, err := ledgertest.Address()
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr := ln.Addr().String()
-	ln.Close()
 	_, err = client.Dial(t.Context(), "http://"+addr, client.WithSleep(noSleep))
 	if !errors.Is(err, client.ErrUnreachable) {
 		t.Errorf("got %v", err)

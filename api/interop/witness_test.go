@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -256,24 +257,31 @@ func (l *ledger) goBack(flags ...string) {
 	}
 }
 
+// unused are two addresses that nobody listens at, nor will for asking for any port,
+// which Linux gives from 32768 on.
+func unused(t *testing.T) (out []string) {
+	t.Helper()
+	for range 1000 {
+		ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(12000)))
+		if err != nil {
+			continue
+		}
+		defer ln.Close() // only then, or it is the next one too
+		if out = append(out, ln.Addr().String()); len(out) == 2 {
+			return out
+		}
+	}
+	t.Fatal("of the ports from 20000 to 31999 no two are free")
+	return nil
+}
+
 // A served ledger has a witness of transparency-dev and one of lendlog's own
 // cosign, which replays the ledger from its tiles before. Together they satisfy a
 // policy of both, and neither cosigns a copy from before that went another way.
 func TestOwnWitness(t *testing.T) {
 	l := create(t)
 	one := watch(t, "witness.one.example", l.key)
-	var addresses [2]string
-	var taken [2]net.Listener // at once, so that each has an address of its own
-	for i := range addresses {
-		var err error
-		if taken[i], err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
-			t.Fatal(err)
-		}
-		addresses[i] = taken[i].Addr().String()
-	}
-	for _, ln := range taken {
-		_ = ln.Close()
-	}
+	addresses := unused(t)
 	dir := filepath.Join(t.TempDir(), "witness")
 	var made struct{ Key, Policy string }
 	if err := json.Unmarshal(l.run("witness", "init", "--json", "--dir", dir, "--name", "own.example/1", "--url", "http://"+addresses[0]), &made); err != nil {

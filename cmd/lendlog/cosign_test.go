@@ -9,7 +9,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -19,6 +18,7 @@ import (
 	"time"
 
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/cosigner"
+	"github.com/lendlog/lendlog/ledger/ledgertest"
 	"github.com/lendlog/lendlog/ledger/ledgertest/scale"
 	"github.com/lendlog/lendlog/ledger/tree"
 )
@@ -34,12 +34,11 @@ func TestWitnessKilled(t *testing.T) {
 	if _, err := cosigner.Create(dir, "witness.test/1"); err != nil {
 		t.Fatal(err)
 	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := ledgertest.Address()
 	if err != nil {
 		t.Fatal(err)
 	}
-	url := "http://" + ln.Addr().String()
-	_ = ln.Close()
+	url := "http://" + address
 	get := func(url string) (int, []byte) {
 		t.Helper()
 		resp, err := http.Get(url)

@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -284,10 +283,9 @@ func freeAddress(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: address NAME...")
 	}
 	for _, name := range args {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		address, err := ledgertest.Address()
 		ts.Check(err)
-		defer l.Close() // so that each gets one of its own
-		ts.Setenv(name, l.Addr().String())
+		ts.Setenv(name, address)
 	}
 }
 

@@ -128,7 +128,12 @@ func (c *devChain) transact(from *ecdsa.PrivateKey, to *common.Address, data []b
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	return c.transactAt(from, nonce, to, data, gas)
+	tx := c.transactAt(from, nonce, to, data, gas)
+	ledgertest.Until(c.t, "the transaction counted by the pool", func() bool {
+		next, err := c.client.PendingNonceAt(context.Background(), addressOf(from))
+		return err == nil && next > nonce
+	})
+	return tx
 }
 
 func (c *devChain) transactAt(from *ecdsa.PrivateKey, nonce uint64, to *common.Address, data []byte, gas uint64) *types.Transaction {
