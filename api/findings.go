@@ -33,11 +33,15 @@ func (s *Server) listFindings(c *call) error {
 	if err != nil {
 		return err
 	}
+	skip, err := c.skip()
+	if err != nil {
+		return err
+	}
 	if err := s.tallied(c, shelfAge, "run lendlog findings on a copy of the ledger"); err != nil {
 		return err
 	}
 	found, head := s.tally.Findings()
-	shown := found.Of(id, int(limit))
+	shown := found.Of(id, skip, int(limit))
 	var indexes []int64
 	for _, f := range shown.Findings {
 		indexes = append(indexes, f.Records...)

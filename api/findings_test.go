@@ -44,10 +44,13 @@ func TestListFindings(t *testing.T) {
 	if got := ask("?rule=payment-parts&limit=2"); len(got.Findings) != 2 || got.Counts["payment-parts"] != 4 {
 		t.Errorf("of one rule: %+v", got)
 	}
+	if got := ask("?limit=2&skip=3"); len(got.Findings) != 1 || got.Findings[0].Records[0] != broken[0] {
+		t.Errorf("after the third: %+v", got)
+	}
 	if got := ask("?rule=decline-reasons"); len(got.Findings) != 0 || got.Counts["payment-parts"] != 4 {
 		t.Errorf("of another rule: %+v", got)
 	}
-	for query, says := range map[string]string{"rule=nothing": "of no rule", "limit=0": "limit is a whole number", "limit=1001": "at most 1000", "from=1": "no query parameter from"} {
+	for query, says := range map[string]string{"rule=nothing": "of no rule", "limit=0": "limit is a whole number", "limit=1001": "at most 1000", "skip=-1": "skip is a whole number", "skip=1000001": "at most 1000000", "from=1": "no query parameter from"} {
 		if p := s.wantProblem(s.get("/v1/findings?"+query), kindBadRequest); !strings.Contains(p.Detail, says) {
 			t.Errorf("%s: %q doesn't say %q", query, p.Detail, says)
 		}

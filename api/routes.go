@@ -43,7 +43,7 @@ func (s *Server) routes() []route {
 		{get, "/v1/due", "getDue", access.RecordsRead, []string{"as-of", "zone", "state", "within", "subject", "id", "limit", "skip"}, s.getDue},
 		{get, "/v1/status", "getStatus", access.AnchorsRead, nil, read(s.getStatus)},
 		{get, "/v1/feeds", "getFeeds", access.RecordsSearch, nil, read(s.getFeeds)},
-		{get, "/v1/findings", "listFindings", access.RecordsRead, []string{"rule", "limit"}, s.listFindings},
+		{get, "/v1/findings", "listFindings", access.RecordsRead, []string{"rule", "limit", "skip"}, s.listFindings},
 		{get, "/v1/stats", "getStats", access.StatsRead, []string{"from", "to", "product"}, s.getStats},
 		{get, "/v1/events", "getEvents", access.LogRead, []string{"from", "view"}, s.getEvents},
 		{get, "/v1/checkpoint", "getCheckpoint", access.Public, nil, read(s.getCheckpoint)},

@@ -19,14 +19,17 @@ type Findings struct {
 }
 
 // Findings returns what the rules find in the whole ledger, or what the one with
-// an id does unless it is "": the newest, as many as limit, and how many there
-// are. It is of the newest checkpoint or of one that was so within the last
+// an id does unless it is "": as many as limit, the newest first after so many that are
+// left out, and how many there are. It is of the newest checkpoint or of one that was so within the last
 // minute. The server's word is taken for everything but the checkpoint: read the
 // subject that a finding names, and judge it yourself, to verify it.
-func (c *Client) Findings(ctx context.Context, id string, limit int) (*Findings, error) {
+func (c *Client) Findings(ctx context.Context, id string, skip, limit int) (*Findings, error) {
 	query := url.Values{"limit": {strconv.Itoa(limit)}}
 	if id != "" {
 		query.Set("rule", id)
+	}
+	if skip > 0 {
+		query.Set("skip", strconv.Itoa(skip))
 	}
 	r := request{method: http.MethodGet, path: "/v1/findings?" + query.Encode(), accept: typeJSON, timeout: scanTimeout}
 	_, b, err := c.do(ctx, r, maxLarge)

@@ -24,12 +24,15 @@ func TestFindings(t *testing.T) {
 	s := serve(t)
 	s.ledger.Submit(broken(1), broken(2))
 	c := s.dial()
-	got, err := c.Findings(t.Context(), "", 10)
+	got, err := c.Findings(t.Context(), "", 0, 10)
 	if err != nil || len(got.Findings) != 2 || got.Counts["payment-parts"] != 2 || got.Checkpoint.Size != s.ledger.Head().Size {
 		t.Fatalf("%+v, %v", got, err)
 	}
-	if got, err := c.Findings(t.Context(), "close-reason", 10); err != nil || len(got.Findings) != 0 {
+	if got, err := c.Findings(t.Context(), "close-reason", 0, 10); err != nil || len(got.Findings) != 0 {
 		t.Errorf("of another rule: %+v, %v", got, err)
+	}
+	if second, err := c.Findings(t.Context(), "", 1, 10); err != nil || len(second.Findings) != 1 || second.Findings[0].Subject != got.Findings[1].Subject {
+		t.Errorf("after the first: %+v, %v", second, err)
 	}
 	for name, tc := range map[string]struct {
 		change func(v map[string]any)
@@ -48,7 +51,7 @@ func TestFindings(t *testing.T) {
 			return edit(t, body, tc.change)
 		}
 		s.lie.Store(&lie)
-		if _, err := c.Findings(t.Context(), "payment-parts", 2); err == nil {
+		if _, err := c.Findings(t.Context(), "payment-parts", 0, 2); err == nil {
 			t.Errorf("%s is believed", name)
 		} else {
 			wantLie(t, err, tc.says)

@@ -130,7 +130,7 @@ func TestAbuseMarkup(t *testing.T) {
 	}
 	given := map[string][]string{
 		"signin": {"next"}, "search": {"filter", "s", "cursor", "order"}, "timeline": {"from"}, "reports": {"from", "to", "past", "product"},
-		"due": {"state", "within", "zone", "id", "as-of"}, "findings": {"rule", "severity"}, "looks": {"subject", "by", "from", "to", "before"}, "examination": {"seed", "count", "exam"},
+		"due": {"state", "within", "zone", "id", "as-of", "from"}, "findings": {"rule", "severity", "from"}, "looks": {"subject", "by", "from", "to", "before"}, "examination": {"seed", "count", "exam"},
 	}
 	shown, auditor, admin := 0, h.as(access.Auditor), h.as(access.Admin)
 	auditor.post("purpose", url.Values{"purpose": {"exam-7"}})

@@ -4,7 +4,6 @@ package web
 
 import (
 	"html/template"
-	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -23,44 +22,16 @@ type duePage struct {
 	Obligations []obligationOption
 	Basis       basis
 	Items       []*dueItem
-	Asked       url.Values // as in the address, without the page
+	Pages       pager
 }
 
 // States are all that there are, and Has whether one is asked for.
 func (p *duePage) States() []due.State      { return due.States }
 func (p *duePage) Has(state due.State) bool { return slices.Contains(p.Query.States, state) }
-func (p *duePage) Within() string           { return p.Asked.Get("within") }
+func (p *duePage) Within() string           { return p.Pages.asked.Get("within") }
 func (p *duePage) Zone() string             { return p.Query.Zone.String() }
 func (p *duePage) Count(s due.State) int64  { return p.Report.Counts[s] }
-func (p *duePage) Again() template.URL      { return template.URL(p.Asked.Encode()) }
-
-// First and Last are the numbers of the items that are shown.
-func (p *duePage) First() int { return p.Query.Skip + 1 }
-func (p *duePage) Last() int  { return p.Query.Skip + len(p.Items) }
-
-// Earlier and Later are the addresses of the pages beside this one, "" for none.
-func (p *duePage) Earlier() string {
-	if p.Query.Skip == 0 {
-		return ""
-	}
-	return p.from(max(0, p.Query.Skip-dueListed))
-}
-
-func (p *duePage) Later() string {
-	if int64(p.Last()) >= p.Report.Matched || len(p.Items) == 0 {
-		return ""
-	}
-	return p.from(p.Last())
-}
-
-// from is the address of the page that leaves out so many items.
-func (p *duePage) from(skip int) string {
-	q := maps.Clone(p.Asked)
-	if skip > 0 {
-		q.Set("from", strconv.Itoa(skip+1))
-	}
-	return "?" + q.Encode()
-}
+func (p *duePage) Again() template.URL      { return template.URL(p.Pages.asked.Encode()) }
 
 // Tone is the colour of a state.
 func (p *duePage) Tone(s due.State) string { return tones[s] }
@@ -84,9 +55,8 @@ func (i *dueItem) By() int64 { return *i.DoneBy }
 var tones = map[due.State]string{due.Breached: "bad", due.Open: "warn", due.MetLate: "warn", due.Met: "good"}
 
 func showDue(v *visit) error {
-	p := &duePage{Asked: v.r.URL.Query()}
-	p.Asked.Del("again")
-	p.Asked.Del("lang")
+	asked := v.r.URL.Query()
+	p := &duePage{}
 	table, err := due.Builtin()
 	if err != nil {
 		return err
@@ -94,17 +64,13 @@ func showDue(v *visit) error {
 	for _, o := range table.Obligations {
 		p.Obligations = append(p.Obligations, obligationOption{o.ID, v.text(o.Title.EN, o.Title.ZH)})
 	}
-	if p.Query, err = dueQuery(p.Asked, table); err != nil {
+	if p.Query, err = dueQuery(asked, table); err != nil {
 		return err
 	}
-	if from := p.Asked.Get("from"); from != "" {
-		n, err := strconv.ParseInt(from, 10, 32)
-		if err != nil || n < 1 {
-			return errMissing
-		}
-		p.Query.Skip = int(n - 1)
+	if p.Pages, err = newPager(asked, dueListed); err != nil {
+		return err
 	}
-	p.Asked.Del("from")
+	p.Query.Skip = p.Pages.Skip
 	l, err := v.ledger()
 	if err != nil {
 		return err
@@ -119,6 +85,7 @@ func showDue(v *visit) error {
 	for _, item := range got.Items {
 		p.Items = append(p.Items, &dueItem{Item: item, Title: v.text(item.Title.EN, item.Title.ZH), Tone: tones[item.State], Subject: newSubject(item.Subject), Days: max(item.Left, -item.Left)})
 	}
+	p.Pages.Shown, p.Pages.Of = len(p.Items), got.Matched
 	p.Basis = newBasis(got.Checkpoint, dueCommand(p.Query)...)
 	return v.render(p)
 }

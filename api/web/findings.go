@@ -3,12 +3,14 @@
 package web
 
 import (
+	"html/template"
+
 	"github.com/lendlog/lendlog/api/client"
 	"github.com/lendlog/lendlog/ledger/rule"
 )
 
-// listed is how many findings a page shows.
-const listed = 200
+// findingsListed is how many findings a page shows.
+const findingsListed = 50
 
 // A findingsPage is what the rules find, and what audits found.
 type findingsPage struct {
@@ -19,12 +21,27 @@ type findingsPage struct {
 	Skipped  int64 // checks that could not be made
 	Count    int64 // of findings that are meant
 	Found    []foundItem
+	Pages    pager
 	Basis    basis
 	Audits   []demand
 }
 
-// More reports whether there are more findings than are listed.
-func (p *findingsPage) More() bool { return p.Count > int64(len(p.Found)) }
+// Older are the rules that are meant, on the last page, when some of their findings are on
+// none: of each rule a server holds the newest.
+func (p *findingsPage) Older() (rules []ruleOption) {
+	if p.Pages.Later() != "" || int64(p.Pages.Last()) >= p.Count {
+		return nil
+	}
+	for _, r := range p.Rules {
+		if r.N > 0 && (p.Rule == "" || p.Rule == r.ID) {
+			rules = append(rules, r)
+		}
+	}
+	return rules
+}
+
+// Again is the address of this list from its beginning, without what asks for it anew.
+func (p *findingsPage) Again() template.URL { return template.URL(p.Pages.asked.Encode()) }
 
 // A ruleOption is a rule with how many findings it has.
 type ruleOption struct {
@@ -57,11 +74,17 @@ func showFindings(v *visit) error {
 	if err != nil {
 		return err
 	}
-	got, err := l.Findings(v.scanning(), p.Rule, listed)
+	if p.Pages, err = newPager(q, findingsListed); err != nil {
+		return err
+	}
+	got, err := l.Findings(v.scanning(), p.Rule, p.Pages.Skip, findingsListed)
 	if err != nil {
 		return err
 	}
 	v.findings(p, table, got)
+	if p.Pages.Skip > 0 && int64(p.Pages.Skip) >= p.Count {
+		return errMissing
+	}
 	p.Audits, err = v.audits(l, p.Severity)
 	if err != nil {
 		return err
@@ -91,6 +114,7 @@ func (v *visit) findings(p *findingsPage, table *rule.Table, got *client.Finding
 	for _, f := range got.Survey.Findings {
 		p.Found = append(p.Found, foundItem{titles[f.Rule], v.sentenceOf(f.Text.EN, f.Text.ZH), v.cite(f.Source), newSubject(f.Subject), f.Records})
 	}
+	p.Pages.Shown, p.Pages.Of = len(p.Found), p.Count
 	command := []string{"lendlog", "findings", "--dir", "COPY"}
 	if p.Rule != "" {
 		command = append(command, "--rule", p.Rule)

@@ -90,7 +90,7 @@ func TestDue(t *testing.T) {
 	h := newHouse(t, true).lend()
 	b := h.as(access.Auditor)
 	got := b.get("due").want(t, http.StatusOK, "overdue: 2", "Adverse-action notice", "subjects/file/L0", "lendlog due --dir COPY --as-of", "days over")
-	if strings.Contains(got.body, "L2") {
+	if strings.Contains(got.body, "file/L2") {
 		t.Error("an approval owes a notice of a decline")
 	}
 	b.get("due?state=met&state=met-late").want(t, http.StatusOK, "Nothing is like this", root+`due?state=met&amp;state=met-late&amp;again=1"`)
@@ -102,45 +102,68 @@ func TestDue(t *testing.T) {
 	b.get("due").want(t, http.StatusOK, "不利决定通知", "逾期：2")
 }
 
-// What is owed has pages, and each obligation is on one of them.
-func TestDuePages(t *testing.T) {
+// What is owed and what is found has pages, and each of it is on one of them.
+func TestLongLists(t *testing.T) {
 	h := newHouse(t, true)
-	const owed = 2*dueListed + 3
+	const n = 103
 	var events []ledgertest.Event
-	for i := range owed {
-		e := eventAt(fmt.Sprint("d", i), "decision.made", fmt.Sprint("file/D", i), "2026-01-03T22:00:00Z", `{"outcome":"declined"}`)
-		events = append(events, ledgertest.Event{Document: []byte(e), Submitter: ledger.Local})
+	for i := range n {
+		declined := eventAt(fmt.Sprint("d", i), "decision.made", fmt.Sprint("file/D", i), "2026-01-03T22:00:00Z", `{"outcome":"declined"}`)
+		paid := eventAt(fmt.Sprint("p", i), "payment.received", fmt.Sprint("file/P", i), "2026-03-01T10:00:00Z", `{"amount":{"amount":"10","currency":"EUR"},"principal":{"amount":"7","currency":"EUR"},"interest":{"amount":"2","currency":"EUR"}}`)
+		events = append(events, ledgertest.Event{Document: []byte(declined), Submitter: ledger.Local}, ledgertest.Event{Document: []byte(paid), Submitter: ledger.Local})
 	}
 	h.ledger.Submit(events...)
 	b := h.as(access.Auditor)
-	seen, pages := map[string]bool{}, 0
-	last := ""
-	for path := "due?state=breached"; path != "" && pages < 9; pages++ {
-		got := b.get(path).want(t, http.StatusOK, fmt.Sprintf("of %d</span>", owed))
-		wantWellFormed(t, got, "en")
-		all, err := elements(got.body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		last, path = path, ""
-		for _, e := range all {
-			if subject, ok := strings.CutPrefix(e.attrs["href"], root+"subjects/"); ok {
-				if seen[subject] {
-					t.Errorf("%s comes twice", subject)
+	for _, list := range []string{"due?state=breached", "findings?rule=payment-parts"} {
+		name, query, _ := strings.Cut(list, "?")
+		seen, pages := map[string]bool{}, 0
+		last := ""
+		for path := list; path != "" && pages < 9; pages++ {
+			got := b.get(path).want(t, http.StatusOK, fmt.Sprintf("of %d</span>", n))
+			wantWellFormed(t, got, "en")
+			all, err := elements(got.body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			last, path = path, ""
+			for _, e := range all {
+				if subject, ok := strings.CutPrefix(e.attrs["href"], root+"subjects/"); ok {
+					if seen[subject] {
+						t.Errorf("%s comes twice", subject)
+					}
+					seen[subject] = true
 				}
-				seen[subject] = true
-			}
-			if e.attrs["rel"] == "next" {
-				path = "due" + e.attrs["href"]
+				if e.attrs["rel"] == "next" {
+					path = name + e.attrs["href"]
+				}
 			}
 		}
+		if len(seen) != n || pages != 3 {
+			t.Errorf("%d pages have %d subjects", pages, len(seen))
+		}
+		b.get(last).want(t, http.StatusOK, `rel="prev"`, "101 to 103 of 103", query+"&amp;again=1")
+		b.get(name+"?from=x").want(t, http.StatusNotFound)
+		b.get(name+"?from=0").want(t, http.StatusNotFound)
+		b.get(name+"?from=999").want(t, http.StatusNotFound)
 	}
-	if len(seen) != owed || pages != 3 {
-		t.Errorf("%d pages have %d subjects", pages, len(seen))
+}
+
+// A list that holds less than there is ends with a way to the rest.
+func TestOlderFindings(t *testing.T) {
+	p := &findingsPage{Count: 3 * findingsListed, Rules: []ruleOption{{"one", "One", 120}, {"two", "Two", 30}, {"three", "Three", 0}}}
+	for skip, want := range map[int]int{0: 0, findingsListed: 2} {
+		p.Pages = pager{Skip: skip, Shown: findingsListed - skip, Of: p.Count, step: findingsListed, asked: url.Values{}}
+		if got := p.Older(); len(got) != want {
+			t.Errorf("after %d: %+v", skip, got)
+		}
 	}
-	b.get(last).want(t, http.StatusOK, `rel="prev"`, "101 to 103 of 103")
-	b.get("due?from=x").want(t, http.StatusNotFound)
-	b.get("due?from=999").want(t, http.StatusNotFound)
+	p.Rule = "two"
+	if got := p.Older(); len(got) != 1 || got[0].ID != "two" {
+		t.Errorf("%+v", got)
+	}
+	if at := p.Pages.Earlier(); at != "?" {
+		t.Errorf("the page before is at %q", at)
+	}
 }
 
 // Of few decisions no share is told, which swings with each; and there is no chart of

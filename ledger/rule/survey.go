@@ -65,16 +65,19 @@ func (s *Survey) cut(limit int) {
 	})
 }
 
-// Of returns the survey with the newest findings of one rule, or of all for "",
-// as many as limit. The counts are those of all.
-func (s *Survey) Of(rule string, limit int) Survey {
+// Of returns the survey with the findings of one rule, or of all for "", the newest
+// first: as many as limit, after so many that are left out. The counts are those of all.
+func (s *Survey) Of(rule string, skip, limit int) Survey {
 	out := *s
 	out.Findings = []Found{}
 	for _, f := range s.Findings {
 		if len(out.Findings) == limit {
 			break
 		}
-		if rule == "" || f.Rule == rule {
+		if rule != "" && f.Rule != rule {
+			continue
+		}
+		if skip--; skip < 0 {
 			out.Findings = append(out.Findings, f)
 		}
 	}

@@ -58,10 +58,16 @@ func TestSurvey(t *testing.T) {
 			t.Errorf("number %d is of record %d of %s", i, f.Records[0], f.Subject)
 		}
 	}
-	if of := s.Of("payment-parts", 3); len(of.Findings) != 3 || of.Counts["payment-parts"] != n {
+	if of := s.Of("payment-parts", 0, 3); len(of.Findings) != 3 || of.Counts["payment-parts"] != n {
 		t.Errorf("three of them: %+v", of)
 	}
-	if of := s.Of("close-reason", 3); len(of.Findings) != 0 {
+	if of := s.Of("payment-parts", limit-2, 3); len(of.Findings) != 2 || of.Findings[1].Records[0] != n-limit {
+		t.Errorf("the last of those that are listed: %+v", of)
+	}
+	if of := s.Of("", limit, 3); len(of.Findings) != 0 {
+		t.Errorf("those after the last: %+v", of)
+	}
+	if of := s.Of("close-reason", 0, 3); len(of.Findings) != 0 {
 		t.Errorf("those of another rule: %+v", of)
 	}
 	broken := errors.New("broken")
