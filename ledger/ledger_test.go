@@ -426,7 +426,7 @@ func TestEntriesHoldNoSealedValue(t *testing.T) {
 		`{"caseKind": "suspicious-report", "narrative": "about file/A-4711", "reporterId": "whistle-9", "assigneeId": "staff-8"}`,
 		map[string]any{"party": "customer-4711"}))
 	secrets := []string{
-		"Marta", "Beispiel", "customer-", "4711", "urn:test", "event-", "secret-extension", "seq-77", "case-event", "C-1",
+		"Marta", "Beispiel", "customer-", "-4711", "urn:test", "event-", "secret-extension", "seq-77", "case-event", "C-1",
 		"suspicious", "whistle", "staff-8",
 	}
 	err := h.eachEntry(func(i int64, entry []byte) {

@@ -9,6 +9,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -202,7 +203,7 @@ func TestNothingElseIsGiven(t *testing.T) {
 				if m.Open || !m.Present || len(value) < 4 || strings.Contains(shown.String(), value) {
 					continue
 				}
-				if looked++; strings.Contains(file, value) {
+				if looked++; has(file, value) {
 					t.Errorf("%s of record %d is in the file: %s", m.Pointer, i, value)
 				}
 			}
@@ -219,6 +220,15 @@ func TestNothingElseIsGiven(t *testing.T) {
 	if looked < 300 || strings.Contains(file, "hidden-") || strings.Contains(file, "urn:hidden") || strings.Contains(file, "Q-another") {
 		t.Errorf("%d values were looked for; or an id, a source or another party is in the file", looked)
 	}
+}
+
+// has reports whether a text has a value: a short one only by itself, for digits and a few
+// letters are in any time or hash by chance.
+func has(text, value string) bool {
+	if len(value) >= 10 {
+		return strings.Contains(text, value)
+	}
+	return regexp.MustCompile(`(^|[^\w+/.-])` + regexp.QuoteMeta(value) + `($|[^\w+/=.-])`).MatchString(text)
 }
 
 // leaves returns the texts and numbers of a value.
