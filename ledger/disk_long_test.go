@@ -372,6 +372,7 @@ func TestServerOnAFullDisk(t *testing.T) {
 				}
 			case 0:
 				died++
+				s.ends(t)
 			default:
 				t.Errorf("an append was answered with %d", status)
 			}
@@ -445,6 +446,12 @@ func (s *server) alive() bool {
 	default:
 		return true
 	}
+}
+
+// ends waits for a server that hung up to be known as ended.
+func (s *server) ends(t *testing.T) {
+	t.Helper()
+	ledgertest.Until(t, "the end of a server that does not answer", func() bool { return !s.alive() })
 }
 
 // stop ends the server in good order, if it lives, and requires that it was.

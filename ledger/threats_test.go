@@ -22,11 +22,11 @@ import (
 // them what was sealed. With the keys all of it can be read.
 func TestFilesHoldNoSealedValue(t *testing.T) {
 	h := newHouse(t, ledger.CreateOptions{})
-	h.append(document("complaint.opened", "file/Q-77001", "event-77001",
-		`{"complaintId":"CMP-77001","narrative":"Zyx77001 narrative, which is long enough that no page of a table could hold it by chance","channel":"phone"}`,
-		map[string]any{"party": "customer-77001", "extone": "ext-77001"}))
-	h.append(document("case.opened", "case/K-77001", "case-77001",
-		`{"caseKind":"suspicious-report","narrative":"Zyx77001 payments","assigneeId":"staff-77001"}`, nil))
+	h.append(document("complaint.opened", "file/Q-7700177001", "event-7700177001",
+		`{"complaintId":"CMP-7700177001","narrative":"Zyx7700177001 narrative, which is long enough that no page of a table could hold it by chance","channel":"phone"}`,
+		map[string]any{"party": "customer-7700177001", "extone": "ext-7700177001"}))
+	h.append(document("case.opened", "case/K-7700177001", "case-7700177001",
+		`{"caseKind":"suspicious-report","narrative":"Zyx7700177001 payments","assigneeId":"staff-7700177001"}`, nil))
 	if err := h.close(); err != nil {
 		t.Fatal(err)
 	}
@@ -37,7 +37,7 @@ func TestFilesHoldNoSealedValue(t *testing.T) {
 		}
 		b, err := os.ReadFile(path)
 		files++
-		if bytes.Contains(b, []byte("77001")) {
+		if bytes.Contains(b, []byte("7700177001")) {
 			t.Errorf("a sealed value stands in %s", path)
 		}
 		return err
@@ -55,7 +55,7 @@ func TestFilesHoldNoSealedValue(t *testing.T) {
 	}
 	found := false
 	for _, m := range r.Members {
-		found = found || m.Pointer == "/data/narrative" && m.Value.Str == "Zyx77001 payments"
+		found = found || m.Pointer == "/data/narrative" && m.Value.Str == "Zyx7700177001 payments"
 	}
 	if !found {
 		t.Error("with the keys it can't be read either")

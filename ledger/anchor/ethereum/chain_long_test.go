@@ -13,6 +13,7 @@ import (
 	"github.com/lendlog/lendlog/contracts"
 	"github.com/lendlog/lendlog/ledger/anchor/ethereum"
 	"github.com/lendlog/lendlog/ledger/anchor/ethereum/ethtest"
+	"github.com/lendlog/lendlog/ledger/ledgertest"
 )
 
 // On anvil, a program of others, everything happens too.
@@ -94,13 +95,8 @@ func TestGeth(t *testing.T) {
 	// What was not final is taken back, and with it what is.
 	before := c.Head().Number.Uint64()
 	r.submit(12)
-	for range 20 {
-		if _ = r.poll(); r.Status().State == "mined" {
-			break
-		}
-	}
-	if s := r.Status(); s.State != "mined" {
-		t.Fatalf("%+v", s)
+	if !ledgertest.Comes(func() bool { _ = r.poll(); return r.Status().State == "mined" }) {
+		t.Fatalf("%+v", r.Status())
 	}
 	c.SetHead(before)
 	for range 5 {

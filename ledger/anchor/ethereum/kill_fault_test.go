@@ -90,6 +90,9 @@ func (v victim) run() error {
 	if err != nil {
 		return err
 	}
+	if _, err := archive.WriteString("\n"); err != nil { // it ends a line that was cut by a kill
+		return err
+	}
 	ctx := context.Background()
 	r := rand.New(rand.NewPCG(uint64(os.Getpid()), 0))
 	var said string

@@ -131,30 +131,36 @@ func TestBundleOfAnySizeLong(t *testing.T) {
 		}
 		return file
 	}
-	for _, v := range verifiers(t) {
-		var kilobytes []int64
-		for _, lines := range []int{10_000, 120_000} {
-			file := write(lines)
-			if info, err := os.Stat(file); err != nil || lines > 100_000 && info.Size() <= 64<<20 {
-				t.Fatalf("the file is of %d bytes: %v", info.Size(), err)
-			}
-			cmd := exec.Command(v.program[0], append(slices.Clone(v.program[1:]), "--trust", in("trust.json")[0], file)...)
-			var out bytes.Buffer
-			cmd.Stdout, cmd.Stderr = &out, &out
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
-			}
-			ended := make(chan error, 1)
-			go func() { ended <- cmd.Wait() }()
-			peak, err := peakOf(cmd.Process.Pid, ended)
-			if want := fmt.Sprintf("%d leaves, recorded", lines); err != nil || !strings.Contains(out.String(), want) {
-				t.Errorf("%s: %v: %.3000s", v.name, err, out.String())
-			}
-			kilobytes = append(kilobytes, peak)
+	takes := func(v verifier, lines int) int64 {
+		file := write(lines)
+		if info, err := os.Stat(file); err != nil || lines > 100_000 && info.Size() <= 64<<20 {
+			t.Fatalf("the file is of %d bytes: %v", info.Size(), err)
 		}
-		// What is collected late counts too.
-		if t.Logf("%s took %v KiB", v.name, kilobytes); kilobytes[1] > kilobytes[0]+48<<10 {
-			t.Errorf("%s takes memory as the file grows: %v KiB", v.name, kilobytes)
+		cmd := exec.Command(v.program[0], append(slices.Clone(v.program[1:]), "--trust", in("trust.json")[0], file)...)
+		var out bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &out, &out
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan error, 1)
+		go func() { ended <- cmd.Wait() }()
+		peak, err := peakOf(cmd.Process.Pid, ended)
+		if want := fmt.Sprintf("%d leaves, recorded", lines); err != nil || !strings.Contains(out.String(), want) {
+			t.Errorf("%s: %v: %.3000s", v.name, err, out.String())
+		}
+		return peak
+	}
+	for _, v := range verifiers(t) {
+		// What is collected late counts too, and when it is is the collector's: so not every
+		// time has to be within the bound.
+		grows := true
+		for try := 0; grows && try < 3; try++ {
+			few, many := takes(v, 10_000), takes(v, 120_000)
+			t.Logf("%s took %d KiB, and %d", v.name, few, many)
+			grows = many > few+48<<10
+		}
+		if grows {
+			t.Errorf("%s takes memory as the file grows", v.name)
 		}
 	}
 }

@@ -145,7 +145,7 @@ func (c *Chain) Send(from *ecdsa.PrivateKey, to common.Address, wei *big.Int, da
 // later than it mines, also with an error.
 func (c *Chain) Receipt(hash common.Hash) (r *types.Receipt) {
 	c.t.Helper()
-	for range 1000 {
+	for range 12_000 { // two minutes
 		var err error
 		if r, err = c.Client.TransactionReceipt(context.Background(), hash); err == nil {
 			return r

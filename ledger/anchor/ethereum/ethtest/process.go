@@ -117,7 +117,7 @@ func InitGeth(t testing.TB, dir string, genesis *core.Genesis) {
 func (c GethChain) give(from *ecdsa.PrivateKey, to common.Address, wei *big.Int) {
 	c.t.Helper()
 	var err error
-	for range 1000 {
+	for range 12_000 { // two minutes
 		var nonce uint64
 		if nonce, err = c.Client.NonceAt(context.Background(), Address(from), nil); err != nil {
 			c.t.Fatal(err)
