@@ -286,16 +286,22 @@ func beside(run func(context.Context) error) (stop context.CancelFunc, ended cha
 	return stop, ended
 }
 
-// settled waits until no record of a target, of any for "", waits for an anchor.
+// settled waits until no record of a target, of any for "", waits for an anchor. When the
+// time is up it says what was waited for, also where that is in the middle of a question.
 func settled(ctx context.Context, c *console.Console, target string, ask func() ([]client.Target, error)) error {
 	said := map[string]string{}
+	var open []string
+	var hint string
+	unsettled := func() error { return fmt.Errorf("nothing is final yet: %s; %s", strings.Join(open, ", "), hint) }
 	for first := true; ; first = false {
 		all, err := ask()
-		if err != nil {
+		switch {
+		case err != nil && ctx.Err() != nil && len(open) > 0:
+			return unsettled()
+		case err != nil:
 			return err
 		}
-		var open []string
-		hint := "it goes on when the ledger is served, or when this is called again"
+		open, hint = nil, "it goes on when the ledger is served, or when this is called again"
 		for _, t := range all {
 			if target != "" && t.Name != target {
 				continue
@@ -316,7 +322,7 @@ func settled(ctx context.Context, c *console.Console, target string, ask func() 
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("nothing is final yet: %s; %s", strings.Join(open, ", "), hint)
+			return unsettled()
 		case <-time.After(250 * time.Millisecond):
 		}
 	}

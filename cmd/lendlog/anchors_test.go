@@ -4,6 +4,8 @@ package main
 
 import (
 	"bufio"
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -14,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lendlog/lendlog/api/client"
 	"github.com/lendlog/lendlog/cmd/lendlog/internal/console"
 	"github.com/lendlog/lendlog/ledger/anchor/ethereum"
 	"github.com/lendlog/lendlog/ledger/ledgertest"
@@ -183,5 +186,27 @@ func TestPrintAudit(t *testing.T) {
 		if got := out.String(); !strings.Contains(got, tt.says) || strings.Contains(got, tt.never) {
 			t.Errorf("%s: it says\n%s", name, got)
 		}
+	}
+}
+
+// Whoever waits for an anchor for too long is told what it waits for, also when the time
+// ends in the middle of a question.
+func TestSettledInTime(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	asked := 0
+	err := settled(ctx, console.New(nil, io.Discard, io.Discard), "", func() ([]client.Target, error) {
+		if asked++; asked == 1 {
+			return []client.Target{{Name: "stamps", Kind: "timestamp", State: "sent", Degraded: "it answers 503"}}, nil
+		}
+		cancel()
+		return nil, fmt.Errorf("the question: %w", ctx.Err())
+	})
+	if err == nil || asked != 2 || !strings.HasPrefix(err.Error(), "nothing is final yet: stamps is sent: it answers 503") {
+		t.Errorf("asked %d times: %v", asked, err)
+	}
+	broken := errors.New("broken")
+	err = settled(t.Context(), console.New(nil, io.Discard, io.Discard), "", func() ([]client.Target, error) { return nil, broken })
+	if !errors.Is(err, broken) {
+		t.Errorf("it is said as %v", err)
 	}
 }
