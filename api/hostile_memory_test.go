@@ -54,6 +54,9 @@ func TestMemoryIsBounded(t *testing.T) {
 
 	// A timeline of large records whose reader stops at its beginning.
 	base := settled()
+	gone := func() { // but for the one that s keeps
+		ledgertest.Until(t, "that the clients have gone", func() bool { return s.crowd.n.Load() <= 1 })
+	}
 	var peers []*peer
 	for range 4 {
 		p := s.peer()
@@ -68,6 +71,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	for _, p := range peers {
 		_ = p.Close()
 	}
+	gone()
 
 	// Followers who stop reading.
 	base = settled()
@@ -85,6 +89,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	for _, p := range peers {
 		_ = p.Close()
 	}
+	gone()
 
 	// A connection with all the headers that it may send, and with an event
 	// but for its last byte.
@@ -104,9 +109,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	for _, p := range peers {
 		_ = p.Close()
 	}
-	for s.crowd.n.Load() > 1 { // the one that s keeps
-		runtime.Gosched()
-	}
+	gone()
 
 	// Batches and documents to verify with as many values as may be.
 	each := map[string]int64{}

@@ -39,7 +39,7 @@ func TestStats(t *testing.T) {
 	if got.Size != head.Size || got.Checkpoint != string(head.Note) || got.Records.Restricted == 0 || got.Decisions.Count == 0 {
 		t.Errorf("%+v", got)
 	}
-	if a := s.get("/v1/stats"); strings.Contains(string(a.body), "case") || strings.Contains(string(a.body), "party-") {
+	if a := s.get("/v1/stats"); strings.Contains(string(a.body), "case/") || strings.Contains(string(a.body), "case.") || strings.Contains(string(a.body), "party-") {
 		t.Errorf("it tells %s", a.body)
 	}
 

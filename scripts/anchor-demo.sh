@@ -34,6 +34,7 @@ fails() { # wants an exit code of a command: fails CODE COMMAND…
 first() { sed -n "s/.*$1.*/\\1/p" | head -1; } # what a pattern catches first
 
 say "1. A chain starts on this machine, with a block a second"
+: >"$work/chain" # it is read before anvil may have opened it
 .tmp/chains/anvil --block-time 1 --host 127.0.0.1 --port 0 >"$work/chain" &
 for _ in $(seq 1200); do
   rpc=$(first 'Listening on \(127\.0\.0\.1:[0-9]*\)' <"$work/chain")
@@ -74,6 +75,7 @@ say "3. The contract is put on the chain; nobody owns it"
 run lendlog anchor deploy demo --quiet --anchors anchors.yaml
 
 serve() {
+  : >"$work/serving" # or the address of the one before is read
   lendlog serve --json --dir ledger --anchors anchors.yaml --listen 127.0.0.1:0 >"$work/serving" 2>>"$work/log" &
   server=$!
   url=

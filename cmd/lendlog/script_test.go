@@ -221,7 +221,9 @@ func serveInBackground(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 1 {
 		ts.Fatalf("usage: serve DIR [FLAG...]")
 	}
-	startServer(ts, append([]string{"--listen", "127.0.0.1:0", "--dir"}, args...)...)
+	address, err := ledgertest.Address() // which nobody else gets when the server has ended
+	ts.Check(err)
+	startServer(ts, append([]string{"--listen", address, "--dir"}, args...)...)
 }
 
 // startServer starts a server, as serve does, of whatever the flags say.

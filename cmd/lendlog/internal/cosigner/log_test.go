@@ -16,6 +16,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"filippo.io/torchwood"
 	"golang.org/x/mod/sumdb/note"
@@ -247,6 +248,9 @@ func newDir(t testing.TB) string {
 // start opens a witness of logs. It is closed at the end of the test.
 func start(t testing.TB, c Config, logs ...*tiled) *Witness {
 	t.Helper()
+	if c.Patience == 0 {
+		c.Patience = time.Minute // a disk may take its time
+	}
 	for _, l := range logs {
 		c.Ledgers = append(c.Ledgers, Ledger{Trust: l.trust, Tiles: l.url})
 	}
