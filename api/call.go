@@ -270,6 +270,18 @@ func (c *call) number(name string, least, otherwise int64) (int64, error) {
 	return n, nil
 }
 
+// mostSkipped is how many of a list can be left out.
+const mostSkipped = 1_000_000
+
+// skip returns how many of a list are to be left out.
+func (c *call) skip() (int, error) {
+	n, err := c.number("skip", 0, 0)
+	if err == nil && n > mostSkipped {
+		err = badRequest("the query parameter skip is at most %d", mostSkipped)
+	}
+	return int(n), err
+}
+
 // parseNumber accepts decimal digits in their shortest form.
 func parseNumber(s string) (int64, error) {
 	n, err := strconv.ParseInt(s, 10, 64)

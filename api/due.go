@@ -17,9 +17,8 @@ import (
 )
 
 const (
-	duePage     = 100
-	dueMax      = 1000
-	mostSkipped = 1_000_000 // of a list
+	duePage = 100
+	dueMax  = 1000
 
 	dueDays = 36600 // that within may look ahead
 )
@@ -140,15 +139,6 @@ func dueQuery(c *call, table *due.Table) (q due.Query, err error) {
 	}
 	q.Skip, err = c.skip()
 	return q, err
-}
-
-// skip reads how many of a list are left out.
-func (c *call) skip() (int, error) {
-	skip, err := c.number("skip", 0, 0)
-	if err == nil && skip > mostSkipped {
-		err = badRequest("the query parameter skip is at most %d", mostSkipped)
-	}
-	return int(skip), err
 }
 
 // ofSubject yields the story of one subject.

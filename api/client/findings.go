@@ -19,10 +19,11 @@ type Findings struct {
 }
 
 // Findings returns what the rules find in the whole ledger, or what the one with
-// an id does unless it is "": as many as limit, the newest first after so many that are
-// left out, and how many there are. It is of the newest checkpoint or of one that was so within the last
-// minute. The server's word is taken for everything but the checkpoint: read the
-// subject that a finding names, and judge it yourself, to verify it.
+// an id does unless it is "": the newest first, skip of them left out, then as many as
+// limit, and how many there are. Of each rule a server lists a thousand. It is of the
+// newest checkpoint or of one that was so within the last minute. The server's word is
+// taken for everything but the checkpoint: read the subject that a finding names, and
+// judge it yourself, to verify it.
 func (c *Client) Findings(ctx context.Context, id string, skip, limit int) (*Findings, error) {
 	query := url.Values{"limit": {strconv.Itoa(limit)}}
 	if id != "" {

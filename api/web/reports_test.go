@@ -150,20 +150,28 @@ func TestLongLists(t *testing.T) {
 
 // A list that holds less than there is ends with a way to the rest.
 func TestOlderFindings(t *testing.T) {
-	p := &findingsPage{Count: 3 * findingsListed, Rules: []ruleOption{{"one", "One", 120}, {"two", "Two", 30}, {"three", "Three", 0}}}
-	for skip, want := range map[int]int{0: 0, findingsListed: 2} {
-		p.Pages = pager{Skip: skip, Shown: findingsListed - skip, Of: p.Count, step: findingsListed, asked: url.Values{}}
-		if got := p.Older(); len(got) != want {
-			t.Errorf("after %d: %+v", skip, got)
+	h := newHouse(t, true)
+	const n, listed = 1010, 1000
+	var events []ledgertest.Event
+	for i := range n {
+		paid := eventAt(fmt.Sprint("p", i), "payment.received", fmt.Sprint("file/P", i), "2026-03-01T10:00:00Z", `{"amount":{"amount":"10","currency":"EUR"},"principal":{"amount":"7","currency":"EUR"},"interest":{"amount":"2","currency":"EUR"}}`)
+		events = append(events, ledgertest.Event{Document: []byte(paid), Submitter: ledger.Local})
+	}
+	h.ledger.Submit(events...)
+	b := h.as(access.Auditor)
+	const rest = root + "search?filter=finding%3dpayment-parts"
+	full := b.get(fmt.Sprintf("findings?rule=payment-parts&from=%d", listed-findingsListed+1)).want(t, http.StatusOK, "951 to 1,000 of 1,010", `rel="next"`)
+	if strings.Contains(full.body, rest) {
+		t.Error("a page that another one follows leads to the rest")
+	}
+	for _, query := range []string{"", "rule=payment-parts&"} {
+		past := b.get(fmt.Sprintf("findings?%sfrom=%d", query, listed+1)).want(t, http.StatusOK, "Older ones of one rule", rest, `rel="prev"`)
+		wantWellFormed(t, past, "en")
+		if strings.Contains(past.body, "No rule finds anything") || strings.Contains(past.body, `rel="next"`) {
+			t.Errorf("the last page of %q is %s", query, past.body)
 		}
 	}
-	p.Rule = "two"
-	if got := p.Older(); len(got) != 1 || got[0].ID != "two" {
-		t.Errorf("%+v", got)
-	}
-	if at := p.Pages.Earlier(); at != "?" {
-		t.Errorf("the page before is at %q", at)
-	}
+	b.get(fmt.Sprintf("findings?from=%d", n+1)).want(t, http.StatusNotFound)
 }
 
 // Of few decisions no share is told, which swings with each; and there is no chart of
